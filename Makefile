@@ -1,0 +1,67 @@
+# Everything here needs only make and Python 3.11 or newer; `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test check format lint types imports lock wheel image clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime  ## serve on http://127.0.0.1:4000, on an embedded SQLite file
+	@exec $(BIN)/jwtapi serve
+
+install: $(VENV)/.development  ## make .venv with everything that a contributor needs
+
+test: $(VENV)/.development  ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.development format lint types imports test  ## all that a contribution must pass
+
+format: $(VENV)/.development
+	@$(BIN)/ruff format --check .
+
+lint: $(VENV)/.development
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.development
+	@$(BIN)/mypy
+
+imports: $(VENV)/.development
+	@$(BIN)/lint-imports
+
+wheel: $(VENV)/.development  ## build dist/jwtapi-….whl
+	@$(BIN)/python -m build --wheel --no-isolation
+
+lock: $(VENV)/.python  ## resolve the lock files anew
+	@$(PIP) uv
+	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group build -o requirements-build.lock
+	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+LOCK_OPTIONS := --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+image:  ## build the container image jwtapi
+	docker build --tag jwtapi .
+
+clean:  ## remove what the targets made, but no data
+	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("jwtapi needs Python 3.11 or newer: make PYTHON=/path/to/python3.x")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.python
+	@echo "Installing jwtapi into $(VENV) …"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes -r requirements-build.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
+	@echo "Installing the development tools into $(VENV) …"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@

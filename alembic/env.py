@@ -1,0 +1,35 @@
+"""Runs the migrations on the connection that `jwtapi.storage.migrations` hands over.
+
+From the `alembic` command in a checkout, which hands none over, it opens DATABASE_URL itself.
+"""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+
+from jwtapi.settings import load_settings
+from jwtapi.storage.engine import WRITE, open_engine
+from jwtapi.storage.tables import metadata
+
+
+def run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_from_the_command_line() -> None:
+    engine = open_engine(load_settings().database_url.get_secret_value())
+    async with engine.connect() as connection:
+        await connection.execution_options(**{WRITE: True})
+        async with connection.begin():
+            await connection.run_sync(run)
+    await engine.dispose()
+
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    asyncio.run(run_from_the_command_line())
+else:
+    run(connection)

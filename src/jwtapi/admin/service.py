@@ -1,0 +1,112 @@
+"""Administers users and sessions. Whatever ends a user's sessions holds from the next request on."""
+
+from jwtapi import audit
+from jwtapi.audit import EventType
+from jwtapi.auth.service import hash_new_password
+from jwtapi.client import COMMAND_LINE
+from jwtapi.resources import Resources
+from jwtapi.security.usernames import parse_username
+from jwtapi.storage.records import User
+from jwtapi.storage.unit_of_work import UnitOfWork
+
+_PAGE = 1000
+
+
+class UnknownUser(Exception):
+    """There is no user of this name."""
+
+
+class AdminService:
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._database = resources.database
+
+    async def users(self, *, after: str = "") -> list[User]:
+        """A page of users by canonical name, from the one behind `after`."""
+        async with self._database.read() as uow:
+            return await uow.users.list(after=after, limit=_PAGE)
+
+    async def disable(self, username: str) -> None:
+        """Let the user sign in no more, and end every session.
+
+        Raises:
+            UnknownUser
+        """
+        async with self._database.write() as uow:
+            user = await _user_named(uow, username)
+            if user.disabled_at is None:
+                await uow.users.set_disabled(user.id, self._resources.clock())
+                await self._record(uow, EventType.USER_DISABLED, user)
+            await self._end_sessions(uow, user)
+
+    async def enable(self, username: str) -> None:
+        """Let the user sign in again.
+
+        Raises:
+            UnknownUser
+        """
+        async with self._database.write() as uow:
+            user = await _user_named(uow, username)
+            if user.disabled_at is not None:
+                await uow.users.set_disabled(user.id, None)
+                await self._record(uow, EventType.USER_ENABLED, user)
+
+    async def set_password(self, username: str, password: str) -> None:
+        """Set a new password and end every session.
+
+        Raises:
+            UnknownUser
+            PasswordTooShort, PasswordTooLong, PasswordTooCommon: it will not do.
+        """
+        async with self._database.read() as uow:
+            user = await _user_named(uow, username)
+        password_hash = await hash_new_password(self._resources, password, username=user.username)
+        async with self._database.write() as uow:
+            user = await _user_named(uow, username)
+            await uow.users.set_password_hash(user.id, password_hash)
+            await self._record(uow, EventType.PASSWORD_CHANGED, user)
+            await self._end_sessions(uow, user)
+
+    async def delete(self, username: str) -> None:
+        """Delete the user with settings and sessions. The events keep the id, which then means nobody.
+
+        Raises:
+            UnknownUser
+        """
+        async with self._database.write() as uow:
+            user = await _user_named(uow, username)
+            await self._end_sessions(uow, user)
+            await uow.users.delete(user.id)
+            await self._record(uow, EventType.USER_DELETED, user)
+
+    async def prune_sessions(self) -> int:
+        """Delete the sessions that are over, a batch a transaction, and say how many."""
+        pruned = 0
+        while True:
+            async with self._database.write() as uow:
+                batch = await uow.sessions.prune(self._resources.clock())
+            if not batch:
+                return pruned
+            pruned += batch
+
+    async def _end_sessions(self, uow: UnitOfWork, user: User) -> None:
+        now = self._resources.clock()
+        for session_id in await uow.sessions.revoke_all(user.id, now):
+            await audit.record(
+                uow,
+                EventType.SESSION_REVOKED,
+                at=now,
+                client=COMMAND_LINE,
+                user_id=user.id,
+                session_id=session_id,
+            )
+
+    async def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
+        await audit.record(uow, type_, at=self._resources.clock(), client=COMMAND_LINE, user_id=user.id)
+
+
+async def _user_named(uow: UnitOfWork, username: str) -> User:
+    user = await uow.users.by_name(parse_username(username).canonical)
+    if user is None:
+        raise UnknownUser(username)
+    return user

@@ -1,0 +1,86 @@
+"""The composition root: the one file that names every feature."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from jwtapi import __version__
+from jwtapi.account import router as account
+from jwtapi.auth import router as auth
+from jwtapi.clock import Clock, system_clock
+from jwtapi.resources import make_resources
+from jwtapi.settings import Settings
+from jwtapi.web import health
+from jwtapi.web.docs import install_docs
+from jwtapi.web.middleware import RequestContext
+from jwtapi.web.problems import install_problem_handlers
+from jwtapi.web.rate_limits import RateLimits
+
+MAX_BODY_BYTES = 64 * 1024
+
+DESCRIPTION = """\
+Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
+into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
+"""
+
+
+def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
+    """Build the app. Whoever runs it sees to the database's schema first; its lifespan closes what it opened."""
+    resources = make_resources(settings, clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await resources.close()
+
+    app = FastAPI(
+        title="jwtapi",
+        version=__version__,
+        summary="JWT authentication",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        max_body_size=MAX_BODY_BYTES,
+        telemetry={"tracing": False},
+    )
+    app.state.resources = resources
+    app.state.rate_limits = RateLimits(settings)
+
+    install_problem_handlers(app)
+    app.include_router(health.router)
+    if settings.metrics_enabled:
+        app.include_router(health.metrics_router)
+    app.include_router(auth.router)
+    app.include_router(account.router)
+    app.include_router(account.api)
+    if settings.docs_enabled:
+        install_docs(app)
+
+    # The last added is the outermost.
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PATCH"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(RequestContext, metrics=resources.metrics, https=settings.cookie_secure)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """camelCase of the endpoint's name: what generated clients will call it."""
+    first, *others = route.name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,98 @@
+"""Who is asking: the bearer token, what it says, and the services of this feature."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
+from fastapi.security import HTTPBearer, OAuth2
+
+from jwtapi.auth.cookies import AuthCookies
+from jwtapi.auth.service import AuthService
+from jwtapi.security.access_tokens import AccessClaims
+from jwtapi.sessions.errors import AccessTokenInvalid, AccessTokenRequired
+from jwtapi.sessions.service import SessionService
+from jwtapi.storage.records import User
+from jwtapi.web.dependencies import RateLimitsDep, ResourcesDep
+
+
+async def get_bearer_token(request: Request) -> str | None:
+    """The token of the one Authorization header (RFC 6750 §2.1); None without it or with another scheme.
+
+    Raises:
+        AccessTokenInvalid: there are two such headers, and who reads which one is anybody's guess.
+    """
+    values = request.headers.getlist("authorization")
+    if len(values) > 1:
+        raise AccessTokenInvalid
+    scheme, _, token = values[0].partition(" ") if values else ("", "", "")
+    return token if scheme.lower() == "bearer" and token else None
+
+
+class _PasswordFlow(OAuth2):
+    """For the OpenAPI document, so that Swagger UI can ask for user name and password."""
+
+    def __init__(self) -> None:
+        flow = OAuthFlowPassword(tokenUrl="token", refreshUrl="token", scopes={})
+        super().__init__(flows=OAuthFlows(password=flow), scheme_name="Password", auto_error=False)
+
+    async def __call__(self, request: Request) -> str | None:  # noqa: ARG002
+        return None
+
+
+class _BearerToken(HTTPBearer):
+    """For the OpenAPI document: paste a token."""
+
+    def __init__(self) -> None:
+        super().__init__(bearerFormat="JWT", scheme_name="AccessToken", auto_error=False)
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]  # nobody uses what it returns
+        return None
+
+
+async def get_session_service(resources: ResourcesDep) -> SessionService:
+    return SessionService(resources)
+
+
+async def get_auth_service(resources: ResourcesDep, rate_limits: RateLimitsDep) -> AuthService:
+    return AuthService(resources, rate_limits)
+
+
+async def get_cookies(resources: ResourcesDep) -> AuthCookies:
+    return AuthCookies(resources.settings)
+
+
+BearerTokenDep = Annotated[str | None, Depends(get_bearer_token)]
+SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+CookiesDep = Annotated[AuthCookies, Depends(get_cookies)]
+
+
+async def get_access_claims(
+    token: BearerTokenDep,
+    sessions: SessionServiceDep,
+    _password_flow: Annotated[None, Depends(_PasswordFlow())],
+    _bearer_token: Annotated[None, Depends(_BearerToken())],
+) -> AccessClaims:
+    """What the caller's access token says, checked down to its session.
+
+    Raises:
+        AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid
+    """
+    if token is None:
+        raise AccessTokenRequired
+    return await sessions.authenticate(token)
+
+
+AccessClaimsDep = Annotated[AccessClaims, Depends(get_access_claims)]
+
+
+async def get_current_user(claims: AccessClaimsDep, resources: ResourcesDep) -> User:
+    """The signed-in user's row, for who needs more than the token says."""
+    async with resources.database.read() as uow:
+        user = await uow.users.get(claims.user_id)
+    if user is None:
+        raise AccessTokenInvalid
+    return user
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]

@@ -1,0 +1,69 @@
+"""What the OpenAPI document says of the sign-in endpoints' other answers."""
+
+from typing import Any
+
+from jwtapi.auth.errors import (
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    UnsupportedGrantType,
+    UsernameTaken,
+)
+from jwtapi.auth.schemas import OAuthProblem
+from jwtapi.errors import Overloaded
+from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong
+from jwtapi.security.usernames import UsernameInvalid
+from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
+from jwtapi.web.documentation import problem, problems
+from jwtapi.web.origins import CrossOriginRefused
+
+Responses = dict[int | str, dict[str, Any]]
+
+_CREDENTIALS_REQUIRED = {
+    "credentials_required": {
+        "value": {
+            "message": "Username and password are required",
+            "code": "credentials_required",
+            "errors": [{"field": "", "message": "Username and password are required"}],
+        }
+    }
+}
+
+
+def _with_credentials_required(responses: Responses) -> Responses:
+    examples = responses[400]["content"]["application/json"]["examples"]
+    responses[400]["content"]["application/json"]["examples"] = _CREDENTIALS_REQUIRED | examples
+    return responses
+
+
+REGISTER_PROBLEMS = _with_credentials_required(
+    problems(UsernameInvalid, PasswordTooLong, PasswordTooCommon, UsernameTaken, Overloaded, body=True, limited=True)
+)
+LOGIN_PROBLEMS = _with_credentials_required(
+    problems(InvalidCredentials, CrossOriginRefused, Overloaded, body=True, limited=True)
+)
+REFRESH_PROBLEMS = problems(RefreshTokenRequired, RefreshTokenInvalid, CrossOriginRefused, limited=True)
+LOGOUT_PROBLEMS = problems(CrossOriginRefused)
+TOKEN_PROBLEMS = problems(Overloaded, limited=True) | {
+    400: problem(
+        400,
+        {
+            error.code: {
+                "error": error.code,
+                "error_description": message,
+                "message": message,
+                "code": error.code,
+            }
+            for error, message in (
+                (InvalidRequest, "username is missing"),
+                (InvalidGrant, "Invalid credentials"),
+                (UnsupportedGrantType, UnsupportedGrantType.message),
+                (InvalidScope, InvalidScope.message),
+            )
+        },
+        model=OAuthProblem,
+    ),
+    408: problems(body=True)[408],
+    413: problems(body=True)[413],
+}

@@ -1,0 +1,111 @@
+"""Reads the form of an OAuth2 token request (RFC 6749 §4.3.2 and §6)."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from jwtapi.auth.errors import InvalidRequest, InvalidScope, UnsupportedGrantType
+
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordGrant:
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenGrant:
+    refresh_token: str = field(repr=False)
+
+
+Grant = PasswordGrant | RefreshTokenGrant
+
+
+async def get_grant(request: Request) -> Grant:
+    """Parse the form. Clients are public: client_id, client_secret and Basic credentials are read over.
+
+    Raises:
+        InvalidRequest, InvalidScope, UnsupportedGrantType
+    """
+    fields = await _fields(request)
+    if fields.get("scope"):
+        # RFC 6749 §3.3: to ignore it silently would be to grant it.
+        raise InvalidScope
+    match fields.get("grant_type"):
+        case "password":
+            return PasswordGrant(_required(fields, "username"), _required(fields, "password"))
+        case "refresh_token":
+            return RefreshTokenGrant(_required(fields, "refresh_token"))
+        case None:
+            raise InvalidRequest("grant_type is missing")
+        case _:
+            raise UnsupportedGrantType
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != _FORM or request.headers.get("content-encoding", "identity") != "identity":
+        raise InvalidRequest(f"Content-Type must be {_FORM}")
+    try:
+        # Percent-encoding is ASCII; what it encodes must be UTF-8 (RFC 6749, appendix B).
+        pairs = parse_qsl(
+            (await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
+        )
+    except ValueError:
+        raise InvalidRequest("The form cannot be read") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InvalidRequest("A parameter occurs twice")
+    return fields
+
+
+def _required(fields: dict[str, str], name: str) -> str:
+    if not (value := fields.get(name)):
+        raise InvalidRequest(f"{name} is missing")
+    return value
+
+
+GrantDep = Annotated[Grant, Depends(get_grant)]
+
+_TEXT = {"type": "string", "minLength": 1}
+FORM_DOCUMENTATION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "grant_type": {"enum": ["password", "refresh_token"]},
+                        "username": _TEXT,
+                        "password": _TEXT | {"format": "password"},
+                        "refresh_token": _TEXT,
+                    },
+                    "required": ["grant_type"],
+                    "oneOf": [
+                        {
+                            "properties": {"grant_type": {"const": "password"}},
+                            "required": ["username", "password"],
+                        },
+                        {
+                            "properties": {"grant_type": {"const": "refresh_token"}},
+                            "required": ["refresh_token"],
+                        },
+                    ],
+                },
+                "examples": {
+                    "password": {
+                        "value": {"grant_type": "password", "username": "alice", "password": "mypassword"},
+                    },
+                    "refresh_token": {"value": {"grant_type": "refresh_token", "refresh_token": "eyJ…"}},
+                },
+            }
+        },
+    }
+}
+"""The request body for the OpenAPI document; FastAPI's own would need python-multipart."""

@@ -1,0 +1,99 @@
+"""POST /register, /login, /refresh, /logout, /token."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from jwtapi.auth import documentation
+from jwtapi.auth.dependencies import AuthServiceDep, BearerTokenDep, CookiesDep, SessionServiceDep
+from jwtapi.auth.errors import InvalidCredentials, InvalidGrant
+from jwtapi.auth.oauth import FORM_DOCUMENTATION, GrantDep, PasswordGrant
+from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, RegisterRequest
+from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
+from jwtapi.sessions.service import IssuedTokens
+from jwtapi.web.dependencies import ClientDep
+from jwtapi.web.origins import refuse_other_origins
+from jwtapi.web.rate_limits import Scope
+from jwtapi.web.routes import StrictRoute, limited_as
+from jwtapi.web.schemas import Message
+
+router = APIRouter(route_class=StrictRoute, tags=["auth"])
+
+
+@router.post("/register", status_code=201, responses=documentation.REGISTER_PROBLEMS)
+@limited_as(Scope.REGISTER)
+async def register(body: RegisterRequest, auth: AuthServiceDep, client: ClientDep) -> Message:
+    """Create an account."""
+    await auth.register(body.username, body.password.get_secret_value(), client)
+    return Message(message="User registered successfully")
+
+
+@router.post("/login", responses=documentation.LOGIN_PROBLEMS, dependencies=[Depends(refuse_other_origins)])
+@limited_as(Scope.LOGIN)
+async def login(  # noqa: PLR0913, PLR0917  each is a dependency
+    body: LoginRequest,
+    request: Request,
+    response: Response,
+    auth: AuthServiceDep,
+    cookies: CookiesDep,
+    client: ClientDep,
+) -> AccessToken:
+    """Sign in: an access token in the answer, a refresh token in an httpOnly cookie."""
+    signed_in = await auth.login(
+        body.username, body.password.get_secret_value(), client, cookies.device_token(request)
+    )
+    cookies.set_device_token(response, signed_in.device_token)
+    return _hand_over(signed_in.tokens, response, cookies)
+
+
+@router.post(
+    "/refresh",
+    responses=documentation.REFRESH_PROBLEMS,
+    dependencies=[Depends(refuse_other_origins)],
+)
+@limited_as(Scope.REFRESH)
+async def refresh(
+    request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, client: ClientDep
+) -> AccessToken:
+    """Exchange the refresh cookie for a new access token and the next refresh cookie."""
+    token = cookies.refresh_token(request)
+    if token is None:
+        raise RefreshTokenRequired
+    return _hand_over(await sessions.refresh(token, client), response, cookies)
+
+
+@router.post("/logout", responses=documentation.LOGOUT_PROBLEMS, dependencies=[Depends(refuse_other_origins)])
+async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
+    request: Request,
+    response: Response,
+    access_token: BearerTokenDep,
+    sessions: SessionServiceDep,
+    cookies: CookiesDep,
+    client: ClientDep,
+) -> Message:
+    """End the session of the refresh cookie, and that of the access token if one is sent, at once."""
+    await sessions.close(refresh_token=cookies.refresh_token(request), access_token=access_token, client=client)
+    cookies.clear_refresh_token(response)
+    return Message(message="Logged out")
+
+
+@router.post("/token", responses=documentation.TOKEN_PROBLEMS, openapi_extra=FORM_DOCUMENTATION)
+@limited_as(Scope.LOGIN)
+async def token(
+    grant: GrantDep, auth: AuthServiceDep, sessions: SessionServiceDep, client: ClientDep
+) -> OAuthTokens:
+    """OAuth2 token endpoint (RFC 6749 §4.3, §6), for Swagger UI, curl and OAuth2 libraries; browser apps use /login."""
+    try:
+        if isinstance(grant, PasswordGrant):
+            tokens = (await auth.login(grant.username, grant.password, client)).tokens
+        else:
+            tokens = await sessions.refresh(grant.refresh_token, client)
+    except (InvalidCredentials, RefreshTokenInvalid) as error:
+        raise InvalidGrant(error.message) from None
+    return OAuthTokens(
+        access_token=tokens.access_token, expires_in=tokens.expires_in, refresh_token=tokens.refresh_token
+    )
+
+
+def _hand_over(tokens: IssuedTokens, response: Response, cookies: CookiesDep) -> AccessToken:
+    """Put the refresh token where scripts cannot read it."""
+    cookies.set_refresh_token(response, tokens.refresh_token, max_age=tokens.refresh_expires_in)
+    return AccessToken(access_token=tokens.access_token, expires_in=tokens.expires_in)

@@ -1,0 +1,76 @@
+"""Bodies of the sign-in endpoints."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from jwtapi.web.schemas import Schema
+
+
+class Credentials(Schema):
+    username: Annotated[str, Field(min_length=1, examples=["alice"])]
+    password: Annotated[SecretStr, Field(min_length=1, examples=["mypassword"])]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_both(cls, body: Any) -> Any:
+        """One answer for what is missing, null or empty, as the contract has it."""
+        if isinstance(body, dict) and any(body.get(name) in (None, "") for name in ("username", "password")):
+            raise PydanticCustomError("credentials_required", "Username and password are required")
+        return body
+
+
+class RegisterRequest(Credentials):
+    username: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            examples=["alice"],
+            description="Letters, digits and ASCII punctuation, no spaces. Case and width do not tell two names apart.",
+            json_schema_extra={"format": "username"},
+        ),
+    ]
+    password: Annotated[
+        SecretStr,
+        Field(
+            min_length=8,
+            max_length=1024,
+            examples=["mypassword"],
+            description="At least PASSWORD_MIN_LENGTH characters, of any kind.",
+            json_schema_extra={"format": "password"},
+        ),
+    ]
+
+
+class LoginRequest(Credentials):
+    pass
+
+
+class AccessToken(Schema):
+    access_token: Annotated[str, Field(repr=False, description="For `Authorization: Bearer …`.")]
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
+    expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
+
+
+class OAuthTokens(BaseModel):
+    """RFC 6749 §5.1, with its own names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    access_token: Annotated[str, Field(repr=False)]
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
+    expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
+    refresh_token: Annotated[str, Field(repr=False)]
+
+
+class OAuthProblem(BaseModel):
+    """RFC 6749 §5.2, and what every error here has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: Literal["invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope"]
+    error_description: str
+    message: str
+    code: str

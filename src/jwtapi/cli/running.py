@@ -1,0 +1,82 @@
+"""How a command gets its settings and resources, and how it fails: one line on stderr that says what to do, exit 1."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from dotenv import dotenv_values
+
+from jwtapi.admin.service import UnknownUser
+from jwtapi.env_file import add_missing_secrets
+from jwtapi.errors import JwtapiError, StorageUnavailable
+from jwtapi.resources import Resources, open_resources
+from jwtapi.settings import ENV_FILE, Environment, Settings, SettingsError, load_settings
+from jwtapi.storage.database import Database, OutdatedSchema
+
+T = TypeVar("T")
+
+
+def fail(line: str) -> NoReturn:
+    typer.echo(line, err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    try:
+        yield
+    except SettingsError as error:
+        fail("The configuration is unusable.\n" + "\n".join(f"  {problem}" for problem in error.problems))
+    except OutdatedSchema:
+        fail("The database has another schema than this version of jwtapi: run `jwtapi migrate`.")
+    except StorageUnavailable as error:
+        fail(f"The database does not answer: {type(error.__cause__).__name__}. Is DATABASE_URL right, is it running?")
+    except UnknownUser as error:
+        fail(f"There is no user {error}.")
+    except JwtapiError as error:
+        fail(error.message)
+
+
+def settings_or_exit(**overrides: Any) -> Settings:
+    """Read the settings; in development, make the secrets that are missing and say so."""
+    with failing_clearly():
+        if _environment() == Environment.DEVELOPMENT:
+            try:
+                made = add_missing_secrets(ENV_FILE)
+            except OSError as error:
+                fail(f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`).")
+            if made:
+                typer.echo(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.", err=True)
+        return load_settings(**overrides)
+
+
+def run_with_resources(use: Callable[[Resources], Awaitable[T]]) -> T:
+    """Open everything on a database of this version's schema, run `use`, close."""
+    settings = settings_or_exit()
+
+    async def run() -> T:
+        async with open_resources(settings) as resources:
+            await prepare(resources.database)
+            return await use(resources)
+
+    with failing_clearly():
+        return asyncio.run(run())
+
+
+async def prepare(database: Database) -> None:
+    """Migrate the embedded database. Any other is migrated by its operator, with `jwtapi migrate`.
+
+    Raises:
+        OutdatedSchema: that has not been done.
+    """
+    if database.is_sqlite:
+        await database.migrate()
+    await database.check()
+
+
+def _environment() -> str:
+    in_file = dotenv_values(ENV_FILE).get("ENVIRONMENT") if ENV_FILE.exists() else None
+    return os.environ.get("ENVIRONMENT") or in_file or Environment.DEVELOPMENT

@@ -1,0 +1,96 @@
+"""`jwtapi user create | list | disable | enable | set-password | delete`."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import typer
+
+from jwtapi.admin.service import AdminService
+from jwtapi.auth.service import AuthService
+from jwtapi.cli.running import run_with_resources
+from jwtapi.client import COMMAND_LINE
+from jwtapi.resources import Resources
+from jwtapi.web.rate_limits import RateLimits
+
+app = typer.Typer(help="Administer users.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The user name.")]
+
+
+@app.command()
+def create(
+    name: Name,
+    role: Annotated[list[str] | None, typer.Option(help="Goes into the access token; repeat for more.")] = None,
+) -> None:
+    """Create a user; the password is asked for, or read from standard input."""
+    password = _password()
+
+    async def run(resources: Resources) -> None:
+        auth = AuthService(resources, RateLimits(resources.settings))
+        await auth.register(name, password, COMMAND_LINE, roles=tuple(role or ()))
+
+    run_with_resources(run)
+    typer.echo(f"Created {name}.")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the users: name, id, since when, roles, whether disabled."""
+
+    async def run(resources: Resources) -> None:
+        admin = AdminService(resources)
+        page = await admin.users()
+        while page:
+            for user in page:
+                state = "disabled" if user.disabled_at is not None else "enabled"
+                columns = (user.username, str(user.id), f"{user.created_at:%Y-%m-%d}", ",".join(user.roles) or "-", state)
+                typer.echo("\t".join(columns))
+            page = await admin.users(after=page[-1].canonical_username)
+
+    run_with_resources(run)
+
+
+@app.command()
+def disable(name: Name) -> None:
+    """Let a user sign in no more, and end every session at once."""
+    _administer(lambda admin: admin.disable(name))
+    typer.echo(f"Disabled {name}.")
+
+
+@app.command()
+def enable(name: Name) -> None:
+    """Let a disabled user sign in again."""
+    _administer(lambda admin: admin.enable(name))
+    typer.echo(f"Enabled {name}.")
+
+
+@app.command()
+def set_password(name: Name) -> None:
+    """Set a new password, asked for or read from standard input, and end every session at once."""
+    password = _password()
+    _administer(lambda admin: admin.set_password(name, password))
+    typer.echo(f"Set the password of {name}.")
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002  an option, by name
+) -> None:
+    """Delete a user with settings and sessions."""
+    if not yes:
+        typer.confirm(f"Delete {name}?", abort=True)
+    _administer(lambda admin: admin.delete(name))
+    typer.echo(f"Deleted {name}.")
+
+
+def _administer(act: Callable[[AdminService], Awaitable[None]]) -> None:
+    run_with_resources(lambda resources: act(AdminService(resources)))
+
+
+def _password() -> str:
+    """Never an argument: the process list shows those."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().removesuffix("\n")

@@ -1,0 +1,62 @@
+"""What lives as long as the process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from jwtapi.clock import Clock, system_clock
+from jwtapi.metrics import Metrics
+from jwtapi.security.access_tokens import AccessTokens
+from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.security.password_policy import PasswordPolicy
+from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.settings import Settings
+from jwtapi.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    settings: Settings
+    clock: Clock
+    database: Database
+    passwords: PasswordHasher
+    password_policy: PasswordPolicy
+    access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
+    device_tokens: DeviceTokens
+    metrics: Metrics
+
+
+    async def close(self) -> None:
+        self.passwords.close()
+        await self.database.close()
+
+
+def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources:
+    """Make everything; connections are opened when first used."""
+    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
+    refresh_secret = settings.refresh_secret.get_secret_value()
+    return Resources(
+        settings=settings,
+        clock=clock,
+        database=Database(settings.database_url.get_secret_value()),
+        passwords=passwords,
+        password_policy=PasswordPolicy(
+            min_length=settings.password_min_length, blocklist=settings.password_blocklist
+        ),
+        access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
+        refresh_tokens=RefreshTokens(refresh_secret),
+        device_tokens=DeviceTokens(refresh_secret),
+        metrics=Metrics(hashes_pending=lambda: passwords.pending),
+    )
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Make everything, and close it when the block is left."""
+    resources = make_resources(settings)
+    try:
+        yield resources
+    finally:
+        await resources.close()

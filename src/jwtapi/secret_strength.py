@@ -1,0 +1,33 @@
+"""Which signing secrets are too weak to start with (RFC 7518 §3.2, RFC 8725 §3.5), and how to make a good one."""
+
+import secrets
+
+MIN_BYTES = 32
+MIN_DISTINCT = 10
+
+# Published in documentation and templates, long and mixed enough to pass the other checks.
+_PUBLISHED = frozenset(
+    {
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # FastAPI's tutorial
+        "gqdstcksx0nhjpouoxyg5mbej1xt0ufiwdvvvbrk",  # PostgREST's tutorial
+    }
+)
+# No random secret holds these words; sample secrets nearly always do.
+_SAMPLE_WORDS = ("secret", "password", "replace", "changeme", "change_me", "change-me", "example", "your-", "your_")
+
+
+def weakness_of(secret: str) -> str | None:
+    """Say why the secret is too weak, or None if nothing speaks against it. The answer never repeats the secret."""
+    folded = secret.lower()
+    if len(secret.encode()) < MIN_BYTES:
+        return f"shorter than {MIN_BYTES} bytes"
+    if len(set(secret)) < MIN_DISTINCT:
+        return f"fewer than {MIN_DISTINCT} different characters"
+    if folded in _PUBLISHED or any(word in folded for word in _SAMPLE_WORDS):
+        return "a sample from documentation, not a random secret"
+    return None
+
+
+def new_secret() -> str:
+    """256 random bits in hexadecimal."""
+    return secrets.token_hex(32)

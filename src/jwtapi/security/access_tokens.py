@@ -1,0 +1,54 @@
+"""Access tokens: after RFC 9068, `typ: at+jwt`, HS256 under JWT_SECRET. Everybody who holds one can read it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim, uuid_claim
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    user_id: UUID
+    username: str
+    session_id: UUID
+    roles: tuple[str, ...]
+
+
+class AccessTokens:
+    def __init__(self, secret: str, *, ttl: int) -> None:
+        self._signer = TokenSigner(secret.encode(), "at+jwt")
+        self.ttl = ttl
+        """Seconds that a token lives."""
+
+    def issue(self, claims: AccessClaims, now: datetime) -> str:
+        issued = seconds(now)
+        return self._signer.sign(
+            {
+                "sub": str(claims.user_id),
+                "username": claims.username,
+                "sid": str(claims.session_id),
+                "jti": uuid4().hex,
+                "iat": issued,
+                "exp": issued + self.ttl,
+                "roles": list(claims.roles),
+            }
+        )
+
+    def read(self, token: str, now: datetime) -> AccessClaims:
+        """Return what a good token says; whether its session still lives, only the database knows.
+
+        Raises:
+            ExpiredToken, InvalidToken: it is not good.
+        """
+        claims = self._signer.read(token, now=now, max_lifetime=self.ttl)
+        text_claim(claims, "jti")
+        roles = claims.get("roles")
+        if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+            raise InvalidToken
+        return AccessClaims(
+            user_id=uuid_claim(claims, "sub"),
+            username=text_claim(claims, "username"),
+            session_id=uuid_claim(claims, "sid"),
+            roles=tuple(roles),
+        )

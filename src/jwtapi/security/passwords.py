@@ -1,0 +1,116 @@
+"""Hashes and checks passwords, a quarter of a second of processor time each, without stopping anybody else."""
+
+import asyncio
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from passlib.context import CryptContext
+
+from jwtapi.errors import Overloaded
+
+T = TypeVar("T")
+
+WAITING_PER_THREAD = 16
+"""Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
+
+_NICENESS = 10
+
+_MAX_STORED_ROUNDS = 16
+_stored_rounds = re.compile(r"\A\$(?:2[abxy]\$|bcrypt-sha256\$v=2,t=2b,r=)(\d{1,2})\$")
+
+
+class PasswordHasher:
+    """`bcrypt_sha256` on a pool of threads. bcrypt releases the interpreter lock, so the event loop runs on.
+
+    Hashes of plain bcrypt (`$2b$…`) verify too. A password is normalised to NFC first, so that the same characters
+    are the same password whatever keyboard they came from (SP 800-63B-4 §3.1.1.2).
+    """
+
+    def __init__(self, *, rounds: int, threads: int | None = None) -> None:
+        self._context = CryptContext(
+            schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], bcrypt_sha256__rounds=rounds
+        )
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
+        self._pending = 0
+        # Made now: made at the first unknown name, that login would take twice as long as any other.
+        self._nobody = self._context.hash("nobody has this password")
+
+    @property
+    def pending(self) -> int:
+        """Hashes being computed or waiting for a thread."""
+        return self._pending
+
+    async def hash(self, password: str, *, after: Callable[[], None] | None = None) -> str:
+        """Hash a new password. `after`, a check that may raise, runs first on the same thread.
+
+        Raises:
+            Overloaded: too many are waiting.
+        """
+
+        def check_and_hash() -> str:
+            if after is not None:
+                after()
+            return str(self._context.hash(_normalise(password)))
+
+        return await self._run(check_and_hash)
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Check a password. None, for an unknown user, costs the same and is False.
+
+        Raises:
+            Overloaded: too many are waiting.
+        """
+        return await self._run(lambda: self._verify(_normalise(password), password_hash))
+
+    def needs_update(self, password_hash: str) -> bool:
+        """Tell whether the hash is of another scheme or cost than new ones."""
+        return bool(self._context.needs_update(password_hash))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _verify(self, password: str, password_hash: str | None) -> bool:
+        known = password_hash is not None and _is_affordable(password_hash)
+        try:
+            matches = self._context.verify(password, password_hash if known else self._nobody)
+        except ValueError:
+            # Plain bcrypt cannot hold more than 72 bytes or a NUL, so no such password was ever set with it.
+            # The time of one hash must pass all the same.
+            self._context.verify(password, self._nobody)
+            return False
+        return matches and known
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._pending >= self._threads * (1 + WAITING_PER_THREAD):
+            raise Overloaded
+        self._pending += 1
+        future = self._pool.submit(work)
+        # Counted until the work is done, not until its caller has gone away.
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
+        return await asyncio.wrap_future(future)
+
+    def _done(self) -> None:
+        self._pending -= 1
+
+
+def _normalise(password: str) -> str:
+    return unicodedata.normalize("NFC", password)
+
+
+def _is_affordable(password_hash: str) -> bool:
+    """Tell whether a stored hash is one of ours, of a cost that a planted one could not abuse to block a thread."""
+    match = _stored_rounds.match(password_hash)
+    return match is not None and int(match.group(1)) <= _MAX_STORED_ROUNDS
+
+
+def _give_way() -> None:
+    """Let the event loop's thread go first. Linux gives each thread its own priority; elsewhere nothing is done."""
+    if os.name == "posix" and os.uname().sysname == "Linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,101 @@
+"""What access, refresh and device tokens have in common: a compact JWS, HS256, of one kind, with strict claims.
+
+PyJWT makes and checks the signature. It ignores `typ`, reads `exp: "1795434615"` as a number, takes UTF-16, duplicate
+names and `=` padding; RFC 8725 and 7515 do not, so the rest is checked here.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import jwt
+
+from jwtapi import strict_json
+
+ISSUER = "jwtapi"
+
+_ALGORITHM = "HS256"
+_MAX_LENGTH = 4096
+# The last character of 32 bytes in base64url has two unused bits: only these sixteen leave them zero, so that each
+# signature has one spelling.
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_CLOCK_SKEW = 30
+
+
+class InvalidToken(Exception):
+    """The token is not one that this server made, of the kind wanted here. It says no more."""
+
+
+class ExpiredToken(InvalidToken):
+    """The token was good once."""
+
+
+class TokenSigner:
+    """Makes and reads tokens of one kind (`typ`) under one key."""
+
+    def __init__(self, key: bytes, kind: str) -> None:
+        self._key = key
+        self._kind = kind
+        self._jws = jwt.PyJWS(algorithms=[_ALGORITHM])
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        return jwt.encode({"iss": ISSUER} | claims, self._key, _ALGORITHM, headers={"typ": self._kind})
+
+    def read(
+        self, token: str, *, now: datetime, max_lifetime: int | None = None, expired_too: bool = False
+    ) -> dict[str, Any]:
+        """Return the claims of a good token; `max_lifetime` (seconds) bounds how long it may claim to live.
+
+        Raises:
+            ExpiredToken: it was good once; not with `expired_too`.
+            InvalidToken: it never was.
+        """
+        if len(token) > _MAX_LENGTH or _FORM.fullmatch(token) is None:
+            raise InvalidToken
+        try:
+            decoded = self._jws.decode_complete(token, self._key, algorithms=[_ALGORITHM])
+            claims = strict_json.loads(decoded["payload"])
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise InvalidToken from None
+        if decoded["header"].get("typ") != self._kind or not isinstance(claims, dict) or claims.get("iss") != ISSUER:
+            raise InvalidToken
+        self._check_times(claims, now.timestamp(), max_lifetime, expired_too=expired_too)
+        return claims
+
+    @staticmethod
+    def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, expired_too: bool) -> None:
+        issued, expires, not_before = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
+        if not (_is_number(issued) and _is_number(expires) and _is_number(not_before)):
+            raise InvalidToken
+        if issued > now + _CLOCK_SKEW or not_before > now + _CLOCK_SKEW:
+            raise InvalidToken
+        if max_lifetime is not None and expires - issued > max_lifetime:
+            raise InvalidToken
+        if now >= expires and not expired_too:
+            raise ExpiredToken
+
+
+def text_claim(claims: dict[str, Any], name: str) -> str:
+    """Return a claim that must be there and be text, else raise `InvalidToken`."""
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidToken
+    return value
+
+
+def uuid_claim(claims: dict[str, Any], name: str) -> UUID:
+    """Return a claim that must be there and be a UUID, else raise `InvalidToken`."""
+    try:
+        return UUID(text_claim(claims, name))
+    except ValueError:
+        raise InvalidToken from None
+
+
+def seconds(moment: datetime) -> int:
+    """NumericDate (RFC 7519 §2), in whole seconds, rounded down."""
+    return int(moment.timestamp())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

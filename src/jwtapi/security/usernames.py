@@ -1,0 +1,46 @@
+"""When two user names are one, and which names there can be."""
+
+import unicodedata
+from dataclasses import dataclass
+
+import precis_i18n
+
+from jwtapi.errors import InvalidInput
+
+MAX_LENGTH = 64
+
+_profile = precis_i18n.get_profile("UsernameCaseMapped")
+
+
+class UsernameInvalid(InvalidInput):
+    code = "username_invalid"
+    field = "username"
+    message = (
+        f"Username must have 1 to {MAX_LENGTH} letters, digits or ASCII punctuation; "
+        "no spaces, no invisible characters, no emoji"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Username:
+    display: str
+    canonical: str
+    """The same for names that differ only in case, width or composition: Alice, ALICE, Ａｌｉｃｅ."""
+
+
+def parse_username(name: str) -> Username:
+    """Canonicalise by NFKC, case folding and RFC 8265 §3.3 (UsernameCaseMapped).
+
+    Raises:
+        UsernameInvalid: the name is empty, too long, or has characters that no name may have.
+    """
+    # Before the work below, which grows with the length.
+    if len(name) > MAX_LENGTH:
+        raise UsernameInvalid
+    try:
+        # Folding can decompose and the profile composes: only what comes out the same again is canonical.
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+        canonical = _profile.enforce(folded)
+    except UnicodeError:
+        raise UsernameInvalid from None
+    return Username(display=unicodedata.normalize("NFC", name), canonical=canonical)

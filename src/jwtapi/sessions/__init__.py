@@ -1,0 +1,1 @@
+"""Staying signed in, however one signed in."""

@@ -1,0 +1,191 @@
+"""Opens, refreshes, checks and closes sessions. A session is one row for as long as it lives."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from jwtapi import audit
+from jwtapi.audit import EventType
+from jwtapi.client import Client
+from jwtapi.clock import Clock
+from jwtapi.resources import Resources
+from jwtapi.security.access_tokens import AccessClaims
+from jwtapi.security.refresh_tokens import RefreshClaims
+from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
+from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, RefreshTokenInvalid
+from jwtapi.storage.records import Session, User
+from jwtapi.storage.repositories.sessions import SessionOfUser
+from jwtapi.storage.unit_of_work import UnitOfWork
+
+GRACE = timedelta(seconds=10)
+"""How long a refresh token that was just used still gets the successor that it got: an answer is lost, two tabs
+refresh at once. Longer helps thieves."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTokens:
+    access_token: str = field(repr=False)
+    expires_in: int
+    """Seconds that the access token lives."""
+    refresh_token: str = field(repr=False)
+    refresh_expires_in: int
+    """Seconds that the refresh token lives."""
+
+
+class SessionService:
+    def __init__(self, resources: Resources) -> None:
+        self._database = resources.database
+        self._clock: Clock = resources.clock
+        self._access_tokens = resources.access_tokens
+        self._refresh_tokens = resources.refresh_tokens
+        self._idle = timedelta(seconds=resources.settings.refresh_token_ttl)
+        self._longest = timedelta(seconds=resources.settings.session_max_age)
+
+    async def open(self, uow: UnitOfWork, user: User) -> Session:
+        """Store a new session. Issue its tokens when the transaction has been committed, not before."""
+        now = self._clock()
+        session = Session(
+            id=uuid4(),
+            user_id=user.id,
+            generation=0,
+            key=secrets.token_bytes(32),
+            created_at=now,
+            refreshed_at=now,
+            expires_at=now + self._idle,
+            ends_at=now + self._longest,
+            revoked_at=None,
+        )
+        await uow.sessions.add(session)
+        return session
+
+    def issue(self, session: Session, user: User) -> IssuedTokens:
+        """Make an access token and the refresh token of the session's present generation."""
+        now = self._clock()
+        claims = AccessClaims(
+            user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles)
+        )
+        return IssuedTokens(
+            access_token=self._access_tokens.issue(claims, now),
+            expires_in=self._access_tokens.ttl,
+            refresh_token=self._refresh_tokens.issue(
+                user_id=user.id,
+                session_id=session.id,
+                generation=session.generation,
+                session_key=session.key,
+                issued_at=session.refreshed_at,
+                expires_at=session.expires_at,
+            ),
+            refresh_expires_in=int((session.expires_at - now).total_seconds()),
+        )
+
+    async def refresh(self, refresh_token: str, client: Client) -> IssuedTokens:
+        """Exchange a refresh token for its successor and an access token.
+
+        Raises:
+            RefreshTokenInvalid: it is forged, used, expired or revoked. If it was used, its session has been revoked.
+        """
+        now = self._clock()
+        try:
+            claims = self._refresh_tokens.read(refresh_token, now)
+        except InvalidToken:
+            raise RefreshTokenInvalid from None
+        async with self._database.write() as uow:
+            found = await _proven_session(uow, claims)
+            rotated = await self._rotate(uow, found, claims, now, client) if found is not None else None
+        if found is None or rotated is None:
+            raise RefreshTokenInvalid
+        return self.issue(rotated, found.user)
+
+    async def _rotate(
+        self, uow: UnitOfWork, found: SessionOfUser, claims: RefreshClaims, now: datetime, client: Client
+    ) -> Session | None:
+        """Return the session in the generation that the client shall have; None if it shall have none."""
+        session = found.session
+        if not session.is_alive(now) or found.user.disabled_at is not None:
+            return None
+        if claims.generation == session.generation:
+            rotated = await uow.sessions.rotate(session, now=now, expires_at=min(now + self._idle, session.ends_at))
+            if rotated is not None:
+                return rotated
+            # Somebody was faster since the row was read. What the token is worth is for the row of now to say.
+            session = await uow.sessions.get(session.id) or session
+        if session.is_alive(now) and claims.generation == session.generation - 1 and now - session.refreshed_at <= GRACE:
+            return session
+        if await self._revoke(uow, session.id, session.user_id, now, client):
+            await audit.record(
+                uow,
+                EventType.REFRESH_TOKEN_REUSED,
+                at=now,
+                client=client,
+                user_id=session.user_id,
+                session_id=session.id,
+            )
+            log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
+        return None
+
+    async def authenticate(self, access_token: str) -> AccessClaims:
+        """Return what an access token says, if its session is alive and its user enabled.
+
+        Raises:
+            AccessTokenExpired, AccessTokenInvalid: the token is not, or no longer, good.
+        """
+        now = self._clock()
+        try:
+            claims = self._access_tokens.read(access_token, now)
+        except ExpiredToken:
+            raise AccessTokenExpired from None
+        except InvalidToken:
+            raise AccessTokenInvalid from None
+        async with self._database.read() as uow:
+            found = await uow.sessions.with_user(claims.session_id)
+        if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
+            raise AccessTokenInvalid
+        if found.user.id != claims.user_id or found.user.username != claims.username:
+            raise AccessTokenInvalid
+        return claims
+
+    async def close(self, *, refresh_token: str | None, access_token: str | None, client: Client) -> None:
+        """Revoke the sessions of the tokens. What is forged or over already is passed over."""
+        now = self._clock()
+        refresh_claims = self._refresh_claims(refresh_token, now)
+        access_claims = self._access_claims(access_token, now)
+        if refresh_claims is None and access_claims is None:
+            return
+        async with self._database.write() as uow:
+            if refresh_claims is not None and await _proven_session(uow, refresh_claims) is not None:
+                await self._revoke(uow, refresh_claims.session_id, refresh_claims.user_id, now, client)
+            if access_claims is not None:
+                await self._revoke(uow, access_claims.session_id, access_claims.user_id, now, client)
+
+    async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, client: Client) -> bool:
+        revoked = await uow.sessions.revoke(session_id, now)
+        if revoked:
+            await audit.record(
+                uow, EventType.SESSION_REVOKED, at=now, client=client, user_id=user_id, session_id=session_id
+            )
+        return revoked
+
+    def _refresh_claims(self, token: str | None, now: datetime) -> RefreshClaims | None:
+        try:
+            return self._refresh_tokens.read(token, now, expired_too=True) if token is not None else None
+        except InvalidToken:
+            return None
+
+    def _access_claims(self, token: str | None, now: datetime) -> AccessClaims | None:
+        try:
+            return self._access_tokens.read(token, now) if token is not None else None
+        except InvalidToken:
+            return None
+
+
+async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
+    """The session that the token belongs to, if the token's maker knew the session's key."""
+    found = await uow.sessions.with_user(claims.session_id)
+    if found is None or found.user.id != claims.user_id or not claims.is_proven_by(found.session.key):
+        return None
+    return found

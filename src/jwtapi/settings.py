@@ -1,0 +1,226 @@
+"""The settings: where they come from, what they may be, what they are when nobody says.
+
+Sources, strongest first: environment variables, `NAME_FILE` variables that name a file (Docker secrets), `.env`.
+No error here ever repeats a value: it may be a secret in the wrong place.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import limits
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from jwtapi.secret_strength import weakness_of
+
+ENV_FILE = Path(".env")
+MIN_PRODUCTION_ROUNDS = 10
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class SettingsError(Exception):
+    """The configuration is unusable; `problems` has a line for each fault, with the setting's name and not its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def _strong_secret(secret: SecretStr) -> SecretStr:
+    if (weakness := weakness_of(secret.get_secret_value())) is not None:
+        raise ValueError(f"{weakness}; make one with `jwtapi secrets`")
+    return secret
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _each(check: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(lambda values: tuple(check(value) for value in values))
+
+
+def _origin(origin: str) -> str:
+    parts = urlsplit(origin)
+    bare = f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in ("http", "https") or not parts.netloc or origin != bare or "*" in origin or "@" in origin:
+        raise ValueError("wants origins such as https://app.example.com, comma separated; no path, no wildcard")
+    return origin
+
+
+def _network(network: str) -> str:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        raise ValueError("wants addresses or networks such as 10.0.0.0/8, comma separated") from None
+    return network
+
+
+def _rate_limit(limit: str) -> str:
+    try:
+        limits.parse(limit)
+    except ValueError:
+        raise ValueError("wants a limit such as 10/15 minutes") from None
+    return limit
+
+
+def _storage_uri(uri: SecretStr) -> SecretStr:
+    if not uri.get_secret_value().startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+        raise ValueError("wants memory:// or redis://host:port")
+    return uri
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    scheme = drivers.get(scheme, scheme)
+    if not separator or scheme not in drivers.values():
+        raise ValueError("wants sqlite:///path/to/file.db or postgresql://user:password@host/name")
+    if scheme.startswith("sqlite") and rest.strip("/") in ("", ":memory:"):
+        raise ValueError("wants a file: an in-memory database forgets everybody at each start")
+    return SecretStr(f"{scheme}://{rest}")
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class Settings(BaseSettings):
+    """One attribute a setting, named as in `.env` but in lower case; times are in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    host: str = "127.0.0.1"
+    port: int = Field(4000, ge=0, le=65535)
+    jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
+    refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
+
+    access_token_ttl: int = Field(15 * 60, ge=1, le=24 * 3600)
+    refresh_token_ttl: int = Field(7 * 24 * 3600, ge=60, le=400 * 24 * 3600)
+    session_max_age: int = Field(30 * 24 * 3600, ge=60, le=3650 * 24 * 3600)
+
+    bcrypt_rounds: int = Field(12, ge=4, le=16)
+    password_min_length: int = Field(ge=8, le=64)
+    password_blocklist: bool
+
+    rate_limit_enabled: bool = True
+    login_rate_limit: Annotated[str, AfterValidator(_rate_limit)] = "10/15 minutes"
+    rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("memory://")
+    trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
+
+    cors_origins: Annotated[CommaSeparated, _each(_origin)] = ()
+    cookie_name: str = Field("refreshToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    cookie_secure: bool
+
+    docs_enabled: bool
+    metrics_enabled: bool = False
+    log_format: LogFormat = LogFormat.AUTO
+
+    @property
+    def in_production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_what_depends_on_the_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        production = given.get("environment") == Environment.PRODUCTION
+        return {
+            "password_min_length": 15 if production else 8,
+            "password_blocklist": production,
+            "cookie_secure": production,
+            "docs_enabled": not production,
+        } | given
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.jwt_secret.get_secret_value() == self.refresh_secret.get_secret_value():
+            raise ValueError("REFRESH_SECRET: must differ from JWT_SECRET")
+        if self.in_production and self.bcrypt_rounds < MIN_PRODUCTION_ROUNDS:
+            raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
+        if self.refresh_token_ttl > self.session_max_age:
+            raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
+        if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
+            raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a directory of secrets: ours are NAME_FILE
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, NamedFiles(settings_cls), dotenv_settings
+
+
+class NamedFiles(PydanticBaseSettingsSource):
+    """Reads NAME from the file that the environment variable NAME_FILE names, less one trailing newline."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        if os.environ.get(field_name.upper()):
+            raise SettingsError([f"{variable}: give this or {field_name.upper()}, not both"])
+        try:
+            return Path(path).read_text(encoding="utf-8").removesuffix("\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise SettingsError([f"{variable}: cannot read the file: {reason}"]) from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
+    """Read the settings from the environment and `env_file`; `overrides` (lower-case names) win over both.
+
+    Raises:
+        SettingsError: something is missing, unknown or malformed.
+    """
+    try:
+        return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
+    except ValidationError as error:
+        raise SettingsError([_describe(fault) for fault in error.errors(include_input=False, include_url=False)]) from None
+
+
+def _describe(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0]).upper() if fault["loc"] else ""
+    match fault["type"]:
+        case "missing":
+            return f"{name}: missing; make both secrets with `jwtapi secrets`"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
+            return f"{name}: unknown setting" + (f"; did you mean {near[0].upper()}?" if near else "")
+        case _:
+            message = fault["msg"].removeprefix("Value error, ")
+            return f"{name}: {message}" if name else message

@@ -1,0 +1,71 @@
+"""Queries on sessions. Every race about a session is decided here, by the condition of one statement."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jwtapi.storage.records import Session, User
+from jwtapi.storage.tables import sessions, users
+
+
+class SessionOfUser(NamedTuple):
+    session: Session
+    user: User
+
+
+class SessionRepository:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, session: Session) -> None:
+        values = {name: getattr(session, name) for name in sessions.c.keys()}  # noqa: SIM118  a collection, not a dict
+        await self._connection.execute(insert(sessions).values(values))
+
+    async def get(self, session_id: UUID) -> Session | None:
+        row = (await self._connection.execute(select(sessions).where(sessions.c.id == session_id))).one_or_none()
+        return Session(*row) if row is not None else None
+
+    async def with_user(self, session_id: UUID) -> SessionOfUser | None:
+        query = select(sessions, users).join_from(sessions, users).where(sessions.c.id == session_id)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        width = len(sessions.c)
+        return SessionOfUser(Session(*row[:width]), User(*row[width:]))
+
+    async def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
+        """Move the session one generation on; None if it is dead or somebody else moved it first."""
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.id == session.id,
+                sessions.c.generation == session.generation,
+                sessions.c.revoked_at.is_(None),
+                sessions.c.expires_at > now,
+            )
+            .values(generation=session.generation + 1, refreshed_at=now, expires_at=expires_at)
+            .returning(sessions)
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        return Session(*row) if row is not None else None
+
+    async def revoke(self, session_id: UUID, now: datetime) -> bool:
+        """End the session; False if it had ended before."""
+        return bool(await self._revoke(sessions.c.id == session_id, now))
+
+    async def revoke_all(self, user_id: UUID, now: datetime) -> list[UUID]:
+        """End every session of the user; return those that were alive."""
+        return await self._revoke(sessions.c.user_id == user_id, now)
+
+    async def prune(self, now: datetime, *, limit: int = 1000) -> int:
+        """Delete up to `limit` sessions that are over, and say how many. A session that is gone counts as dead."""
+        over = select(sessions.c.id).where(or_(sessions.c.expires_at <= now, sessions.c.revoked_at.is_not(None)))
+        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(over.limit(limit))))).rowcount
+
+    async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
+        alive = (which, sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
+        statement = update(sessions).where(*alive).values(revoked_at=now).returning(sessions.c.id)
+        return list((await self._connection.execute(statement)).scalars())

@@ -1,0 +1,69 @@
+"""Queries on users."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jwtapi.storage.records import User
+from jwtapi.storage.tables import users
+
+
+class DuplicateUsername(Exception):
+    """The canonical name is taken. The transaction is spoiled: let this leave its block."""
+
+
+class UserRepository:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, user: User) -> None:
+        """Store a new user.
+
+        Raises:
+            DuplicateUsername: however many try at once, one wins.
+        """
+        values = {name: getattr(user, name) for name in users.c.keys()}  # noqa: SIM118  a collection, not a dict
+        try:
+            await self._connection.execute(insert(users).values(values))
+        except IntegrityError:
+            raise DuplicateUsername from None
+
+    async def get(self, user_id: UUID) -> User | None:
+        return await self._one(users.c.id == user_id)
+
+    async def by_name(self, canonical_username: str) -> User | None:
+        return await self._one(users.c.canonical_username == canonical_username)
+
+    async def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
+        """Up to `limit` users by canonical name, from the one behind `after`."""
+        query = select(users).where(users.c.canonical_username > after).order_by(users.c.canonical_username).limit(limit)
+        return [User(*row) for row in await self._connection.execute(query)]
+
+    async def get_for_update(self, user_id: UUID) -> User | None:
+        """The user, whom no other transaction changes until this one ends."""
+        return await self._one(users.c.id == user_id, lock=True)
+
+    async def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
+        await self._set(user_id, settings=settings)
+
+    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        await self._set(user_id, password_hash=password_hash)
+
+    async def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
+        await self._set(user_id, disabled_at=disabled_at)
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete the user and, by the foreign key, the sessions."""
+        await self._connection.execute(delete(users).where(users.c.id == user_id))
+
+    async def _set(self, user_id: UUID, **values: Any) -> None:
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+    async def _one(self, condition: Any, *, lock: bool = False) -> User | None:
+        query = select(users).where(condition)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        return User(*row) if row is not None else None

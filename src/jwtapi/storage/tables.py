@@ -1,0 +1,71 @@
+"""The tables. A change here wants a migration in `alembic/versions` (see CONTRIBUTING)."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+)
+
+from jwtapi.storage.types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("username", String(64), nullable=False),
+    # What decides whether two names are one; see security/usernames.py. Longer than the name: ﷺ becomes 18 letters.
+    Column("canonical_username", String(255), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # How often the session was refreshed. The one refresh token that is good now carries this number.
+    Column("generation", Integer, nullable=False),
+    # Random; every refresh token proves that its maker knew it, so REFRESH_SECRET alone forges nothing.
+    Column("key", LargeBinary(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("refreshed_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("type", String(40), nullable=False),
+    # No foreign keys: what happened stays true when the user is gone.
+    Column("user_id", Uuid),
+    Column("session_id", Uuid),
+    Column("address", String(64)),
+    Column("request_id", String(64)),
+    Index(None, "user_id", "id"),
+    Index(None, "at"),
+)

@@ -1,0 +1,112 @@
+"""What surrounds every request: its id, the security headers, the log line, the count, the last resort."""
+
+import asyncio
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jwtapi.metrics import Metrics
+from jwtapi.web.problems import internal_error
+
+BODY_SECONDS = 30
+"""How long a request body may take to arrive."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_HEADERS = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+
+log = structlog.get_logger("jwtapi.access")
+
+
+class RequestContext:
+    """Pure ASGI, so that it costs little and context variables reach the endpoint."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._headers = _HEADERS | ({b"strict-transport-security": b"max-age=31536000"} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message.setdefault("headers", [])
+                present = {name for name, _ in headers}
+                headers += [(name, value) for name, value in self._headers.items() if name not in present]
+                headers.append((b"x-request-id", request_id.encode()))
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, _in_time(receive), send_with_headers)
+            except Exception:
+                log.exception("unhandled error")
+                if status:
+                    raise  # half an answer is out: let the server cut the connection
+                await internal_error()(scope, receive, send_with_headers)
+            finally:
+                self._tell(scope, status, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        client = scope.get("client")
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            client=client[0] if client else None,
+        )
+        # The route's pattern, not the path: what strangers make up must not become label values.
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.count_request(method=_known(scope["method"]), route=route, status=status, seconds=seconds)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own, if it is harmless to repeat and to log, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return uuid4().hex
+
+
+def _known(method: str) -> str:
+    return method if method in ("GET", "POST", "PATCH", "HEAD", "OPTIONS", "PUT", "DELETE") else "other"
+
+
+def _in_time(receive: Receive) -> Receive:
+    """Give up on a body that trickles in."""
+    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+    complete = False
+
+    async def receive_in_time() -> Message:
+        nonlocal complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
