@@ -20,8 +20,6 @@ from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.rate_limits import RateLimits
 
-MAX_BODY_BYTES = 64 * 1024
-
 DESCRIPTION = """\
 Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
 into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
@@ -48,7 +46,6 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        max_body_size=MAX_BODY_BYTES,
         telemetry={"tracing": False},
     )
     app.state.resources = resources

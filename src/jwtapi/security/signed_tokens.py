@@ -60,6 +60,8 @@ class TokenSigner:
             raise InvalidToken from None
         if decoded["header"].get("typ") != self._kind or not isinstance(claims, dict) or claims.get("iss") != ISSUER:
             raise InvalidToken
+        if "aud" in claims:
+            raise InvalidToken  # RFC 7519 §4.1.3: meant for others; this server issues none
         self._check_times(claims, now.timestamp(), max_lifetime, expired_too=expired_too)
         return claims
 

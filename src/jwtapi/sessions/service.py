@@ -1,5 +1,6 @@
 """Opens, refreshes, checks and closes sessions. A session is one row for as long as it lives."""
 
+import math
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,7 +81,7 @@ class SessionService:
                 issued_at=session.refreshed_at,
                 expires_at=session.expires_at,
             ),
-            refresh_expires_in=int((session.expires_at - now).total_seconds()),
+            refresh_expires_in=math.ceil((session.expires_at - now).total_seconds()),
         )
 
     async def refresh(self, refresh_token: str, client: Client) -> IssuedTokens:

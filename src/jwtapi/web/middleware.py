@@ -1,19 +1,19 @@
 """What surrounds every request: its id, the security headers, the log line, the count, the last resort."""
 
-import asyncio
 import re
 import time
 from uuid import uuid4
 
 import structlog
-from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi.metrics import Metrics
 from jwtapi.web.problems import internal_error
+from jwtapi.web.request_body import bounded
 
-BODY_SECONDS = 30
-"""How long a request body may take to arrive."""
+_CLIENT_GONE = 499
+"""nginx's status, for logs and metrics: nobody was there to answer."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
@@ -56,7 +56,9 @@ class RequestContext:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, _in_time(receive), send_with_headers)
+                await self._app(scope, bounded(receive), send_with_headers)
+            except ClientDisconnect:
+                status = _CLIENT_GONE
             except Exception:
                 log.exception("unhandled error")
                 if status:
@@ -90,23 +92,3 @@ def _request_id(scope: Scope) -> str:
 
 def _known(method: str) -> str:
     return method if method in ("GET", "POST", "PATCH", "HEAD", "OPTIONS", "PUT", "DELETE") else "other"
-
-
-def _in_time(receive: Receive) -> Receive:
-    """Give up on a body that trickles in."""
-    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-    complete = False
-
-    async def receive_in_time() -> Message:
-        nonlocal complete
-        if complete:
-            return await receive()
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(408, headers={"Connection": "close"}) from None
-        complete = not message.get("more_body", False)
-        return message
-
-    return receive_in_time

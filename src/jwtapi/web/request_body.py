@@ -1,0 +1,33 @@
+"""Bounds on what a request's body may take: bytes and time. uvicorn and Starlette have neither in our error shape."""
+
+import asyncio
+
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+
+MAX_BYTES = 64 * 1024
+SECONDS = 30
+
+
+def bounded(receive: Receive) -> Receive:
+    """Wrap `receive`: it raises 413 when the body is too large, whatever its Content-Length says, and 408 when late."""
+    deadline = asyncio.get_running_loop().time() + SECONDS
+    received = 0
+    complete = False
+
+    async def receive_within_bounds() -> Message:
+        nonlocal received, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        received += len(message.get("body", b""))
+        if received > MAX_BYTES:
+            raise HTTPException(413, headers={"Connection": "close"})
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_within_bounds
