@@ -78,6 +78,6 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
 
 
 def _operation_id(route: APIRoute) -> str:
-    """camelCase of the endpoint's name: what generated clients will call it."""
+    """CamelCase of the endpoint's name: what generated clients will call it."""
     first, *others = route.name.split("_")
     return first + "".join(word.capitalize() for word in others)

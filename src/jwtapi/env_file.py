@@ -17,9 +17,7 @@ def add_missing_secrets(env_file: Path) -> list[str]:
     """
     present = dotenv_values(env_file) if env_file.exists() else {}
     missing = [
-        name
-        for name in SECRETS
-        if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or present.get(name))
+        name for name in SECRETS if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or present.get(name))
     ]
     if missing:
         descriptor = os.open(env_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -27,7 +27,6 @@ class Resources:
     device_tokens: DeviceTokens
     metrics: Metrics
 
-
     async def close(self) -> None:
         self.passwords.close()
         await self.database.close()
@@ -42,9 +41,7 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         clock=clock,
         database=Database(settings.database_url.get_secret_value()),
         passwords=passwords,
-        password_policy=PasswordPolicy(
-            min_length=settings.password_min_length, blocklist=settings.password_blocklist
-        ),
+        password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
         access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
         refresh_tokens=RefreshTokens(refresh_secret),
         device_tokens=DeviceTokens(refresh_secret),

@@ -37,7 +37,7 @@ class LogFormat(StrEnum):
 
 
 class SettingsError(Exception):
-    """The configuration is unusable; `problems` has a line for each fault, with the setting's name and not its value."""
+    """The configuration is unusable; `problems` has a line for each fault, with the setting's name, not its value."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -210,7 +210,9 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
     try:
         return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
     except ValidationError as error:
-        raise SettingsError([_describe(fault) for fault in error.errors(include_input=False, include_url=False)]) from None
+        raise SettingsError(
+            [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]
+        ) from None
 
 
 def _describe(fault: ErrorDetails) -> str:

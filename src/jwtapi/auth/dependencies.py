@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
 from fastapi.security import HTTPBearer, OAuth2
+from starlette.requests import HTTPConnection
 
 from jwtapi.auth.cookies import AuthCookies
 from jwtapi.auth.service import AuthService
@@ -35,7 +36,7 @@ class _PasswordFlow(OAuth2):
         flow = OAuthFlowPassword(tokenUrl="token", refreshUrl="token", scopes={})
         super().__init__(flows=OAuthFlows(password=flow), scheme_name="Password", auto_error=False)
 
-    async def __call__(self, request: Request) -> str | None:  # noqa: ARG002
+    async def __call__(self, request: HTTPConnection) -> None:  # noqa: ARG002
         return None
 
 
@@ -45,7 +46,7 @@ class _BearerToken(HTTPBearer):
     def __init__(self) -> None:
         super().__init__(bearerFormat="JWT", scheme_name="AccessToken", auto_error=False)
 
-    async def __call__(self, request: Request) -> None:  # type: ignore[override]  # nobody uses what it returns
+    async def __call__(self, request: HTTPConnection) -> None:  # noqa: ARG002
         return None
 
 

@@ -72,7 +72,8 @@ def _required(fields: dict[str, str], name: str) -> str:
 
 GrantDep = Annotated[Grant, Depends(get_grant)]
 
-_TEXT = {"type": "string", "minLength": 1}
+_TEXT = {"type": "string"}
+_SOME_TEXT = {"type": "string", "minLength": 1}  # an empty parameter counts as absent (RFC 6749 §3.2)
 FORM_DOCUMENTATION = {
     "requestBody": {
         "required": True,
@@ -89,11 +90,15 @@ FORM_DOCUMENTATION = {
                     "required": ["grant_type"],
                     "oneOf": [
                         {
-                            "properties": {"grant_type": {"const": "password"}},
+                            "properties": {
+                                "grant_type": {"const": "password"},
+                                "username": _SOME_TEXT,
+                                "password": _SOME_TEXT,
+                            },
                             "required": ["username", "password"],
                         },
                         {
-                            "properties": {"grant_type": {"const": "refresh_token"}},
+                            "properties": {"grant_type": {"const": "refresh_token"}, "refresh_token": _SOME_TEXT},
                             "required": ["refresh_token"],
                         },
                     ],

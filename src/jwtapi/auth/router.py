@@ -37,9 +37,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     client: ClientDep,
 ) -> AccessToken:
     """Sign in: an access token in the answer, a refresh token in an httpOnly cookie."""
-    signed_in = await auth.login(
-        body.username, body.password.get_secret_value(), client, cookies.device_token(request)
-    )
+    signed_in = await auth.login(body.username, body.password.get_secret_value(), client, cookies.device_token(request))
     cookies.set_device_token(response, signed_in.device_token)
     return _hand_over(signed_in.tokens, response, cookies)
 
@@ -77,9 +75,7 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
 
 @router.post("/token", responses=documentation.TOKEN_PROBLEMS, openapi_extra=FORM_DOCUMENTATION)
 @limited_as(Scope.LOGIN)
-async def token(
-    grant: GrantDep, auth: AuthServiceDep, sessions: SessionServiceDep, client: ClientDep
-) -> OAuthTokens:
+async def token(grant: GrantDep, auth: AuthServiceDep, sessions: SessionServiceDep, client: ClientDep) -> OAuthTokens:
     """OAuth2 token endpoint (RFC 6749 §4.3, §6), for Swagger UI, curl and OAuth2 libraries; browser apps use /login."""
     try:
         if isinstance(grant, PasswordGrant):

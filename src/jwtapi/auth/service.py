@@ -68,9 +68,7 @@ class AuthService:
         try:
             async with self._database.write() as uow:
                 await uow.users.add(user)
-                await audit.record(
-                    uow, EventType.USER_REGISTERED, at=user.created_at, client=client, user_id=user.id
-                )
+                await audit.record(uow, EventType.USER_REGISTERED, at=user.created_at, client=client, user_id=user.id)
         except DuplicateUsername:
             raise UsernameTaken from None
         return user

@@ -47,7 +47,9 @@ def settings_or_exit(**overrides: Any) -> Settings:
             try:
                 made = add_missing_secrets(ENV_FILE)
             except OSError as error:
-                fail(f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`).")
+                fail(
+                    f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)."
+                )
             if made:
                 typer.echo(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.", err=True)
         return load_settings(**overrides)

@@ -44,7 +44,13 @@ def list_() -> None:
         while page:
             for user in page:
                 state = "disabled" if user.disabled_at is not None else "enabled"
-                columns = (user.username, str(user.id), f"{user.created_at:%Y-%m-%d}", ",".join(user.roles) or "-", state)
+                columns = (
+                    user.username,
+                    str(user.id),
+                    f"{user.created_at:%Y-%m-%d}",
+                    ",".join(user.roles) or "-",
+                    state,
+                )
                 typer.echo("\t".join(columns))
             page = await admin.users(after=page[-1].canonical_username)
 

@@ -67,9 +67,8 @@ class TokenSigner:
 
     @staticmethod
     def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, expired_too: bool) -> None:
-        issued, expires, not_before = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
-        if not (_is_number(issued) and _is_number(expires) and _is_number(not_before)):
-            raise InvalidToken
+        issued, expires = _moment(claims.get("iat")), _moment(claims.get("exp"))
+        not_before = _moment(claims.get("nbf", 0))
         if issued > now + _CLOCK_SKEW or not_before > now + _CLOCK_SKEW:
             raise InvalidToken
         if max_lifetime is not None and expires - issued > max_lifetime:
@@ -99,5 +98,8 @@ def seconds(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _moment(value: Any) -> float:
+    """Return a NumericDate, which is a JSON number and nothing else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidToken
+    return value

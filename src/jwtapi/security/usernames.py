@@ -25,7 +25,7 @@ class UsernameInvalid(InvalidInput):
 class Username:
     display: str
     canonical: str
-    """The same for names that differ only in case, width or composition: Alice, ALICE, Ａｌｉｃｅ."""
+    """The same for names that differ only in case, width or composition: Zoë, ZOË, and Zoe with a combining ¨."""
 
 
 def parse_username(name: str) -> Username:

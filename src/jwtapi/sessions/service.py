@@ -67,9 +67,7 @@ class SessionService:
     def issue(self, session: Session, user: User) -> IssuedTokens:
         """Make an access token and the refresh token of the session's present generation."""
         now = self._clock()
-        claims = AccessClaims(
-            user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles)
-        )
+        claims = AccessClaims(user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles))
         return IssuedTokens(
             access_token=self._access_tokens.issue(claims, now),
             expires_in=self._access_tokens.ttl,
@@ -115,7 +113,11 @@ class SessionService:
                 return rotated
             # Somebody was faster since the row was read. What the token is worth is for the row of now to say.
             session = await uow.sessions.get(session.id) or session
-        if session.is_alive(now) and claims.generation == session.generation - 1 and now - session.refreshed_at <= GRACE:
+        if (
+            session.is_alive(now)
+            and claims.generation == session.generation - 1
+            and now - session.refreshed_at <= GRACE
+        ):
             return session
         if await self._revoke(uow, session.id, session.user_id, now, client):
             await audit.record(
@@ -126,7 +128,9 @@ class SessionService:
                 user_id=session.user_id,
                 session_id=session.id,
             )
-            log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
+            log.warning(
+                "refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id)
+            )
         return None
 
     async def authenticate(self, access_token: str) -> AccessClaims:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, nullcontext
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.engine import WAIT_SECONDS, WRITE, open_engine

@@ -104,7 +104,12 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JsonProblem:
     return JsonProblem(400, "validation_failed", "The request is not valid", errors=problems)
 
 
-async def _answer_framework_error(_: Request, error: Exception) -> JsonProblem:
+async def _answer_framework_error(request: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, HTTPException)  # noqa: S101  see above
     code = _FRAMEWORK_CODES.get(error.status_code, "bad_request")
-    return JsonProblem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names the methods of the first route of that path alone.
+        operations = request.app.openapi()["paths"].get(request.scope["path"])
+        headers |= {"Allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
+    return JsonProblem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=headers)

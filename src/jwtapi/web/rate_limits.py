@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import limits
 from fastapi import Request
@@ -31,6 +31,11 @@ class Scope(StrEnum):
     REFRESH = "refresh"
 
 
+class _Gate(NamedTuple):
+    limit: limits.RateLimitItem
+    check: Callable[..., None]
+
+
 class RateLimits:
     """Moving windows: at no moment have there been more attempts within the time before it than the limit allows."""
 
@@ -38,11 +43,12 @@ class RateLimits:
         uri = settings.rate_limit_storage_uri.get_secret_value()
         self._is_remote = not uri.startswith("memory:")
         self._enabled = settings.rate_limit_enabled
+        options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1} if self._is_remote else {}
         self._limiter = Limiter(
             key_func=_network_of,
             strategy="moving-window",
             storage_uri=uri,
-            storage_options={"socket_timeout": 1, "socket_connect_timeout": 1} if self._is_remote else {},
+            storage_options=options,
             in_memory_fallback_enabled=self._is_remote,
             enabled=self._enabled,
         )
@@ -60,10 +66,11 @@ class RateLimits:
         Raises:
             TooManyRequests: the limit is used up.
         """
+        gate = self._gates[scope]
         try:
-            await self._call(self._gates[scope], request=request)
-        except RateLimitExceeded as exceeded:
-            raise await self._refusal(exceeded.limit.limit, _network_of(request), scope) from None
+            await self._call(gate.check, request=request)
+        except RateLimitExceeded:
+            raise await self._refusal(gate.limit, _network_of(request), scope) from None
 
     async def admit_account(self, key: str) -> None:
         """Count an attempt on an account as failed, until `forget_account` says otherwise.
@@ -83,13 +90,12 @@ class RateLimits:
     def _strategy(self) -> RateLimiter:
         return self._limiter.limiter
 
-    def _gate(self, scope: Scope, limit: str) -> Callable[..., None]:
-        def gate(request: Request) -> None:
-            """slowapi's decorator counts, and raises RateLimitExceeded instead of calling this."""
+    def _gate(self, scope: Scope, limit: str) -> _Gate:
+        def check(request: Request) -> None:
+            """Slowapi's decorator counts, and raises RateLimitExceeded instead of calling this."""
 
-        gate.__name__ = scope  # slowapi keeps its limits by the name of what it decorates
-        limited: Callable[..., None] = self._limiter.shared_limit(limit, scope=scope)(gate)
-        return limited
+        check.__name__ = scope  # slowapi keeps its limits by the name of what it decorates
+        return _Gate(limits.parse(limit), self._limiter.shared_limit(limit, scope=scope)(check))
 
     async def _refusal(self, limit: limits.RateLimitItem, *key: str) -> TooManyRequests:
         window = await self._call(self._strategy.get_window_stats, limit, *key)

@@ -17,7 +17,9 @@ class Message(Schema):
 
 
 class FieldProblem(Schema):
-    field: Annotated[str, Field(description="Where in the request, dots between levels; empty for the body as a whole.")]
+    field: Annotated[
+        str, Field(description="Where in the request, dots between levels; empty for the body as a whole.")
+    ]
     message: str
 
 
@@ -26,4 +28,6 @@ class Problem(Schema):
 
     message: Annotated[str, Field(description="For people.")]
     code: Annotated[str, Field(description="For programs: stable, from the catalogue in the README.")]
-    errors: Annotated[list[FieldProblem] | None, Field(description="Which fields are at fault, where fields are.")] = None
+    errors: Annotated[list[FieldProblem] | None, Field(description="Which fields are at fault, where fields are.")] = (
+        None
+    )

@@ -40,7 +40,9 @@ class UserRepository:
 
     async def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
         """Up to `limit` users by canonical name, from the one behind `after`."""
-        query = select(users).where(users.c.canonical_username > after).order_by(users.c.canonical_username).limit(limit)
+        query = (
+            select(users).where(users.c.canonical_username > after).order_by(users.c.canonical_username).limit(limit)
+        )
         return [User(*row) for row in await self._connection.execute(query)]
 
     async def get_for_update(self, user_id: UUID) -> User | None:
