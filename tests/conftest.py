@@ -1,0 +1,72 @@
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jwtapi.settings import Settings, load_settings
+from tests.support.api import Api, running_api
+from tests.support.clock import FakeClock
+
+JWT_SECRET = "5f0c1e9d7a3b48c6925e4d8b1f7063ac9e2d5b84c7f1a60d3e8b9475c2a1f06d"
+REFRESH_SECRET = "c81d4e2efb6743a09d25e1b7f4086c3ad95b20e7f8146c3b0a7d5e92f1c4b863"
+
+MakeSettings = Callable[..., Settings]
+RunApi = Callable[..., AbstractAsyncContextManager[Api]]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has exported must not decide whether tests pass."""
+    for name in Settings.model_fields:
+        for variable in (name.upper(), f"{name.upper()}_FILE"):
+            if variable in os.environ:
+                monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> MakeSettings:
+    """Settings as shipped, but for cheap hashes, limits that tests switch on, and a database of the test's own."""
+
+    def make(**overrides: Any) -> Settings:
+        ours = {
+            "jwt_secret": JWT_SECRET,
+            "refresh_secret": REFRESH_SECRET,
+            "database_url": f"sqlite:///{tmp_path}/test.db",
+            "bcrypt_rounds": 4,
+            "rate_limit_enabled": False,
+        }
+        return load_settings(env_file=None, **(ours | overrides))
+
+    return make
+
+
+@pytest.fixture
+def run_api(make_settings: MakeSettings, clock: FakeClock) -> RunApi:
+    """Runs an app whose settings differ: `async with run_api(docs_enabled=False) as api`."""
+    return lambda **overrides: running_api(make_settings(**overrides), clock)
+
+
+@pytest.fixture
+async def api(run_api: RunApi) -> AsyncIterator[Api]:
+    async with run_api() as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: Api) -> httpx.AsyncClient:
+    return api.client()
+
+
+@pytest.fixture
+async def alice(api: Api) -> httpx.AsyncClient:
+    """A client that has registered and signed in as alice."""
+    return await api.signed_in("alice")

@@ -1,0 +1,92 @@
+"""An app on a real database, and clients that speak HTTP to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+
+from jwtapi.app import create_app
+from jwtapi.resources import Resources
+from jwtapi.settings import Settings
+from jwtapi.storage.records import Event
+from tests.support.clock import FakeClock
+
+BASE_URL = "http://api.example"
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Api:
+    app: FastAPI
+    clock: FakeClock
+    _clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    @property
+    def resources(self) -> Resources:
+        resources: Resources = self.app.state.resources
+        return resources
+
+    def client(self, address: str = "203.0.113.7", **headers: str) -> httpx.AsyncClient:
+        """A client of its own, with its own cookies, calling from `address`."""
+        transport = httpx.ASGITransport(self.app, client=(address, 50000), raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+        self._clients.append(client)
+        return client
+
+    async def signed_in(self, username: str = "alice", password: str = PASSWORD) -> httpx.AsyncClient:
+        """A client that has registered and signed in: it has the cookies, and sends the access token."""
+        client = self.client()
+        await register(client, username, password)
+        return await sign_in(client, username, password)
+
+    async def events(self, username: str | None = "alice") -> list[Event]:
+        """The events of a user, or of nobody in particular."""
+        async with self.resources.database.read() as uow:
+            if username is None:
+                return await uow.events.of_user(None)
+            user = await uow.users.by_name(username)
+            assert user is not None
+            return await uow.events.of_user(user.id)
+
+    async def event_types(self, username: str | None = "alice") -> list[str]:
+        return [event.type for event in await self.events(username)]
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+@asynccontextmanager
+async def running_api(settings: Settings, clock: FakeClock) -> AsyncIterator[Api]:
+    """Migrate the database and run the app with its lifespan."""
+    app = create_app(settings, clock)
+    await app.state.resources.database.migrate()
+    async with LifespanManager(app):
+        api = Api(app, clock)
+        yield api
+        await api.close()
+
+
+async def register(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.Response:
+    response = await client.post("/register", json={"username": username, "password": password})
+    assert response.status_code == 201, response.text
+    return response
+
+
+async def sign_in(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.AsyncClient:
+    """Log in and send the access token from now on."""
+    response = await client.post("/login", json={"username": username, "password": password})
+    assert response.status_code == 200, response.text
+    client.headers["Authorization"] = f"Bearer {response.json()['accessToken']}"
+    return client
+
+
+def refusal(response: httpx.Response) -> tuple[int, str, str]:
+    """Status, code and message of an error, whose form is checked on the way."""
+    body: dict[str, Any] = response.json()
+    assert {"message", "code"} <= body.keys() <= {"message", "code", "errors", "error", "error_description"}
+    return response.status_code, body["code"], body["message"]

@@ -1,0 +1,76 @@
+"""The real server as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+JWTAPI = Path(sys.executable).with_name("jwtapi")
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """This process's environment without any setting of jwtapi that a developer may have exported."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+    return kept | settings
+
+
+class Server:
+    """`jwtapi serve` in a folder, which keeps its `.env` and its database across restarts."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        self._environment = clean_environment(PORT=str(self.port), BCRYPT_ROUNDS="4", **settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [JWTAPI, "serve"], cwd=self.folder, env=self._environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self.log.read_text()
+            try:
+                httpx.get(f"{self.base_url}/health/live", timeout=1, trust_env=False)
+            except httpx.TransportError:
+                time.sleep(0.02)
+            else:
+                return
+        raise AssertionError(f"not up after {START_SECONDS} s: {self.log.read_text()}")
+
+    def stop(self, signal_: int = signal.SIGTERM) -> int:
+        """Send the signal, wait for the end, and return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal_)
+        return self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    server = Server(folder, **settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
