@@ -1,0 +1,206 @@
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi
+from tests.support.api import BASE_URL, Api, refusal, sign_in
+
+REFUSED = (403, "refresh_token_invalid", "Invalid refresh token")
+GRACE = 10
+DAY = 24 * 3600
+
+
+async def refresh(api: Api, token: str) -> httpx.Response:
+    """Show a refresh token in a cookie, whatever cookies anybody has."""
+    return await api.client(Cookie=f"refreshToken={token}").post("/refresh")
+
+
+def successor(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    token = response.cookies["refreshToken"]
+    assert token
+    return token
+
+
+@pytest.fixture
+async def token(alice: httpx.AsyncClient) -> str:
+    return alice.cookies["refreshToken"]
+
+
+async def test_a_refresh_gives_a_new_access_token_and_the_next_refresh_token(api: Api, token: str) -> None:
+    response = await refresh(api, token)
+    assert response.json().keys() == {"accessToken", "tokenType", "expiresIn"}
+    assert successor(response) != token
+    profile = await api.client(Authorization=f"Bearer {response.json()['accessToken']}").get("/profile")
+    assert profile.json() == {"username": "alice"}
+
+
+async def test_without_a_cookie_the_client_is_asked_for_one(client: httpx.AsyncClient) -> None:
+    response = await client.post("/refresh")
+    assert refusal(response) == (401, "refresh_token_required", "Refresh token required")
+    assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
+
+
+@pytest.mark.parametrize("forged", ("not-a-token", "a.b.c", "…", "x" * 5000))
+async def test_what_is_no_token_is_refused(api: Api, forged: str) -> None:
+    response = await api.client().post("/refresh", headers={b"Cookie": b"refreshToken=" + forged.encode()})
+    assert refusal(response) == REFUSED
+
+
+async def test_an_access_token_is_no_refresh_token(api: Api, alice: httpx.AsyncClient) -> None:
+    access_token = alice.headers["Authorization"].removeprefix("Bearer ")
+    assert refusal(await refresh(api, access_token)) == REFUSED
+
+
+async def test_within_the_grace_a_used_token_gets_the_same_successor(api: Api, token: str) -> None:
+    first = successor(await refresh(api, token))
+    api.clock.advance(GRACE)
+    assert successor(await refresh(api, token)) == first
+    assert "session.refresh_token_reused" not in await api.event_types()
+
+
+async def test_after_the_grace_a_used_token_ends_its_session(api: Api, alice: httpx.AsyncClient, token: str) -> None:
+    answer = await refresh(api, token)
+    api.clock.advance(GRACE + 0.001)
+    assert refusal(await refresh(api, token)) == REFUSED
+    assert refusal(await refresh(api, successor(answer))) == REFUSED
+    for access_token in (alice.headers["Authorization"], f"Bearer {answer.json()['accessToken']}"):
+        response = await api.client(Authorization=access_token).get("/profile")
+        assert refusal(response) == (401, "token_invalid", "Invalid token")
+    assert (await api.event_types())[-2:] == ["session.revoked", "session.refresh_token_reused"]
+
+
+async def test_only_the_immediate_predecessor_has_grace(api: Api, token: str) -> None:
+    second = successor(await refresh(api, token))
+    third = successor(await refresh(api, second))
+    assert refusal(await refresh(api, token)) == REFUSED
+    assert refusal(await refresh(api, third)) == REFUSED
+
+
+async def test_reuse_leaves_other_sessions_of_the_user_alone(api: Api, token: str) -> None:
+    other = await sign_in(api.client())
+    await refresh(api, token)
+    api.clock.advance(GRACE + 1)
+    assert refusal(await refresh(api, token)) == REFUSED
+    assert (await other.get("/profile")).status_code == 200
+
+
+async def test_fifty_refreshes_at_once_give_one_successor_and_one_row(api: Api, token: str) -> None:
+    answers = await asyncio.gather(*(refresh(api, token) for _ in range(50)))
+    assert len({successor(answer) for answer in answers}) == 1
+    async with api.resources.database.read() as uow:
+        session_id = (await api.events())[-1].session_id
+        assert session_id is not None
+        session = await uow.sessions.get(session_id)
+    assert session is not None
+    assert session.generation == 1
+
+
+async def test_refreshing_does_not_grow_the_tables(api: Api, token: str, tmp_path: Path) -> None:
+    def rows() -> list[int]:
+        with sqlite3.connect(tmp_path / "test.db") as database:
+            tables = ("users", "sessions", "events")
+            return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608
+
+    before = rows()
+    for _ in range(20):
+        token = successor(await refresh(api, token))
+    assert rows() == before == [1, 1, 2]
+
+
+async def test_a_session_lives_on_while_it_is_used(api: Api, token: str) -> None:
+    for _ in range(4):
+        api.clock.advance(6 * DAY)
+        token = successor(await refresh(api, token))
+
+
+async def test_a_session_that_is_not_used_for_seven_days_is_over(api: Api, token: str) -> None:
+    api.clock.advance(7 * DAY)
+    assert refusal(await refresh(api, token)) == REFUSED
+
+
+async def test_a_session_is_over_after_thirty_days_however_much_it_is_used(api: Api, token: str) -> None:
+    for _ in range(5):
+        api.clock.advance(5 * DAY + 1)
+        token = successor(await refresh(api, token))
+    api.clock.advance(3 * DAY)
+    response = await refresh(api, token)
+    cookie = next(line for line in response.headers.get_list("set-cookie") if line.startswith("refreshToken="))
+    assert f"Max-Age={2 * DAY - 5}" in cookie
+    api.clock.advance(2 * DAY)
+    assert refusal(await refresh(api, successor(response))) == REFUSED
+
+
+async def test_the_secret_alone_forges_no_token(api: Api, token: str) -> None:
+    claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
+    forged = jwt.encode(claims | {"gen": 1, "prf": "A" * 43}, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
+    assert refusal(await refresh(api, forged)) == REFUSED
+    assert (await refresh(api, token)).status_code == 200
+
+
+async def test_a_token_of_a_session_that_never_was_is_refused(api: Api, token: str) -> None:
+    claims = jwt.decode(token, REFRESH_SECRET, ["HS256"]) | {"sid": "00000000-0000-4000-8000-000000000000"}
+    forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
+    assert refusal(await refresh(api, forged)) == REFUSED
+
+
+async def test_the_database_holds_no_token(token: str, api: Api, tmp_path: Path) -> None:
+    await refresh(api, token)
+    await api.resources.database.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("test.db*"))
+    assert token.encode() not in stored
+    assert jwt.decode(token, REFRESH_SECRET, ["HS256"])["prf"].encode() not in stored
+
+
+async def test_a_disabled_user_cannot_refresh(api: Api, token: str) -> None:
+    async with api.resources.database.write() as uow:
+        user = await uow.users.by_name("alice")
+        assert user is not None
+        await uow.users.set_disabled(user.id, api.clock())
+    assert refusal(await refresh(api, token)) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "headers",
+    (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    ),
+)
+async def test_a_page_of_another_origin_cannot_use_the_cookie(
+    alice: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    for path in ("/refresh", "/logout"):
+        assert refusal(await alice.post(path, headers=headers))[:2] == (403, "cross_origin_refused")
+    assert (await alice.post("/refresh")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    (
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://whatever.the.proxy.made.of.it"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": BASE_URL},
+    ),
+)
+async def test_a_page_of_this_origin_can(alice: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    assert (await alice.post("/refresh", headers=headers)).status_code == 200
+
+
+async def test_a_page_of_an_origin_in_the_settings_can(run_api: RunApi) -> None:
+    async with run_api(cors_origins="https://app.example") as api:
+        alice = await api.signed_in()
+        response = await alice.post(
+            "/refresh", headers={"Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}
+        )
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-origin"] == "https://app.example"
+        assert response.headers["access-control-allow-credentials"] == "true"
+        assert jwt.decode(response.json()["accessToken"], JWT_SECRET, ["HS256"])["username"] == "alice"
