@@ -16,6 +16,7 @@ from jwtapi.resources import make_resources
 from jwtapi.settings import Settings
 from jwtapi.web import health
 from jwtapi.web.docs import install_docs
+from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.rate_limits import RateLimits
@@ -58,6 +59,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     app.include_router(auth.router)
     app.include_router(account.router)
     app.include_router(account.api)
+    document(app)
     if settings.docs_enabled:
         install_docs(app)
 

@@ -38,9 +38,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
+        self._head_bytes = self._head_bytes + len(data) if self._head_timer is not None else 0
+        if self._head_bytes > MAX_HEAD_BYTES:
             self._stop_timer()
             self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
             self.transport.close()
@@ -55,7 +55,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._stop_timer()
-        self._head_bytes = 0
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._drop)
 
     def _stop_timer(self) -> None:

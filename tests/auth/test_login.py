@@ -1,4 +1,5 @@
 import asyncio
+from unittest.mock import Mock
 
 import httpx
 import jwt
@@ -102,11 +103,10 @@ async def test_a_failed_login_costs_one_hash_whoever_it_is_for(
 ) -> None:
     import bcrypt  # noqa: PLC0415  to count its calls
 
-    calls = []
-    compute = bcrypt.hashpw
-    monkeypatch.setattr(bcrypt, "hashpw", lambda *args: calls.append(1) or compute(*args))
+    hashpw = Mock(wraps=bcrypt.hashpw)
+    monkeypatch.setattr(bcrypt, "hashpw", hashpw)
     assert refusal(await log_in(client, username, "not the password")) == WRONG
-    assert len(calls) == 1
+    assert hashpw.call_count == 1
 
 
 async def test_the_tables_tell_of_successes_and_failures(api: Api, client: httpx.AsyncClient) -> None:

@@ -37,7 +37,7 @@ class Server:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
-        self._environment = clean_environment(PORT=str(self.port), BCRYPT_ROUNDS="4", **settings)
+        self._environment = clean_environment(**{"PORT": str(self.port), "BCRYPT_ROUNDS": "4"} | settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
+
 from jwtapi.errors import JwtapiError, StorageUnavailable, TooManyRequests, UnsupportedMediaType
 from jwtapi.web.problems import status_of
 from jwtapi.web.schemas import Problem
@@ -27,6 +29,23 @@ _BODY_EXAMPLES: Mapping[int, Any] = {
     415: {"unsupported_media_type": {"message": UnsupportedMediaType.message, "code": UnsupportedMediaType.code}},
 }
 _FAULT = {"internal_error": {"message": "Internal server error", "code": "internal_error"}}
+
+
+def document(app: FastAPI) -> None:
+    """Leave FastAPI's own 422 out of the OpenAPI document: validation answers 400 here."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            for operations in schema["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(name, None)
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
 
 def problems(

@@ -40,6 +40,9 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        is_head = scope["method"] == "HEAD"
+        # HEAD is GET without the body (RFC 9110 §9.3.2); the routes need not know.
+        routed = {**scope, "method": "GET"} if is_head else scope
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
@@ -52,22 +55,24 @@ class RequestContext:
                 present = {name for name, _ in headers}
                 headers += [(name, value) for name, value in self._headers.items() if name not in present]
                 headers.append((b"x-request-id", request_id.encode()))
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, bounded(receive), send_with_headers)
+                await self._app(routed, bounded(receive), send_with_headers)
             except ClientDisconnect:
                 status = _CLIENT_GONE
             except Exception:
                 log.exception("unhandled error")
                 if status:
                     raise  # half an answer is out: let the server cut the connection
-                await internal_error()(scope, receive, send_with_headers)
+                await internal_error()(routed, receive, send_with_headers)
             finally:
-                self._tell(scope, status, time.perf_counter() - started)
+                self._tell(scope, routed.get("route"), status, time.perf_counter() - started)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, route: object, status: int, seconds: float) -> None:
         client = scope.get("client")
         log.info(
             "request",
@@ -78,8 +83,9 @@ class RequestContext:
             client=client[0] if client else None,
         )
         # The route's pattern, not the path: what strangers make up must not become label values.
-        route = getattr(scope.get("route"), "path", "none")
-        self._metrics.count_request(method=_known(scope["method"]), route=route, status=status, seconds=seconds)
+        self._metrics.count_request(
+            method=_known(scope["method"]), route=getattr(route, "path", "none"), status=status, seconds=seconds
+        )
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,0 +1,73 @@
+import httpx
+import jwt
+import pytest
+
+from tests.conftest import REFRESH_SECRET
+from tests.support.api import Api, refusal, sign_in
+
+LOGGED_OUT = (200, {"message": "Logged out"})
+DEAD = (401, "token_invalid", "Invalid token")
+
+
+def answer(response: httpx.Response) -> tuple[int, object]:
+    return response.status_code, response.json()
+
+
+async def test_logout_clears_the_cookie(alice: httpx.AsyncClient) -> None:
+    response = await alice.post("/logout")
+    assert answer(response) == LOGGED_OUT
+    assert response.headers["set-cookie"] == 'refreshToken=""; HttpOnly; Max-Age=0; Path=/; SameSite=strict'
+
+
+async def test_logout_refuses_both_tokens_from_the_next_request_on(api: Api, alice: httpx.AsyncClient) -> None:
+    token = alice.cookies["refreshToken"]
+    await alice.post("/logout")
+    assert refusal(await alice.get("/profile")) == DEAD
+    response = await api.client(Cookie=f"refreshToken={token}").post("/refresh")
+    assert refusal(response)[:2] == (403, "refresh_token_invalid")
+    assert await api.event_types() == ["user.registered", "login.succeeded", "session.revoked"]
+
+
+async def test_either_token_is_enough(api: Api, alice: httpx.AsyncClient) -> None:
+    by_cookie = api.client(Cookie=f"refreshToken={alice.cookies['refreshToken']}")
+    await by_cookie.post("/logout")
+    assert refusal(await alice.get("/profile")) == DEAD
+    await sign_in(alice)
+    by_bearer = api.client(Authorization=alice.headers["Authorization"])
+    assert answer(await by_bearer.post("/logout")) == LOGGED_OUT
+    assert refusal(await alice.get("/profile")) == DEAD
+
+
+async def test_logout_leaves_the_users_other_sessions_alone(api: Api, alice: httpx.AsyncClient) -> None:
+    other = await sign_in(api.client())
+    await alice.post("/logout")
+    assert (await other.get("/profile")).status_code == 200
+
+
+@pytest.mark.parametrize("headers", ({}, {"Cookie": "refreshToken=forged"}, {"Authorization": "Bearer a.b.c"}))
+async def test_logout_of_nobody_is_no_error(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    assert answer(await client.post("/logout", headers=headers)) == LOGGED_OUT
+
+
+async def test_logout_twice_is_no_error_and_no_second_event(api: Api, alice: httpx.AsyncClient) -> None:
+    token = alice.cookies["refreshToken"]
+    for _ in range(2):
+        assert answer(await api.client(Cookie=f"refreshToken={token}").post("/logout")) == LOGGED_OUT
+    assert (await api.event_types()).count("session.revoked") == 1
+
+
+async def test_a_used_or_expired_refresh_token_still_signs_out(api: Api, alice: httpx.AsyncClient) -> None:
+    used = alice.cookies["refreshToken"]
+    await alice.post("/refresh")
+    api.clock.advance(7 * 24 * 3600 - 60)
+    await alice.post("/refresh")
+    api.clock.advance(120)
+    await api.client(Cookie=f"refreshToken={used}").post("/logout")
+    assert refusal(await alice.post("/refresh"))[0] == 403
+
+
+async def test_a_forged_token_signs_nobody_out(api: Api, alice: httpx.AsyncClient) -> None:
+    claims = jwt.decode(alice.cookies["refreshToken"], REFRESH_SECRET, ["HS256"]) | {"prf": "A" * 43}
+    forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
+    await api.client(Cookie=f"refreshToken={forged}").post("/logout")
+    assert (await alice.get("/profile")).status_code == 200

@@ -1,0 +1,213 @@
+"""What every answer has in common."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from jwtapi.errors import ERROR_CODES
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("path", ("/", "/profile", "/nowhere", "/openapi.json", "/docs", "/health/live"))
+async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
+    headers = (await client.get(path)).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers.get_list("x-request-id")
+    assert "server" not in headers
+
+
+async def test_a_harmless_request_id_is_kept(client: httpx.AsyncClient) -> None:
+    response = await client.get("/", headers={"X-Request-ID": "trace-1.2_3"})
+    assert response.headers["x-request-id"] == "trace-1.2_3"
+
+
+@pytest.mark.parametrize("bad", ("", "x" * 65, "two words", "a\tb", "ü"))
+async def test_any_other_request_id_is_replaced(client: httpx.AsyncClient, bad: str) -> None:
+    response = await client.get("/", headers=[(b"X-Request-ID", bad.encode())])
+    assert len(response.headers["x-request-id"]) == 32
+
+
+async def test_a_path_that_is_none_is_not_found(client: httpx.AsyncClient) -> None:
+    assert refusal(await client.get("/nowhere")) == (404, "not_found", "Not Found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    (("GET", "/login", "POST"), ("POST", "/api/settings", "GET, PATCH"), ("PUT", "/", "GET"), ("POST", "/docs", "GET")),
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    client: httpx.AsyncClient, method: str, path: str, allow: str
+) -> None:
+    response = await client.request(method, path)
+    assert refusal(response) == (405, "method_not_allowed", "Method Not Allowed")
+    assert response.headers["allow"] == allow
+
+
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+    response = await client.head("/")
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == "28"
+    assert refusal(await client.get("/login")) == (405, "method_not_allowed", "Method Not Allowed")
+    assert (await client.head("/login")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "content",
+    (
+        b"{",
+        b'{"username": NaN, "password": "x"}',
+        b'{"username": 1e400, "password": "x"}',
+        b'{"username": "\\ud800", "password": "x"}',
+        b'{"username": "a", "username": "b", "password": "x"}',
+        b'\xef\xbb\xbf{"username": "a", "password": "b"}',
+        '{"username": "a", "password": "b"}'.encode("utf-16"),
+        b"[" * 900 + b"]" * 900,
+        b"[" * 30_000,
+        b"1" * 5000,
+    ),
+)
+async def test_json_is_strict(client: httpx.AsyncClient, content: bytes) -> None:
+    assert refusal(await client.post("/login", content=content, headers=JSON))[:2] == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("content_type", ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""))
+async def test_other_media_types_are_refused(client: httpx.AsyncClient, content_type: str) -> None:
+    response = await client.post("/login", content=b'{"username":"a"}', headers={"Content-Type": content_type})
+    assert refusal(response)[:2] == (415, "unsupported_media_type")
+
+
+async def test_a_compressed_body_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post("/login", content=b"x", headers=JSON | {"Content-Encoding": "gzip"})
+    assert refusal(response) == (415, "unsupported_media_type", "Content-Encoding is not taken")
+
+
+async def test_an_empty_body_is_told_what_is_wanted(client: httpx.AsyncClient) -> None:
+    response = await client.post("/login")
+    assert refusal(response) == (400, "validation_failed", "The request is not valid")
+    assert response.json()["errors"] == [{"field": "", "message": "Field required"}]
+
+
+async def in_parts(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("content", (b" " * 65 * 1024, 65))
+async def test_a_body_of_more_than_64_kib_is_refused_announced_or_not(
+    client: httpx.AsyncClient, content: bytes | int
+) -> None:
+    body = in_parts(content) if isinstance(content, int) else content
+    response = await client.post("/login", content=body, headers=JSON)
+    assert refusal(response)[:2] == (413, "body_too_large")
+
+
+async def test_a_body_that_trickles_in_is_given_up_on(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("jwtapi.web.request_body.SECONDS", 0)
+    response = await client.post("/login", content=stalling(), headers=JSON)
+    assert refusal(response)[:2] == (408, "request_timeout")
+
+
+async def test_a_client_that_goes_away_is_no_fault_of_ours(api: Api) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/login",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        raise AssertionError("nobody is there to answer")
+
+    with structlog.testing.capture_logs() as logs:
+        await api.app(scope, gone, send)
+    assert [(entry["event"], entry["status"]) for entry in logs] == [("request", 499)]
+
+
+async def fail() -> None:
+    raise RuntimeError("secret detail")
+
+
+async def test_a_fault_tells_the_client_nothing_and_the_log_everything(api: Api) -> None:
+    api.app.add_api_route("/fails", fail)
+    with structlog.testing.capture_logs() as logs:
+        response = await api.client().get("/fails")
+    assert refusal(response) == (500, "internal_error", "Internal server error")
+    assert response.headers["x-request-id"]
+    assert "secret detail" not in response.text
+    assert [entry["event"] for entry in logs] == ["unhandled error", "request"]
+    assert logs[0]["exc_info"]
+
+
+async def test_an_answer_that_breaks_off_is_not_repaired(api: Api) -> None:
+    async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    api.app.mount("/half", half)
+    transport = httpx.ASGITransport(api.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
+        with pytest.raises(RuntimeError):
+            await client.get("/half/")
+
+
+async def test_no_error_repeats_what_was_sent(client: httpx.AsyncClient) -> None:
+    secret = "Canary-4711"
+    bodies: list[object] = [{"user": "x", "password": secret}, {"username": [secret], "password": secret}, [secret]]
+    for body in bodies:
+        for path in ("/login", "/register"):
+            assert secret not in (await client.post(path, json=body)).text
+
+
+async def test_every_code_that_the_code_knows_is_in_the_catalogue() -> None:
+    from jwtapi import app  # noqa: F401, PLC0415  defines every error
+    from jwtapi.errors import JwtapiError  # noqa: PLC0415
+
+    def codes(kind: type[JwtapiError]) -> set[str]:
+        own = {kind.code} if "code" in vars(kind) else set()
+        return own.union(*(codes(below) for below in kind.__subclasses__()))
+
+    assert codes(JwtapiError) <= ERROR_CODES.keys()
+
+
+async def test_a_request_leaves_one_line_with_its_id_and_no_secret(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as logs:
+        await api.client().post("/login?token=hunter2", json={"username": "alice", "password": "hunter2"})
+    assert len(logs) == 1
+    assert logs[0]["path"] == "/login"
+    assert logs[0]["status"] == 401
+    assert "hunter2" not in repr(logs)
+
+
+async def test_without_origins_in_the_settings_no_cross_origin_request_is_granted(client: httpx.AsyncClient) -> None:
+    response = await client.get("/", headers={"Origin": "https://app.example"})
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_only_origins_in_the_settings_are_granted(run_api: RunApi) -> None:
+    async with run_api(cors_origins="https://app.example") as api:
+        preflight = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization"}
+        client = api.client()
+        granted = await client.options("/api/settings", headers=preflight | {"Origin": "https://app.example"})
+        refused = await client.options("/api/settings", headers=preflight | {"Origin": "https://evil.example"})
+        assert granted.headers["access-control-allow-origin"] == "https://app.example"
+        assert "access-control-allow-origin" not in refused.headers

@@ -1,0 +1,68 @@
+import re
+
+import httpx
+import pytest
+
+from tests.conftest import RunApi
+from tests.support.api import refusal
+
+
+async def test_all_that_the_page_needs_comes_from_this_server(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(addresses) == 4
+    for address in addresses:
+        assert "//" not in address
+        assert (await client.get(f"/{address}")).status_code == 200
+
+
+async def test_the_page_may_run_no_inline_script(client: httpx.AsyncClient) -> None:
+    assert "script-src 'self';" in (await client.get("/docs")).headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ("/docs", "/openapi.json", "/docs/start.js", "/docs/assets/swagger-ui.css"))
+async def test_in_production_there_are_no_docs(run_api: RunApi, path: str) -> None:
+    async with run_api(environment="production", bcrypt_rounds=10) as api:
+        assert refusal(await api.client().get(path))[:2] == (404, "not_found")
+
+
+async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
+    assert operations.keys() == {
+        "root",
+        "live",
+        "ready",
+        "register",
+        "login",
+        "refresh",
+        "logout",
+        "token",
+        "profile",
+        "apiProfile",
+        "readSettings",
+        "changeSettings",
+    }
+    assert operations["login"]["responses"].keys() == {
+        "200",
+        "400",
+        "401",
+        "403",
+        "408",
+        "413",
+        "415",
+        "429",
+        "500",
+        "503",
+    }
+    for operation in operations.values():
+        assert operation["summary"]
+        assert "422" not in operation["responses"]
+        assert "500" in operation["responses"]
+
+
+async def test_what_needs_a_token_says_so(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    guarded = {path for path, methods in paths.items() for operation in methods.values() if "security" in operation}
+    assert guarded == {"/profile", "/api/profile", "/api/settings"}

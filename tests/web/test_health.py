@@ -1,0 +1,65 @@
+import sqlite3
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal
+
+GONE = (503, "storage_unavailable", "Service temporarily unavailable. Try again later.")
+
+
+async def test_the_root_says_that_the_api_is_running(client: httpx.AsyncClient) -> None:
+    response = await client.get("/")
+    assert (response.status_code, response.json()) == (200, {"message": "API is running"})
+
+
+async def test_a_server_with_its_database_is_ready(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health/ready")).json() == {"status": "ready"}
+
+
+async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tmp_path: Path) -> None:
+    await api.resources.database.close()
+    for path in tmp_path.glob("test.db*"):
+        path.unlink()
+    (tmp_path / "test.db").mkdir()
+    client = api.client()
+    assert (await client.get("/health/live")).json() == {"status": "live"}
+    response = await client.get("/health/ready")
+    assert refusal(response) == GONE
+    assert response.headers["retry-after"].isdigit()
+    for answer in (
+        await client.post("/login", json={"username": "alice", "password": "x"}),
+        await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"}),
+    ):
+        assert refusal(answer) == GONE
+    (tmp_path / "test.db").rmdir()
+    await api.resources.database.migrate()
+    assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_server_on_another_schema_is_not_ready(api: Api, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "test.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'another'")
+    assert refusal(await api.client().get("/health/ready")) == GONE
+
+
+async def test_metrics_are_off_unless_switched_on(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/metrics")).status_code == 404
+
+
+async def test_metrics_count_requests_by_route_and_logins_by_outcome(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        alice = await api.signed_in()
+        await alice.get("/api/profile")
+        await alice.get("/made/up/by/a/stranger")
+        await alice.request("STRANGE", "/")
+        await alice.head("/")
+        text = (await alice.get("/metrics")).text
+    assert 'jwtapi_requests_total{method="GET",route="/api/profile",status="200"} 1.0' in text
+    assert 'jwtapi_requests_total{method="GET",route="none",status="404"} 1.0' in text
+    assert 'jwtapi_requests_total{method="other",route="/",status="405"} 1.0' in text
+    assert 'jwtapi_requests_total{method="HEAD",route="/",status="200"} 1.0' in text
+    assert 'jwtapi_logins_total{outcome="succeeded"} 1.0' in text
+    assert "jwtapi_hashes_pending 0.0" in text
+    assert "stranger" not in text
