@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.server import Server, running_server
@@ -37,10 +36,11 @@ def test_a_head_without_end_is_refused(server: Server) -> None:
 
 def test_a_body_is_no_head(server: Server) -> None:
     body = b"a" * 100_000
-    response = httpx.post(f"{server.base_url}/login", content=body, headers={"Content-Type": "application/json"})
+    with server.client() as client:
+        response = client.post("/login", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
 
 
 def test_a_connection_serves_many_requests(server: Server) -> None:
-    with httpx.Client(base_url=server.base_url, trust_env=False) as client:
+    with server.client() as client:
         assert {client.get("/").status_code for _ in range(500)} == {200}

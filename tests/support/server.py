@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ import httpx
 
 JWTAPI = Path(sys.executable).with_name("jwtapi")
 START_SECONDS = 30
+# Reading the certificates of all authorities, for each client anew, would take longer than the tests.
+_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:
@@ -40,6 +43,10 @@ class Server:
         self._environment = clean_environment(**{"PORT": str(self.port), "BCRYPT_ROUNDS": "4"} | settings)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def client(self) -> httpx.Client:
+        """A client with cookies and connections of its own."""
+        return httpx.Client(base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES)
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -49,7 +56,8 @@ class Server:
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log.read_text()
             try:
-                httpx.get(f"{self.base_url}/health/live", timeout=1, trust_env=False)
+                with self.client() as client:
+                    client.get("/health/live")
             except httpx.TransportError:
                 time.sleep(0.02)
             else:

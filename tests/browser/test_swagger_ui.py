@@ -1,0 +1,74 @@
+"""Swagger UI in a real Chromium, as a developer uses it. Skipped where there is no Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.support.api import PASSWORD
+from tests.support.server import Server, running_server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+
+@dataclass
+class Visit:
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """What the browser's console said above the level of information."""
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server")) as server:
+        with server.client() as client:
+            client.post("/register", json={"username": "alice", "password": PASSWORD})
+        yield server
+
+
+@pytest.fixture
+def visit(server: Server) -> Iterator[Visit]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        visit = Visit(browser.new_page(viewport={"width": 1280, "height": 1600}))
+        visit.page.on(
+            "console", lambda line: visit.complaints.append(line.text) if line.type in {"warning", "error"} else None
+        )
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.goto(f"{server.base_url}/docs")
+        yield visit
+        browser.close()
+
+
+def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Server, tmp_path: Path) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Authorize", exact=True).click()
+    form = page.locator(".auth-container", has_text="Flow: password")
+    form.get_by_label("username:").fill("alice")
+    form.get_by_label("password:").fill(PASSWORD)
+    form.get_by_role("button", name="Apply given OAuth2 credentials").click()
+    form.get_by_role("button", name="Remove authorization").wait_for()
+    page.locator(".close-modal").click()
+
+    operation = page.locator("#operations-account-profile")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table .response")
+    answer.wait_for()
+    page.screenshot(path=tmp_path / "profile.png")
+    assert answer.locator(".response-col_status").inner_text().startswith("200")
+    assert '"username": "alice"' in answer.inner_text()
+
+    assert visit.complaints == []
+    assert {url for url in visit.requests if not url.startswith((server.base_url, "data:"))} == set()
