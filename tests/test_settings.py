@@ -1,0 +1,178 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from jwtapi.settings import Environment, Settings, SettingsError, load_settings
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
+
+SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    path = tmp_path / ".env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+    return path
+
+
+def problems(env_file: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        load_settings(env_file)
+    return error.value.problems
+
+
+def test_secrets_are_all_that_must_be_given(env_file: Path) -> None:
+    settings = load_settings(env_file)
+    assert (settings.host, settings.port, settings.environment) == ("127.0.0.1", 4000, Environment.DEVELOPMENT)
+    assert (settings.access_token_ttl, settings.refresh_token_ttl, settings.session_max_age) == (900, 604800, 2592000)
+    assert settings.bcrypt_rounds == 12
+    assert settings.login_rate_limit == "10/15 minutes"
+
+
+def test_development_is_lenient_and_production_is_strict(make_settings: MakeSettings) -> None:
+    names = ("password_min_length", "password_blocklist", "cookie_secure", "docs_enabled")
+    development, production = make_settings(), make_settings(environment="production", bcrypt_rounds=12)
+    assert [getattr(development, name) for name in names] == [8, False, False, True]
+    assert [getattr(production, name) for name in names] == [15, True, True, False]
+
+
+def test_the_environment_is_stronger_than_a_file_and_that_than_dot_env(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text(env_file.read_text() + "PORT=1000\n")
+    assert load_settings(env_file).port == 1000
+    (tmp_path / "port").write_text("2000\n")
+    monkeypatch.setenv("PORT_FILE", str(tmp_path / "port"))
+    assert load_settings(env_file).port == 2000
+    monkeypatch.delenv("PORT_FILE")
+    monkeypatch.setenv("PORT", "3000")
+    assert load_settings(env_file).port == 3000
+    assert load_settings(env_file, port=4001).port == 4001
+
+
+def test_a_setting_and_its_file_at_once_are_refused(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "3000")
+    monkeypatch.setenv("PORT_FILE", "/nowhere")
+    assert problems(env_file) == ["PORT_FILE: give this or PORT, not both"]
+
+
+def test_a_file_that_cannot_be_read_is_named(env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT_FILE", str(tmp_path / "missing"))
+    assert problems(env_file) == ["PORT_FILE: cannot read the file: No such file or directory"]
+    (tmp_path / "binary").write_bytes(b"\xff")
+    monkeypatch.setenv("PORT_FILE", str(tmp_path / "binary"))
+    assert problems(env_file) == ["PORT_FILE: cannot read the file: not UTF-8"]
+
+
+def test_without_secrets_it_says_how_to_make_them() -> None:
+    assert problems() == [
+        "JWT_SECRET: missing; make both secrets with `jwtapi secrets`",
+        "REFRESH_SECRET: missing; make both secrets with `jwtapi secrets`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    (
+        ("LOGIN_RATE_LIMT=5/minute", "LOGIN_RATE_LIMT: unknown setting; did you mean LOGIN_RATE_LIMIT?"),
+        ("ZZZ=1", "ZZZ: unknown setting"),
+        ("PORT=eighty", "PORT: Input should be a valid integer, unable to parse string as an integer"),
+        ("PORT=65536", "PORT: Input should be less than or equal to 65535"),
+        ("ENVIRONMENT=staging", "ENVIRONMENT: Input should be 'development' or 'production'"),
+        ("BCRYPT_ROUNDS=3", "BCRYPT_ROUNDS: Input should be greater than or equal to 4"),
+        ("BCRYPT_ROUNDS=17", "BCRYPT_ROUNDS: Input should be less than or equal to 16"),
+        ("PASSWORD_MIN_LENGTH=7", "PASSWORD_MIN_LENGTH: Input should be greater than or equal to 8"),
+        ("JWT_SECRET=short", "JWT_SECRET: shorter than 32 bytes; make one with `jwtapi secrets`"),
+        (f"JWT_SECRET={REFRESH_SECRET}", "REFRESH_SECRET: must differ from JWT_SECRET"),
+        ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: production wants 10 or more"),
+        ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),
+        ("COOKIE_NAME=__Host-r", "COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true"),
+        ("COOKIE_NAME=a;b", "COOKIE_NAME: String should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
+        ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants a limit such as 10/15 minutes"),
+        ("RATE_LIMIT_STORAGE_URI=mysql://x", "RATE_LIMIT_STORAGE_URI: wants memory:// or redis://host:port"),
+        (
+            "TRUSTED_PROXIES=10.0.0.0/8,proxy",
+            "TRUSTED_PROXIES: wants addresses or networks such as 10.0.0.0/8, comma separated",
+        ),
+        *(
+            (
+                f"CORS_ORIGINS={origin}",
+                "CORS_ORIGINS: wants origins such as https://app.example.com, comma separated; no path, no wildcard",
+            )
+            for origin in ("*", "https://*.example.com", "https://a.example/", "a.example", "https://u@a.example")
+        ),
+        *(
+            (
+                f"DATABASE_URL={url}",
+                "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
+            )
+            for url in ("jwtapi.db", "mysql://host/name")
+        ),
+        *(
+            (
+                f"DATABASE_URL={url}",
+                "DATABASE_URL: wants a file: an in-memory database forgets everybody at each start",
+            )
+            for url in ("sqlite://", "sqlite:///:memory:")
+        ),
+    ),
+)
+def test_a_bad_setting_is_named(env_file: Path, line: str, problem: str) -> None:
+    env_file.write_text(env_file.read_text() + line)
+    assert problems(env_file) == [problem]
+
+
+@pytest.mark.parametrize("name", ("JWT_SECRET", "PORT", "DATABASE_URL", "ENVIRONMENT", "CORS_ORIGINS", "UNKNOWN"))
+def test_no_error_repeats_a_value(env_file: Path, name: str) -> None:
+    canary = "hunter2-" * 3
+    env_file.write_text(f"{env_file.read_text()}{name}={canary}\n")
+    with pytest.raises(SettingsError) as error:
+        load_settings(env_file)
+    assert canary not in repr(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
+    settings = make_settings(
+        database_url="postgresql://jwtapi:hunter2@db/jwtapi", rate_limit_storage_uri="redis://:hunter2@redis"
+    )
+    assert "hunter2" not in repr(settings)
+    assert JWT_SECRET not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    (
+        ("sqlite:////data/jwtapi.db", "sqlite+aiosqlite:////data/jwtapi.db"),
+        ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+    ),
+)
+def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, understood: str) -> None:
+    assert make_settings(database_url=given).database_url.get_secret_value() == understood
+
+
+def test_lists_are_comma_separated(make_settings: MakeSettings) -> None:
+    settings = make_settings(cors_origins="https://a.example, http://localhost:5173,", trusted_proxies="")
+    assert settings.cors_origins == ("https://a.example", "http://localhost:5173")
+    assert settings.trusted_proxies == ()
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    example = Path(__file__).parents[1] / ".env.example"
+    names = re.findall(r"^(?:# )?([A-Z_]+)=", example.read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / ".env.example"
+    text = re.sub(r"^# ([A-Z_]+=)", r"\1", example.read_text(), flags=re.MULTILINE)
+    filled_in = tmp_path / ".env"
+    for name, value in SECRETS.items():
+        text = text.replace(f"{name}=", f"{name}={value}")
+    filled_in.write_text(text)
+    secrets_alone = tmp_path / "secrets.env"
+    secrets_alone.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+    assert load_settings(filled_in) == load_settings(secrets_alone)
