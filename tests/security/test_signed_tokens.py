@@ -1,0 +1,151 @@
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+
+from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken, TokenSigner
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ISSUED = int(NOW.timestamp())
+KEY = b"k" * 32
+CLAIMS = {"iss": "jwtapi", "sub": "x", "iat": ISSUED, "exp": ISSUED + 900}
+
+signer = TokenSigner(KEY, "at+jwt")
+
+
+def encoded(data: bytes) -> str:
+    return urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def forged(payload: bytes, header: bytes = b'{"alg":"HS256","typ":"at+jwt"}', key: bytes = KEY) -> str:
+    """A token with a right signature and whatever else."""
+    signed = f"{encoded(header)}.{encoded(payload)}"
+    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def with_claims(**changed: Any) -> str:
+    return forged(json.dumps({name: value for name, value in (CLAIMS | changed).items() if value is not ...}).encode())
+
+
+def read(token: str) -> dict[str, Any]:
+    return signer.read(token, now=NOW, max_lifetime=900)
+
+
+def refused(token: str) -> bool:
+    try:
+        read(token)
+    except ExpiredToken:
+        return False
+    except InvalidToken:
+        return True
+    return False
+
+
+def test_what_is_signed_is_read() -> None:
+    assert read(signer.sign({"sub": "x", "iat": ISSUED, "exp": ISSUED + 900})) == CLAIMS
+
+
+def test_the_forger_of_these_tests_can_make_good_tokens() -> None:
+    assert read(with_claims()) == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "claims",
+    (
+        {"exp": ...},
+        {"iat": ...},
+        {"exp": None},
+        {"exp": str(ISSUED + 600)},
+        {"exp": True},
+        {"exp": [ISSUED + 600]},
+        {"iat": str(ISSUED)},
+        {"nbf": "now"},
+        {"nbf": False},
+        {"nbf": ISSUED + 3600},
+        {"iat": ISSUED + 31, "exp": ISSUED + 100},
+        {"exp": ISSUED + 901},
+        {"exp": 10**12},
+        {"iss": "another"},
+        {"iss": ...},
+        {"aud": "us"},
+        {"aud": []},
+    ),
+)
+def test_claims_that_are_not_ours_are_refused(claims: dict[str, Any]) -> None:
+    assert refused(with_claims(**claims))
+
+
+def test_a_clock_that_is_a_little_slow_is_forgiven() -> None:
+    assert read(with_claims(iat=ISSUED + 30, exp=ISSUED + 100))
+
+
+def test_a_token_expires_to_the_second() -> None:
+    assert read(with_claims(iat=ISSUED - 899, exp=ISSUED + 1))
+    with pytest.raises(ExpiredToken):
+        read(with_claims(iat=ISSUED - 900, exp=ISSUED))
+
+
+def test_an_expired_token_can_be_asked_for() -> None:
+    token = with_claims(iat=ISSUED - 1000, exp=ISSUED - 100)
+    assert signer.read(token, now=NOW, expired_too=True)["exp"] == ISSUED - 100
+
+
+@pytest.mark.parametrize(
+    "payload",
+    (
+        b"[1]",
+        b"null",
+        b"true",
+        b"{",
+        json.dumps(CLAIMS).encode("utf-16"),
+        b"\xef\xbb\xbf" + json.dumps(CLAIMS).encode(),
+        json.dumps(CLAIMS).encode()[:-1] + b', "exp": 9999999999}',
+        json.dumps(CLAIMS).encode()[:-1] + b', "x": NaN}',
+        json.dumps(CLAIMS).encode()[:-1] + b', "x": ' + b"[" * 1000 + b"]" * 1000 + b"}",
+    ),
+)
+def test_a_payload_that_is_no_strict_json_object_is_refused(payload: bytes) -> None:
+    assert refused(forged(payload))
+
+
+@pytest.mark.parametrize(
+    "header",
+    (
+        b'{"alg":"none","typ":"at+jwt"}',
+        b'{"alg":"HS512","typ":"at+jwt"}',
+        b'{"alg":["HS256"],"typ":"at+jwt"}',
+        b'{"alg":"HS256"}',
+        b'{"alg":"HS256","typ":"JWT"}',
+        b'{"alg":"HS256","typ":"rt+jwt"}',
+        b'{"alg":"HS256","typ":"at+jwt","crit":["exp"]}',
+        b'{"alg":"HS256","typ":"at+jwt","b64":false,"crit":["b64"]}',
+        b'["HS256"]',
+        b"",
+    ),
+)
+def test_a_header_that_is_not_ours_is_refused(header: bytes) -> None:
+    assert refused(forged(json.dumps(CLAIMS).encode(), header))
+
+
+def test_another_key_is_refused() -> None:
+    assert refused(forged(json.dumps(CLAIMS).encode(), key=b"K" * 32))
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    assert refused(jwt.encode(CLAIMS, "", "none", headers={"typ": "at+jwt"}))
+
+
+def test_a_signature_has_one_spelling() -> None:
+    token = with_claims()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same_bytes = alphabet[alphabet.index(token[-1]) ^ 1]
+    for other in (f"{token[:-1]}{same_bytes}", f"{token}=", f"{token}\n", f" {token}", f"{token}.", token.upper()):
+        assert refused(other)
+
+
+def test_a_token_of_more_than_4_kib_is_refused() -> None:
+    assert refused(with_claims(pad="x" * 4096))

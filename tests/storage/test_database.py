@@ -1,0 +1,163 @@
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jwtapi.errors import StorageUnavailable
+from jwtapi.storage import database as module
+from jwtapi.storage import engine
+from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.records import Session, User
+from jwtapi.storage.unit_of_work import UnitOfWork
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "test.db"
+
+
+@pytest.fixture
+async def database(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(engine, "_SQLITE_PRAGMAS", (*engine._SQLITE_PRAGMAS, "PRAGMA busy_timeout = 200"))
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await database.migrate()
+    yield database
+    await database.close()
+
+
+def new_user(name: str = "alice") -> User:
+    return User(uuid4(), name, name, "hash", [], {}, datetime.now(UTC), None)
+
+
+async def names(database: Database) -> list[str]:
+    async with database.read() as uow:
+        return [user.username for user in await uow.users.list()]
+
+
+def connection_of(uow: UnitOfWork) -> AsyncConnection:
+    return uow.users._connection
+
+
+async def test_leaving_the_block_commits(database: Database) -> None:
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+    assert await names(database) == ["alice"]
+
+
+async def test_an_exception_rolls_back(database: Database) -> None:
+    with pytest.raises(LookupError):
+        async with database.write() as uow:
+            await uow.users.add(new_user())
+            raise LookupError
+    assert await names(database) == []
+
+
+async def test_moments_come_back_as_they_went(database: Database) -> None:
+    user = new_user()
+    async with database.write() as uow:
+        await uow.users.add(user)
+    async with database.read() as uow:
+        assert await uow.users.get(user.id) == user
+
+
+async def test_users_are_listed_a_page_at_a_time(database: Database) -> None:
+    async with database.write() as uow:
+        for name in ("carol", "alice", "bob"):
+            await uow.users.add(new_user(name))
+    async with database.read() as uow:
+        assert [user.username for user in await uow.users.list(limit=2)] == ["alice", "bob"]
+        assert [user.username for user in await uow.users.list(after="bob")] == ["carol"]
+
+
+async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(database: Database) -> None:
+    user, now = new_user(), datetime.now(UTC)
+    later = now.replace(year=now.year + 1)
+    session = Session(uuid4(), user.id, 0, b"k" * 32, now, now, later, later, None)
+    assert "kkk" not in repr(session)
+    async with database.write() as uow:
+        await uow.users.add(user)
+        await uow.sessions.add(session)
+        rotated = await uow.sessions.rotate(session, now=now, expires_at=later)
+        assert rotated is not None
+        assert rotated.generation == 1
+        assert await uow.sessions.rotate(session, now=now, expires_at=later) is None
+
+
+@pytest.mark.parametrize(("pragma", "value"), (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)))
+async def test_each_connection_is_told_what_sqlite_needs(database: Database, pragma: str, value: object) -> None:
+    async with database.read() as uow:
+        assert (await connection_of(uow).execute(text(f"PRAGMA {pragma}"))).scalar() == value
+
+
+async def test_the_files_are_for_their_owner_alone(database: Database, path: Path) -> None:
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+    assert {file.stat().st_mode & 0o777 for file in path.parent.glob("test.db*")} == {0o600}
+
+
+async def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+        assert await names(database) == []
+
+
+async def test_many_writers_wait_in_line(database: Database) -> None:
+    async def add(name: str) -> None:
+        async with database.write() as uow:
+            await uow.users.add(new_user(name))
+
+    await asyncio.gather(*(add(f"user{n}") for n in range(30)))
+    assert len(await names(database)) == 30
+
+
+async def test_a_writer_in_line_gives_up_in_bounded_time(database: Database) -> None:
+    async with database.write():
+        with pytest.raises(StorageUnavailable):
+            async with database.write():
+                raise AssertionError("two writers at once")
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+
+
+async def test_a_lock_of_another_process_is_given_up_on_and_got_over(database: Database, path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageUnavailable):
+        async with database.write():
+            raise AssertionError("two writers at once")
+    other.rollback()
+    other.close()
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+
+
+async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
+    path.parent.mkdir()
+    path.mkdir()
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    with pytest.raises(StorageUnavailable):
+        await database.check()
+
+
+async def test_an_empty_database_has_no_schema(path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    with pytest.raises(OutdatedSchema):
+        await database.check()
+    await database.migrate()
+    await database.check()
+    await database.close()
+
+
+async def test_migrating_several_times_at_once_is_harmless(path: Path) -> None:
+    databases = [Database(f"sqlite+aiosqlite:///{path}") for _ in range(4)]
+    await asyncio.gather(*(database.migrate() for database in databases))
+    for database in databases:
+        await database.check()
+        await database.close()
