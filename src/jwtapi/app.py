@@ -1,8 +1,5 @@
 """The composition root: the one file that names every feature."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -11,9 +8,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from jwtapi import __version__
 from jwtapi.account import router as account
 from jwtapi.auth import router as auth
-from jwtapi.clock import Clock, system_clock
-from jwtapi.resources import make_resources
-from jwtapi.settings import Settings
+from jwtapi.resources import Resources
 from jwtapi.web import health
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
@@ -27,21 +22,14 @@ into every request that is tried here. Every error is `{"message", "code"}`; pro
 """
 
 
-def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
-    """Build the app. Whoever runs it sees to the database's schema first; its lifespan closes what it opened."""
-    resources = make_resources(settings, clock)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await resources.close()
-
+def create_app(resources: Resources) -> FastAPI:
+    """Build the app. Whoever opened the resources sees to the database's schema, and closes them."""
+    settings = resources.settings
     app = FastAPI(
         title="jwtapi",
         version=__version__,
         summary="JWT authentication",
         description=DESCRIPTION,
-        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,

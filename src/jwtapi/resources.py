@@ -27,33 +27,27 @@ class Resources:
     device_tokens: DeviceTokens
     metrics: Metrics
 
-    async def close(self) -> None:
-        self.passwords.close()
-        await self.database.close()
-
-
-def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources:
-    """Make everything; connections are opened when first used."""
-    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
-    refresh_secret = settings.refresh_secret.get_secret_value()
-    return Resources(
-        settings=settings,
-        clock=clock,
-        database=Database(settings.database_url.get_secret_value()),
-        passwords=passwords,
-        password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
-        access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
-        refresh_tokens=RefreshTokens(refresh_secret),
-        device_tokens=DeviceTokens(refresh_secret),
-        metrics=Metrics(hashes_pending=lambda: passwords.pending),
-    )
-
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Make everything, and close it when the block is left."""
-    resources = make_resources(settings)
+async def open_resources(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Resources]:
+    """Make everything, and close it when the block is left. Connections are opened when first used."""
+    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
+    database = Database(settings.database_url.get_secret_value())
+    refresh_secret = settings.refresh_secret.get_secret_value()
     try:
-        yield resources
+        yield Resources(
+            settings=settings,
+            clock=clock,
+            database=database,
+            passwords=passwords,
+            password_policy=PasswordPolicy(
+                min_length=settings.password_min_length, blocklist=settings.password_blocklist
+            ),
+            access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
+            refresh_tokens=RefreshTokens(refresh_secret),
+            device_tokens=DeviceTokens(refresh_secret),
+            metrics=Metrics(hashes_pending=lambda: passwords.pending),
+        )
     finally:
-        await resources.close()
+        passwords.close()
+        await database.close()

@@ -1,6 +1,7 @@
 """Runs the app under uvicorn, with the bounds that uvicorn leaves out: on a request head's size and time."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -80,14 +81,15 @@ def run_on_fastest_loop(main: Coroutine[Any, Any, None]) -> None:
         pass
 
 
-def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+async def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish."""
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         http=BoundedHttpProtocol,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -95,4 +97,7 @@ def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is only
+    # cleaning up left to do, which it must not cut short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    await uvicorn.Server(config).serve()

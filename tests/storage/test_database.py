@@ -7,14 +7,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage import database as module
 from jwtapi.storage import engine
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.records import Session, User
-from jwtapi.storage.unit_of_work import UnitOfWork
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def database(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(engine, "_SQLITE_PRAGMAS", (*engine._SQLITE_PRAGMAS, "PRAGMA busy_timeout = 200"))
+    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.2)
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.migrate()
     yield database
@@ -41,10 +39,6 @@ async def names(database: Database) -> list[str]:
         return [user.username for user in await uow.users.list()]
 
 
-def connection_of(uow: UnitOfWork) -> AsyncConnection:
-    return uow.users._connection
-
-
 async def test_leaving_the_block_commits(database: Database) -> None:
     async with database.write() as uow:
         await uow.users.add(new_user())
@@ -52,10 +46,13 @@ async def test_leaving_the_block_commits(database: Database) -> None:
 
 
 async def test_an_exception_rolls_back(database: Database) -> None:
-    with pytest.raises(LookupError):
+    async def add_and_fail() -> None:
         async with database.write() as uow:
             await uow.users.add(new_user())
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await add_and_fail()
     assert await names(database) == []
 
 
@@ -91,9 +88,11 @@ async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(databa
 
 
 @pytest.mark.parametrize(("pragma", "value"), (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)))
-async def test_each_connection_is_told_what_sqlite_needs(database: Database, pragma: str, value: object) -> None:
-    async with database.read() as uow:
-        assert (await connection_of(uow).execute(text(f"PRAGMA {pragma}"))).scalar() == value
+async def test_each_connection_is_told_what_sqlite_needs(path: Path, pragma: str, value: object) -> None:
+    opened = engine.open_engine(f"sqlite+aiosqlite:///{path}")
+    async with opened.connect() as connection:
+        assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
+    await opened.dispose()
 
 
 async def test_the_files_are_for_their_owner_alone(database: Database, path: Path) -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 
 from jwtapi.app import create_app
-from jwtapi.resources import Resources
+from jwtapi.resources import Resources, open_resources
 from jwtapi.settings import Settings
 from jwtapi.storage.records import Event
 from tests.support.clock import FakeClock
@@ -22,13 +21,9 @@ PASSWORD = "correct horse battery staple"
 @dataclass
 class Api:
     app: FastAPI
+    resources: Resources
     clock: FakeClock
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
-
-    @property
-    def resources(self) -> Resources:
-        resources: Resources = self.app.state.resources
-        return resources
 
     def client(self, address: str = "203.0.113.7", **headers: str) -> httpx.AsyncClient:
         """A client of its own, with its own cookies, calling from `address`."""
@@ -62,11 +57,10 @@ class Api:
 
 @asynccontextmanager
 async def running_api(settings: Settings, clock: FakeClock) -> AsyncIterator[Api]:
-    """Migrate the database and run the app with its lifespan."""
-    app = create_app(settings, clock)
-    await app.state.resources.database.migrate()
-    async with LifespanManager(app):
-        api = Api(app, clock)
+    """Run the app on a migrated database."""
+    async with open_resources(settings, clock) as resources:
+        await resources.database.migrate()
+        api = Api(create_app(resources), resources, clock)
         yield api
         await api.close()
 

@@ -9,6 +9,7 @@ import typer
 from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.engine import sqlite_path
 
 _HOUR = 3600
 
@@ -58,17 +59,21 @@ def _problems() -> list[str]:
 
 
 async def _database_problems(settings: Settings) -> list[str]:
-    database = Database(settings.database_url.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return []  # the first start makes it
+    database = Database(url)
     try:
         await database.check()
     except StorageUnavailable as error:
         return [f"DATABASE_URL: the database does not answer ({type(error.__cause__).__name__})"]
     except OutdatedSchema:
-        return ["DATABASE_URL: the database has not this version's schema: run `jwtapi migrate`"]
-    else:
-        return []
+        if path is None:  # the next start migrates SQLite
+            return ["DATABASE_URL: the database has another schema than this version: run `jwtapi migrate`"]
     finally:
         await database.close()
+    return []
 
 
 def _limiter_problems(settings: Settings) -> list[str]:

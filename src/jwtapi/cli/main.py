@@ -6,14 +6,15 @@ from typing import Annotated
 import structlog
 import typer
 
+from jwtapi import server
 from jwtapi.app import create_app
 from jwtapi.cli import sessions, users
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import failing_clearly, prepare, settings_or_exit
 from jwtapi.env_file import SECRETS
 from jwtapi.logs import configure_logging
+from jwtapi.resources import open_resources
 from jwtapi.secret_strength import new_secret
-from jwtapi.server import make_server, run_on_fastest_loop
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database
 
@@ -41,13 +42,13 @@ def serve(
     for warning in warnings_of(settings):
         log.warning(warning)
     with failing_clearly():
-        run_on_fastest_loop(_serve(settings))
+        server.run_on_fastest_loop(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
-    app_ = create_app(settings)
-    await prepare(app_.state.resources.database)
-    await make_server(app_, settings).serve()
+    async with open_resources(settings) as resources:
+        await prepare(resources.database)
+        await server.serve(create_app(resources), settings)
 
 
 @app.command()

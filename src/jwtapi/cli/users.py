@@ -95,8 +95,12 @@ def _administer(act: Callable[[AdminService], Awaitable[None]]) -> None:
     run_with_resources(lambda resources: act(AdminService(resources)))
 
 
+def _is_interactive() -> bool:
+    return sys.stdin.isatty()
+
+
 def _password() -> str:
     """Never an argument: the process list shows those."""
-    if sys.stdin.isatty():
+    if _is_interactive():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().removesuffix("\n")

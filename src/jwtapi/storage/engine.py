@@ -17,14 +17,19 @@ WRITE = "jwtapi_write"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous = FULL",  # what was answered survives a power cut, not only a crash of the process
-    f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}",
     "PRAGMA foreign_keys = ON",
 )
 
 
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    parts = make_url(url)
+    return Path(parts.database) if parts.get_backend_name() == "sqlite" and parts.database else None
+
+
 def open_engine(url: str) -> AsyncEngine:
-    if make_url(url).get_backend_name() == "sqlite":
-        return _open_sqlite(url)
+    if (path := sqlite_path(url)) is not None:
+        return _open_sqlite(url, path)
     return create_async_engine(
         url,
         pool_size=10,
@@ -36,8 +41,8 @@ def open_engine(url: str) -> AsyncEngine:
     )
 
 
-def _open_sqlite(url: str) -> AsyncEngine:
-    _make_private(make_url(url).database)
+def _open_sqlite(url: str, path: Path) -> AsyncEngine:
+    _make_private(path)
     engine = create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=WAIT_SECONDS, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -47,6 +52,7 @@ def _open_sqlite(url: str) -> AsyncEngine:
         cursor = dbapi_connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(pragma)
+        cursor.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -59,8 +65,8 @@ def _open_sqlite(url: str) -> AsyncEngine:
     return engine
 
 
-def _make_private(database: str | None) -> None:
+def _make_private(path: Path) -> None:
     """Create the file for its owner alone; SQLite gives its -wal and -shm the same mode."""
-    if database and not (path := Path(database)).exists():
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

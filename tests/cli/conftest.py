@@ -1,0 +1,27 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from jwtapi.cli.main import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in; hashes are cheap."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BCRYPT_ROUNDS", "4")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:  # noqa: ARG001  in which it runs
+    """Runs the command, standard input after a `<`: run("user", "create", "alice", stdin="secret")."""
+
+    def run(*words: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, words, input=stdin)
+
+    return run

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from jwtapi.secret_strength import weakness_of
+from jwtapi.settings import Settings
+from tests.cli.conftest import Run
+from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.support.api import PASSWORD
+
+
+def test_secrets_are_printed_as_lines_for_dot_env(run: Run, folder: Path) -> None:
+    (folder / "printed").write_text(run("secrets").stdout)
+    values = dotenv_values(folder / "printed")
+    assert values.keys() == {"JWT_SECRET", "REFRESH_SECRET"}
+    assert [weakness_of(value or "") for value in values.values()] == [None, None]
+
+
+def test_migrating_makes_the_schema_and_can_be_repeated(run: Run) -> None:
+    for _ in range(2):
+        result = run("migrate")
+        assert (result.exit_code, result.stdout) == (0, "The schema is up to date.\n")
+
+
+def test_the_first_start_in_development_makes_secrets_and_says_so(run: Run, folder: Path) -> None:
+    assert run("migrate").stderr == "Wrote fresh random JWT_SECRET and REFRESH_SECRET to .env.\n"
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
+    assert run("migrate").stderr == ""
+
+
+@pytest.mark.parametrize("where", ("environment", "file"))
+def test_in_production_there_is_no_start_without_secrets(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "environment":
+        monkeypatch.setenv("ENVIRONMENT", "production")
+    else:
+        (folder / ".env").write_text("ENVIRONMENT=production\n")
+    monkeypatch.setenv("BCRYPT_ROUNDS", "10")
+    result = run("serve")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "The configuration is unusable.",
+        "  JWT_SECRET: missing; make both secrets with `jwtapi secrets`",
+        "  REFRESH_SECRET: missing; make both secrets with `jwtapi secrets`",
+    ]
+
+
+def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Path) -> None:
+    (folder / ".env").mkdir()
+    result = run("serve")
+    assert result.exit_code == 1
+    assert "Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)." in result.stderr
+
+
+def test_old_sessions_are_pruned(run: Run) -> None:
+    assert run("user", "create", "alice", stdin=PASSWORD).exit_code == 0
+    assert run("sessions", "prune").stdout == "Deleted 0 sessions.\n"
+
+
+def test_serving_starts_the_server_with_what_the_command_line_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server itself is tested in tests/processes."""
+    served = []
+
+    async def serve(_: object, settings: Settings) -> None:
+        served.append((settings.host, settings.port))
+
+    monkeypatch.setattr("jwtapi.server.serve", serve)
+    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
+    monkeypatch.setenv("TRUSTED_PROXIES", "0.0.0.0/0")
+    result = run("serve", "--host", "127.0.0.2", "--port", "4999")
+    assert result.exit_code == 0
+    assert served == [("127.0.0.2", 4999)]
+
+
+def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from tests.support.postgresql import running_postgresql  # noqa: PLC0415  only this test needs one
+
+    monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
+    monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
+    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
+    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as postgresql:
+        monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
+        for command in (("serve",), ("user", "list")):
+            result = run(*command)
+            assert result.exit_code == 1
+            assert result.stderr == (
+                "The database has another schema than this version of jwtapi: run `jwtapi migrate`.\n"
+            )
+        assert run("migrate").exit_code == 0
+        assert run("user", "list").exit_code == 0

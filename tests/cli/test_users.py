@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.support.api import PASSWORD
+
+
+@pytest.fixture
+def alice(run: Run) -> None:
+    assert run("user", "create", "alice", stdin=f"{PASSWORD}\n").exit_code == 0
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_user_is_created_with_roles_and_listed(run: Run) -> None:
+    result = run("user", "create", "bob", "--role", "admin", "--role", "editor", stdin=f"{PASSWORD}\n")
+    assert (result.exit_code, result.stdout) == (0, "Created bob.\n")
+    rows = [line.split("\t") for line in run("user", "list").stdout.splitlines()]
+    assert [(row[0], row[3], row[4]) for row in rows] == [
+        ("alice", "-", "enabled"),
+        ("bob", "admin,editor", "enabled"),
+    ]
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_user_is_disabled_and_enabled(run: Run) -> None:
+    assert run("user", "disable", "alice").stdout == "Disabled alice.\n"
+    assert run("user", "list").stdout.endswith("\tdisabled\n")
+    assert run("user", "enable", "alice").stdout == "Enabled alice.\n"
+    assert run("user", "list").stdout.endswith("\tenabled\n")
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_password_is_set(run: Run) -> None:
+    result = run("user", "set-password", "alice", stdin="another password\n")
+    assert (result.exit_code, result.stdout) == (0, "Set the password of alice.\n")
+
+
+@pytest.mark.usefixtures("alice")
+def test_deleting_asks_first(run: Run) -> None:
+    assert run("user", "delete", "alice", stdin="n\n").exit_code == 1
+    assert run("user", "list").stdout.startswith("alice\t")
+    assert run("user", "delete", "alice", "--yes").stdout == "Deleted alice.\n"
+    assert run("user", "list").stdout == ""
+
+
+@pytest.mark.usefixtures("alice")
+@pytest.mark.parametrize(
+    ("words", "stdin", "complaint"),
+    (
+        (("create", "Alice"), PASSWORD, "Username already taken"),
+        (("create", "two words"), PASSWORD, "Username must have"),
+        (("create", "bob"), "short", "Password must have at least 8 characters"),
+        (("disable", "nobody"), None, "There is no user nobody."),
+        (("set-password", "nobody"), PASSWORD, "There is no user nobody."),
+        (("delete", "nobody", "--yes"), None, "There is no user nobody."),
+    ),
+)
+def test_a_refusal_is_one_line(run: Run, words: tuple[str, ...], stdin: str | None, complaint: str) -> None:
+    result = run("user", *words, stdin=stdin)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(complaint)
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_database_that_does_not_answer_is_one_line(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "is-a-folder").mkdir()
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///is-a-folder")
+    result = run("user", "list")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("The database does not answer: OperationalError.")
+
+
+def test_at_a_terminal_the_password_is_asked_for_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jwtapi.cli.users._is_interactive", lambda: True)
+    result = run("user", "create", "alice", stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert PASSWORD not in result.output

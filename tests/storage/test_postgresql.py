@@ -1,0 +1,86 @@
+"""The parts of the contract where PostgreSQL and SQLite could differ."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from jwtapi.errors import StorageUnavailable
+from jwtapi.storage.database import Database, OutdatedSchema
+from tests.conftest import MakeSettings, RunApi
+from tests.support.api import PASSWORD, refusal, sign_in
+from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.server import free_port
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as postgresql:
+        yield postgresql
+
+
+@pytest.fixture
+def url(postgresql: PostgreSQL) -> str:
+    return postgresql.new_database()
+
+
+async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        alice = await api.signed_in()
+        assert (await alice.patch("/api/settings", json={"a": {"b": "é"}})).json() == {"a": {"b": "é"}}
+        used = alice.cookies["refreshToken"]
+        assert (await alice.post("/refresh")).status_code == 200
+        api.clock.advance(11)
+        reuse = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
+        assert refusal(reuse)[:2] == (403, "refresh_token_invalid")
+        assert refusal(await alice.get("/profile"))[:2] == (401, "token_invalid")
+        await sign_in(alice)
+        assert (await alice.post("/logout")).status_code == 200
+        assert refusal(await alice.get("/profile"))[:2] == (401, "token_invalid")
+        assert await api.event_types() == [
+            "user.registered",
+            "login.succeeded",
+            "session.revoked",
+            "session.refresh_token_reused",
+            "login.succeeded",
+            "session.revoked",
+        ]
+
+
+async def test_of_twenty_who_want_a_name_at_once_one_gets_it(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        body = {"username": "alice", "password": PASSWORD}
+        answers = await asyncio.gather(*(api.client().post("/register", json=body) for _ in range(20)))
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+
+
+async def test_fifty_refreshes_at_once_give_one_successor(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        alice = await api.signed_in()
+        clients = [api.client(Cookie=f"refreshToken={alice.cookies['refreshToken']}") for _ in range(50)]
+        answers = await asyncio.gather(*(client.post("/refresh") for client in clients))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.cookies["refreshToken"] for answer in answers}) == 1
+
+
+async def test_of_many_patches_at_once_none_is_lost(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        alice = await api.signed_in()
+        await asyncio.gather(*(alice.patch("/api/settings", json={f"key{n}": n}) for n in range(20)))
+        assert (await alice.get("/api/settings")).json() == {f"key{n}": n for n in range(20)}
+
+
+async def test_an_empty_database_wants_migrating(make_settings: MakeSettings, url: str) -> None:
+    database = Database(make_settings(database_url=url).database_url.get_secret_value())
+    with pytest.raises(OutdatedSchema):
+        await database.check()
+    await database.migrate()
+    await database.check()
+    await database.close()
+
+
+async def test_a_server_that_is_not_there_is_unavailable(make_settings: MakeSettings) -> None:
+    url = f"postgresql://jwtapi:x@127.0.0.1:{free_port()}/jwtapi"
+    database = Database(make_settings(database_url=url).database_url.get_secret_value())
+    with pytest.raises(StorageUnavailable):
+        await database.check()
