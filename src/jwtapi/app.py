@@ -41,12 +41,12 @@ def create_app(resources: Resources) -> FastAPI:
     app.state.rate_limits = RateLimits(settings)
 
     install_problem_handlers(app)
-    app.include_router(health.router)
-    if settings.metrics_enabled:
-        app.include_router(health.metrics_router)
     app.include_router(auth.router)
     app.include_router(account.router)
     app.include_router(account.api)
+    app.include_router(health.router)
+    if settings.metrics_enabled:
+        app.include_router(health.metrics_router)
     document(app)
     if settings.docs_enabled:
         install_docs(app)

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +22,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def database(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a lock gives up soon."""
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(engine, "WAIT_SECONDS", 0.2)
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.migrate()
     yield database
@@ -116,6 +122,7 @@ async def test_many_writers_wait_in_line(database: Database) -> None:
     assert len(await names(database)) == 30
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_writer_in_line_gives_up_in_bounded_time(database: Database) -> None:
     async with database.write():
         with pytest.raises(StorageUnavailable):
@@ -125,6 +132,7 @@ async def test_a_writer_in_line_gives_up_in_bounded_time(database: Database) -> 
         await uow.users.add(new_user())
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_lock_of_another_process_is_given_up_on_and_got_over(database: Database, path: Path) -> None:
     other = sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
@@ -143,6 +151,10 @@ async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{path}")
     with pytest.raises(StorageUnavailable):
         await database.check()
+    await database.close()
+    # The driver's thread reports to the event loop that it is done: that has to be there still.
+    while any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+        await asyncio.sleep(0)
 
 
 async def test_an_empty_database_has_no_schema(path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from jwtapi.errors import ERROR_CODES
 from tests.conftest import RunApi
@@ -141,6 +141,20 @@ async def test_a_client_that_goes_away_is_no_fault_of_ours(api: Api) -> None:
     with structlog.testing.capture_logs() as logs:
         await api.app(scope, gone, send)
     assert [(entry["event"], entry["status"]) for entry in logs] == [("request", 499)]
+
+
+async def test_the_app_can_be_run_by_any_asgi_server(api: Api) -> None:
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    answers: list[str] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        answers.append(message["type"])
+
+    await api.app({"type": "lifespan"}, receive, send)
+    assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def fail() -> None:

@@ -40,11 +40,11 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
         is_head = scope["method"] == "HEAD"
         # HEAD is GET without the body (RFC 9110 §9.3.2); the routes need not know.
         routed = {**scope, "method": "GET"} if is_head else scope
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
         async def send_with_headers(message: Message) -> None:
