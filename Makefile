@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports lock wheel image clean
+.PHONY: help run install test check format lint types imports audit lock wheel image clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ types: $(VENV)/.development
 
 imports: $(VENV)/.development
 	@$(BIN)/lint-imports
+
+audit: $(VENV)/.development  ## look the runtime dependencies up among the known holes
+	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 wheel: $(VENV)/.development  ## build dist/jwtapi-….whl
 	@$(BIN)/python -m build --wheel --no-isolation
