@@ -36,9 +36,7 @@ async def test_of_twenty_who_want_a_name_at_once_one_gets_it(api: Api) -> None:
 
 @pytest.mark.parametrize("name", ("two words", "tab\there", "zero\u200bwidth", "\u202eright", "a" * 65, "😀", "nul\0"))
 async def test_a_name_with_characters_that_deceive_is_refused(client: httpx.AsyncClient, name: str) -> None:
-    status, code, _ = refusal(await attempt(client, name))
-    assert status == 400
-    assert code in {"username_invalid", "validation_failed"}
+    assert refusal(await attempt(client, name))[:2] == (400, "username_invalid")
 
 
 @pytest.mark.parametrize("name", (5, ["alice"], {"$ne": None}, True))
@@ -48,14 +46,16 @@ async def test_a_name_that_is_no_text_is_refused_without_repeating_it(client: ht
     assert response.json()["errors"] == [{"field": "username", "message": "Input should be a valid string"}]
 
 
-async def test_a_short_password_is_refused_by_the_setting(run_api: RunApi) -> None:
+@pytest.mark.parametrize("password", ("elevenchars", "x"))
+async def test_a_short_password_is_refused_by_the_setting(run_api: RunApi, password: str) -> None:
     async with run_api(password_min_length=12) as api:
-        status, code, message = refusal(await attempt(api.client(), password="elevenchars"))
-    assert (status, code, message) == (400, "password_too_short", "Password must have at least 12 characters")
+        response = await attempt(api.client(), password=password)
+    assert refusal(response) == (400, "password_too_short", "Password must have at least 12 characters")
+    assert [error["field"] for error in response.json()["errors"]] == ["password"]
 
 
 async def test_a_password_of_more_than_a_thousand_characters_is_refused(client: httpx.AsyncClient) -> None:
-    assert refusal(await attempt(client, password="x" * 1025))[0] == 400
+    assert refusal(await attempt(client, password="x" * 1025))[:2] == (400, "password_too_long")
 
 
 @pytest.mark.parametrize("password", ("passwordpassword", " " * 16, "jwtapijwtapijwtapi", "alicealicealice"))

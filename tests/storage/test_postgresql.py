@@ -54,6 +54,13 @@ async def test_of_twenty_who_want_a_name_at_once_one_gets_it(run_api: RunApi, ur
         assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
 
 
+@pytest.mark.parametrize("username", ("nul\0", "\ud7ff", "x" * 10_000))
+async def test_a_name_that_no_database_can_hold_is_an_unknown_user(run_api: RunApi, url: str, username: str) -> None:
+    async with run_api(database_url=url) as api:
+        response = await api.client().post("/login", json={"username": username, "password": PASSWORD})
+        assert refusal(response)[:2] == (401, "invalid_credentials")
+
+
 async def test_fifty_refreshes_at_once_give_one_successor(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         alice = await api.signed_in()

@@ -124,6 +124,13 @@ async def test_behind_a_trusted_proxy_the_rightmost_untrusted_address_counts(run
         assert await login("192.0.2.2", "four") == 401
 
 
+async def test_what_a_trusted_proxy_passes_on_need_be_no_address(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=True, trusted_proxies="10.0.0.1") as api:
+        client = api.client("10.0.0.1", **{"X-Forwarded-For": "x" * 1000})
+        await client.post("/login", json={"username": "nobody", "password": "x"})
+        assert [event.address for event in await api.events(None)] == ["x" * 64]
+
+
 async def fail_on_alice(api: Api, times: int, start: int = 1) -> list[int]:
     """Guess alice's password, each time from another address and with another spelling of the name."""
     answers = []

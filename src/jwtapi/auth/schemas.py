@@ -22,24 +22,24 @@ class Credentials(Schema):
 
 
 class RegisterRequest(Credentials):
+    """The bounds are told here and kept by the service, which has a code for each."""
+
     username: Annotated[
         str,
         Field(
             min_length=1,
-            max_length=64,
             examples=["alice"],
             description="Letters, digits and ASCII punctuation, no spaces. Case and width do not tell two names apart.",
-            json_schema_extra={"format": "username"},
+            json_schema_extra={"format": "username", "maxLength": 64},
         ),
     ]
     password: Annotated[
         SecretStr,
         Field(
-            min_length=8,
-            max_length=1024,
+            min_length=1,
             examples=["mypassword"],
             description="At least PASSWORD_MIN_LENGTH characters, of any kind.",
-            json_schema_extra={"format": "password"},
+            json_schema_extra={"format": "password", "minLength": 8, "maxLength": 1024},
         ),
     ]
 

@@ -146,8 +146,8 @@ async def hash_new_password(resources: Resources, password: str, *, username: st
 
 
 def _account_name(username: str) -> str:
-    """The canonical name; for what can be no name, the text itself, which is no user's."""
+    """The canonical name; for what can be no name, one that is no user's, and that any database can look up."""
     try:
         return parse_username(username).canonical
     except UsernameInvalid:
-        return f" {username}"
+        return f" {sha256(username.encode()).hexdigest()}"

@@ -8,6 +8,9 @@ from jwtapi.client import Client
 from jwtapi.resources import Resources
 from jwtapi.web.rate_limits import RateLimits
 
+MAX_ADDRESS = 64
+"""Characters; more than any address of IPv6 has."""
+
 
 async def get_resources(request: Request) -> Resources:
     resources: Resources = request.app.state.resources
@@ -20,7 +23,9 @@ async def get_rate_limits(request: Request) -> RateLimits:
 
 
 async def get_client(request: Request) -> Client:
-    return Client(address=request.client.host if request.client else None, request_id=request.state.request_id)
+    # Cut: a proxy that is trusted may still pass on what is no address.
+    address = request.client.host[:MAX_ADDRESS] if request.client else None
+    return Client(address=address, request_id=request.state.request_id)
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
