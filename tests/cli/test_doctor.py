@@ -65,10 +65,8 @@ def test_an_sqlite_file_without_the_schema_is_nothing_wrong(run: Run, folder: Pa
     assert run("doctor").exit_code == 0
 
 
-def test_another_database_without_the_schema_is(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as postgresql:
+def test_another_database_without_the_schema_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_postgresql() as postgresql:
         monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
         assert "run `jwtapi migrate`" in run("doctor").stdout
         run("migrate")

@@ -74,15 +74,13 @@ def test_serving_starts_the_server_with_what_the_command_line_says(run: Run, mon
     assert served == [("127.0.0.2", 4999)]
 
 
-def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.support.postgresql import running_postgresql  # noqa: PLC0415  only this test needs one
 
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
     monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
     monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
-    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as postgresql:
+    with running_postgresql() as postgresql:
         monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
         for command in (("serve",), ("user", "list")):
             result = run(*command)

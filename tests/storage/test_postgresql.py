@@ -14,8 +14,8 @@ from tests.support.server import free_port
 
 
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    with running_postgresql(tmp_path_factory.mktemp("postgresql")) as postgresql:
+def postgresql() -> Iterator[PostgreSQL]:
+    with running_postgresql() as postgresql:
         yield postgresql
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 with warnings.catch_warnings(action="ignore"):  # it looks for XDG_RUNTIME_DIR, which not every machine has
@@ -11,12 +11,14 @@ with warnings.catch_warnings(action="ignore"):  # it looks for XDG_RUNTIME_DIR, 
 
 
 @contextmanager
-def running_postgresql(folder: Path) -> Iterator["PostgreSQL"]:
-    server = get_server(folder)
-    try:
-        yield PostgreSQL(server)
-    finally:
-        server.cleanup()
+def running_postgresql() -> Iterator["PostgreSQL"]:
+    # Not in pytest's temporary folder: run by root, PostgreSQL becomes another user, whom pytest keeps out of there.
+    with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        server = get_server(folder)
+        try:
+            yield PostgreSQL(server)
+        finally:
+            server.cleanup()
 
 
 class PostgreSQL:
