@@ -31,8 +31,8 @@ class Resources:
 @asynccontextmanager
 async def open_resources(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Resources]:
     """Make everything, and close it when the block is left. Connections are opened when first used."""
-    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
     database = Database(settings.database_url.get_secret_value())
+    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
     refresh_secret = settings.refresh_secret.get_secret_value()
     try:
         yield Resources(

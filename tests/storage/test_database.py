@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage import database as module
@@ -145,9 +146,15 @@ async def test_a_lock_of_another_process_is_given_up_on_and_got_over(database: D
         await uow.users.add(new_user())
 
 
+def test_a_place_where_no_file_can_be_is_unavailable(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(StorageUnavailable):
+        Database(f"sqlite+aiosqlite:///{path}")
+
+
 async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
     path.parent.mkdir()
-    path.mkdir()
+    path.write_text("This is no database. " * 100)
     database = Database(f"sqlite+aiosqlite:///{path}")
     with pytest.raises(StorageUnavailable):
         await database.check()
@@ -155,6 +162,16 @@ async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
     # The driver's thread reports to the event loop that it is done: that has to be there still.
     while any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
         await asyncio.sleep(0)
+
+
+async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
+    async def add_for_nobody() -> None:
+        now = datetime.now(UTC)
+        async with database.write() as uow:
+            await uow.sessions.add(Session(uuid4(), uuid4(), 0, b"", now, now, now, now, None))
+
+    with pytest.raises(IntegrityError):
+        await add_for_nobody()
 
 
 async def test_an_empty_database_has_no_schema(path: Path) -> None:

@@ -63,16 +63,17 @@ async def _database_problems(settings: Settings) -> list[str]:
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return []  # the first start makes it
-    database = Database(url)
     try:
-        await database.check()
+        database = Database(url)
+        try:
+            await database.check()
+        finally:
+            await database.close()
     except StorageUnavailable as error:
         return [f"DATABASE_URL: the database does not answer ({type(error.__cause__).__name__})"]
     except OutdatedSchema:
         if path is None:  # the next start migrates SQLite
             return ["DATABASE_URL: the database has another schema than this version: run `jwtapi migrate`"]
-    finally:
-        await database.close()
     return []
 
 

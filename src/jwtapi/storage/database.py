@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
@@ -22,7 +22,11 @@ class Database:
     """Every failure to reach or use the database leaves here as `StorageUnavailable`, in bounded time."""
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+        """Raises StorageUnavailable if the file of an SQLite database cannot be opened."""
+        try:
+            self._engine = open_engine(url)
+        except OSError as error:
+            raise StorageUnavailable from error
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
@@ -82,3 +86,8 @@ async def _faults_translated() -> AsyncIterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error
+    except DatabaseError as error:
+        # SQLite's word for a damaged file; what has a class of its own is a fault of ours.
+        if type(error) is DatabaseError:
+            raise StorageUnavailable from error
+        raise

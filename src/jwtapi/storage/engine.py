@@ -66,7 +66,10 @@ def _open_sqlite(url: str, path: Path) -> AsyncEngine:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file for its owner alone; SQLite gives its -wal and -shm the same mode."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """Create the file for its owner alone; SQLite gives its -wal and -shm the same mode.
+
+    Raises:
+        OSError: no file can be had there. Better now than on a thread of the driver.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
