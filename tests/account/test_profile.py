@@ -93,6 +93,7 @@ async def test_a_token_ends_with_its_session(run_api: RunApi) -> None:
         {"jti": ["a"]},
         {"username": "bob"},
         {"roles": "admin"},
+        {"roles": ["admin"]},
         {"roles": [1]},
         {"aud": "somebody else"},
         {"iss": "another"},

@@ -67,9 +67,8 @@ class SessionService:
     def issue(self, session: Session, user: User) -> IssuedTokens:
         """Make an access token and the refresh token of the session's present generation."""
         now = self._clock()
-        claims = AccessClaims(user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles))
         return IssuedTokens(
-            access_token=self._access_tokens.issue(claims, now),
+            access_token=self._access_tokens.issue(_claims_of(session, user), now),
             expires_in=self._access_tokens.ttl,
             refresh_token=self._refresh_tokens.issue(
                 user_id=user.id,
@@ -150,7 +149,8 @@ class SessionService:
             found = await uow.sessions.with_user(claims.session_id)
         if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
             raise AccessTokenInvalid
-        if found.user.id != claims.user_id or found.user.username != claims.username:
+        # Who learns JWT_SECRET must not give their own session another name or other roles.
+        if claims != _claims_of(found.session, found.user):
             raise AccessTokenInvalid
         return claims
 
@@ -186,6 +186,10 @@ class SessionService:
             return self._access_tokens.read(token, now) if token is not None else None
         except InvalidToken:
             return None
+
+
+def _claims_of(session: Session, user: User) -> AccessClaims:
+    return AccessClaims(user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles))
 
 
 async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
