@@ -20,16 +20,16 @@ test: $(VENV)/.development  ## run the tests
 
 check: $(VENV)/.development format lint types imports test  ## all that a contribution must pass
 
-format: $(VENV)/.development
+format: $(VENV)/.development  ## check the format (ruff)
 	@$(BIN)/ruff format --check .
 
-lint: $(VENV)/.development
+lint: $(VENV)/.development  ## look for mistakes (ruff, all rules but those listed)
 	@$(BIN)/ruff check .
 
-types: $(VENV)/.development
+types: $(VENV)/.development  ## check the types (mypy --strict)
 	@$(BIN)/mypy
 
-imports: $(VENV)/.development
+imports: $(VENV)/.development  ## check the import contract (import-linter)
 	@$(BIN)/lint-imports
 
 audit: $(VENV)/.development  ## look the runtime dependencies up among the known holes
