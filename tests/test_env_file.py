@@ -28,7 +28,9 @@ def test_a_second_start_changes_nothing(env_file: Path) -> None:
 @pytest.mark.parametrize("text", ("PORT=5000", "PORT=5000\n", "# mine\nPORT=5000\nJWT_SECRET=\n"))
 def test_what_the_file_holds_is_kept(env_file: Path, text: str) -> None:
     env_file.write_text(text)
+    env_file.chmod(0o644)
     add_missing_secrets(env_file)
+    assert env_file.stat().st_mode & 0o777 == 0o600
     assert env_file.read_text().startswith(text)
     values = dotenv_values(env_file)
     assert values["PORT"] == "5000"

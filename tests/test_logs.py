@@ -51,12 +51,13 @@ def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str]
     configure_logging(log_format)
 
     def fail(password: str) -> None:
-        raise RuntimeError(len(password))
+        raise RuntimeError(f"{len(password)} \x1b]0;title\x07")
 
     try:
         fail("hunter" + str(2))
     except RuntimeError:
         structlog.get_logger("jwtapi").exception("unhandled error")
     text = capsys.readouterr().err
-    assert "RuntimeError: 7" in text
+    assert "RuntimeError: 7 " in text
+    assert "\x1b]" not in text
     assert "hunter2" not in text

@@ -89,7 +89,10 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),
         ("COOKIE_NAME=__Host-r", "COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true"),
         ("COOKIE_NAME=a;b", "COOKIE_NAME: String should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
-        ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants a limit such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=5/minute;9/hour", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        ("RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h", "RATE_LIMIT_STORAGE_URI: wants memory:// or redis://host:port"),
         ("RATE_LIMIT_STORAGE_URI=mysql://x", "RATE_LIMIT_STORAGE_URI: wants memory:// or redis://host:port"),
         (
             "TRUSTED_PROXIES=10.0.0.0/8,proxy",
@@ -107,7 +110,7 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
                 f"DATABASE_URL={url}",
                 "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
             )
-            for url in ("jwtapi.db", "mysql://host/name")
+            for url in ("jwtapi.db", "mysql://host/name", "postgresql://u:p@host:abc/name")
         ),
         *(
             (
@@ -133,6 +136,11 @@ def test_no_error_repeats_a_value(env_file: Path, name: str) -> None:
     assert error.value.__cause__ is None
 
 
+def test_a_dot_env_in_another_encoding_is_said(env_file: Path) -> None:
+    env_file.write_bytes(b"PORT=\xff\n")
+    assert problems(env_file) == [f"{env_file}: not UTF-8"]
+
+
 def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
     settings = make_settings(
         database_url="postgresql://jwtapi:hunter2@db/jwtapi", rate_limit_storage_uri="redis://:hunter2@redis"
@@ -148,6 +156,7 @@ def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
         ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql://u:p@h/d?a=b&sslmode=require", "postgresql+asyncpg://u:p@h/d?a=b&ssl=require"),
     ),
 )
 def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, understood: str) -> None:

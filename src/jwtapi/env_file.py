@@ -13,7 +13,7 @@ SECRETS = ("JWT_SECRET", "REFRESH_SECRET")
 def add_missing_secrets(env_file: Path) -> list[str]:
     """Append a fresh value for each secret that neither the environment nor `env_file` has; return their names.
 
-    What the file holds stays as it is. A new file is readable by its owner alone.
+    What the file holds stays as it is. With secrets in it, it is for its owner alone.
     """
     present = dotenv_values(env_file) if env_file.exists() else {}
     missing = [
@@ -25,4 +25,5 @@ def add_missing_secrets(env_file: Path) -> list[str]:
             if file.tell() and not env_file.read_text(encoding="utf-8").endswith("\n"):
                 file.write("\n")
             file.writelines(f"{name}={new_secret()}\n" for name in missing)
+        env_file.chmod(0o600)  # it may have been there before, for others to read
     return missing

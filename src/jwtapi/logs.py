@@ -19,7 +19,7 @@ def configure_logging(log_format: LogFormat) -> None:
     ]
     # Locals in a traceback would show passwords and tokens: neither renderer prints them.
     renderers: list[Any] = (
-        [_escape_control_characters, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.processors.format_exc_info, _escape_control_characters, structlog.dev.ConsoleRenderer()]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -46,6 +46,10 @@ def configure_logging(log_format: LogFormat) -> None:
 def _escape_control_characters(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     """A path or a name must not end the line or colour the terminal. JSON escapes them by itself."""
     return {
-        name: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
+        name: "\n".join(map(_escaped, value.split("\n"))) if name == "exception" else _escaped(value)
         for name, value in event.items()
     }
+
+
+def _escaped(value: Any) -> Any:
+    return value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value

@@ -76,27 +76,39 @@ def _network(network: str) -> str:
 
 def _rate_limit(limit: str) -> str:
     try:
-        limits.parse(limit)
+        amounts = [item.amount for item in limits.parse_many(limit)]
     except ValueError:
-        raise ValueError("wants a limit such as 10/15 minutes") from None
+        amounts = []
+    if len(amounts) != 1 or amounts[0] < 1:
+        raise ValueError("wants one limit, such as 10/15 minutes")
     return limit
 
 
 def _storage_uri(uri: SecretStr) -> SecretStr:
-    if not uri.get_secret_value().startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+    if not uri.get_secret_value().startswith(("memory://", "redis://", "rediss://")) or not _has_sound_host(uri):
         raise ValueError("wants memory:// or redis://host:port")
     return uri
+
+
+def _has_sound_host(url: SecretStr) -> bool:
+    """Tell whether host and port can be read; a password with a slash in it would be taken for them."""
+    try:
+        _ = urlsplit(url.get_secret_value()).port
+    except ValueError:
+        return False
+    return True
 
 
 def _database_url(url: SecretStr) -> SecretStr:
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
     scheme, separator, rest = url.get_secret_value().partition("://")
     scheme = drivers.get(scheme, scheme)
-    if not separator or scheme not in drivers.values():
+    if not separator or scheme not in drivers.values() or not _has_sound_host(url):
         raise ValueError("wants sqlite:///path/to/file.db or postgresql://user:password@host/name")
     if scheme.startswith("sqlite") and rest.strip("/") in ("", ":memory:"):
         raise ValueError("wants a file: an in-memory database forgets everybody at each start")
-    return SecretStr(f"{scheme}://{rest}")
+    # What other drivers, and most hosts of PostgreSQL, call sslmode is ssl to this one.
+    return SecretStr(f"{scheme}://{rest.replace('?sslmode=', '?ssl=').replace('&sslmode=', '&ssl=')}")
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -209,6 +221,8 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
     """
     try:
         return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
+    except UnicodeDecodeError:
+        raise SettingsError([f"{env_file}: not UTF-8"]) from None
     except ValidationError as error:
         raise SettingsError(
             [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]

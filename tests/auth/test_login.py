@@ -1,6 +1,7 @@
 import asyncio
 from unittest.mock import Mock
 
+import bcrypt
 import httpx
 import jwt
 import pytest
@@ -101,12 +102,14 @@ async def test_nobody_is_told_why_a_login_failed(api: Api, client: httpx.AsyncCl
 async def test_a_failed_login_costs_one_hash_whoever_it_is_for(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, username: str
 ) -> None:
-    import bcrypt  # noqa: PLC0415  to count its calls
-
     hashpw = Mock(wraps=bcrypt.hashpw)
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
     assert refusal(await log_in(client, username, "not the password")) == WRONG
     assert hashpw.call_count == 1
+
+
+async def test_a_password_of_many_thousand_characters_is_a_wrong_one(client: httpx.AsyncClient) -> None:
+    assert refusal(await log_in(client, password="x" * 60_000)) == WRONG
 
 
 async def test_the_tables_tell_of_successes_and_failures(api: Api, client: httpx.AsyncClient) -> None:
@@ -137,8 +140,6 @@ async def test_a_password_that_is_changed_while_it_is_checked_opens_no_session(
 
 
 async def test_a_hash_of_another_scheme_is_replaced_at_login(api: Api, client: httpx.AsyncClient) -> None:
-    import bcrypt  # noqa: PLC0415  what another server would have used
-
     imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     async with api.resources.database.write() as uow:
         user = await uow.users.by_name("alice")
@@ -150,6 +151,21 @@ async def test_a_hash_of_another_scheme_is_replaced_at_login(api: Api, client: h
     assert user is not None
     assert user.password_hash.startswith("$bcrypt-sha256$")
     assert (await log_in(client)).status_code == 200
+
+
+async def test_a_disabled_user_gets_no_new_hash(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    async with api.resources.database.write() as uow:
+        user = await uow.users.by_name("alice")
+        assert user is not None
+        await uow.users.set_password_hash(user.id, imported)
+        await uow.users.set_disabled(user.id, api.clock())
+    hashpw = Mock(wraps=bcrypt.hashpw)
+    monkeypatch.setattr(bcrypt, "hashpw", hashpw)
+    assert refusal(await log_in(client)) == WRONG
+    assert hashpw.call_count == 1
 
 
 async def test_more_logins_than_the_queue_holds_are_told_to_come_back(

@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,17 @@ def test_the_first_start_in_development_makes_secrets_and_says_so(run: Run, fold
     assert run("migrate").stderr == ""
 
 
-@pytest.mark.parametrize("where", ("environment", "file"))
+@pytest.mark.parametrize("where", ("environment", "file", "named file"))
 def test_in_production_there_is_no_start_without_secrets(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     if where == "environment":
         monkeypatch.setenv("ENVIRONMENT", "production")
-    else:
+    elif where == "file":
         (folder / ".env").write_text("ENVIRONMENT=production\n")
+    else:
+        (folder / "environment").write_text("production\n")
+        monkeypatch.setenv("ENVIRONMENT_FILE", str(folder / "environment"))
     monkeypatch.setenv("BCRYPT_ROUNDS", "10")
     result = run("serve")
     assert result.exit_code == 1
@@ -52,6 +56,15 @@ def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Pa
     result = run("serve")
     assert result.exit_code == 1
     assert "Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)." in result.stderr
+
+
+def test_a_schema_of_a_later_version_stops_the_start(run: Run, folder: Path) -> None:
+    run("migrate")
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    result = run("serve")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("or the version that made it.\n")
 
 
 def test_old_sessions_are_pruned(run: Run) -> None:
@@ -86,7 +99,8 @@ def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(run: Run, monkey
             result = run(*command)
             assert result.exit_code == 1
             assert result.stderr == (
-                "The database has another schema than this version of jwtapi: run `jwtapi migrate`.\n"
+                "The database has another schema than this version of jwtapi: run `jwtapi migrate`, "
+                "or the version that made it.\n"
             )
         assert run("migrate").exit_code == 0
         assert run("user", "list").exit_code == 0

@@ -78,6 +78,8 @@ async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHa
         ("correct horse", "$2b$31$abcdefghijklmnopqrstuuPLkVLuWfXvEtvKQ1nLRT8oJMVC.Pa/W"),
         ("correct horse", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAA"),
         ("x" * 100, plain_bcrypt("correct horse")),
+        ("x" * 5000, plain_bcrypt("correct horse")),
+        ("x" * 5000, None),
         ("nul\0", plain_bcrypt("correct horse")),
         ("wrong", plain_bcrypt("correct horse")),
     ),

@@ -51,6 +51,8 @@ def test_a_canonical_name_is_its_own_canonical_name() -> None:
         "😀",
         "\u0301combining first",
         "x" * 65,
+        "\ufdfa" * 64,
+        "\u0958" * 64,
     ),
 )
 def test_what_deceives_the_eye_is_no_name(name: str) -> None:

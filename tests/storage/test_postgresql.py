@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
-from tests.conftest import MakeSettings, RunApi
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, refusal, sign_in
 from tests.support.postgresql import PostgreSQL, running_postgresql
-from tests.support.server import free_port
+from tests.support.server import JWTAPI, clean_environment, free_port
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,21 @@ async def test_an_empty_database_wants_migrating(make_settings: MakeSettings, ur
     await database.migrate()
     await database.check()
     await database.close()
+
+
+async def test_migrating_several_times_at_once_is_harmless(tmp_path: Path, url: str) -> None:
+    environment = clean_environment(JWT_SECRET=JWT_SECRET, REFRESH_SECRET=REFRESH_SECRET, DATABASE_URL=url)
+    processes = [
+        await asyncio.create_subprocess_exec(JWTAPI, "migrate", cwd=tmp_path, env=environment) for _ in range(3)
+    ]
+    assert [await process.wait() for process in processes] == [0, 0, 0]
+
+
+async def test_a_database_that_is_not_there_is_unavailable(make_settings: MakeSettings, url: str) -> None:
+    missing = url.replace("/test_", "/missing_")
+    database = Database(make_settings(database_url=missing).database_url.get_secret_value())
+    with pytest.raises(StorageUnavailable):
+        await database.check()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(make_settings: MakeSettings) -> None:

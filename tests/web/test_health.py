@@ -2,6 +2,7 @@ import sqlite3
 from pathlib import Path
 
 import httpx
+import structlog
 
 from tests.conftest import RunApi
 from tests.support.api import Api, refusal
@@ -25,8 +26,11 @@ async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tm
     (tmp_path / "test.db").mkdir()
     client = api.client()
     assert (await client.get("/health/live")).json() == {"status": "live"}
-    response = await client.get("/health/ready")
+    with structlog.testing.capture_logs() as logs:
+        response = await client.get("/health/ready")
     assert refusal(response) == GONE
+    assert [entry["event"] for entry in logs] == ["the database does not answer", "request"]
+    assert logs[0]["cause"] == "OperationalError: unable to open database file"
     assert response.headers["retry-after"].isdigit()
     for answer in (
         await client.post("/login", json={"username": "alice", "password": "x"}),

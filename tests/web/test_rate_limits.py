@@ -61,6 +61,8 @@ async def test_the_token_endpoint_shares_the_limit_of_login(run_api: RunApi) -> 
         await attempts(client, 10, {"username": "nobody", "password": "x"})
         response = await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"})
         assert refusal(response) == LIMITED
+        refreshes = [await client.post("/token", data={"grant_type": "refresh_token", "refresh_token": "a.b.c"})]
+        assert statuses(refreshes) == [400]
 
 
 async def test_registrations_have_a_limit_of_their_own(run_api: RunApi) -> None:

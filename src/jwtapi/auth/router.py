@@ -9,7 +9,7 @@ from jwtapi.auth.oauth import FORM_DOCUMENTATION, GrantDep, PasswordGrant
 from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, RegisterRequest
 from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
 from jwtapi.sessions.service import IssuedTokens
-from jwtapi.web.dependencies import ClientDep
+from jwtapi.web.dependencies import ClientDep, RateLimitsDep
 from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import Scope
 from jwtapi.web.routes import StrictRoute, limited_as
@@ -74,11 +74,19 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
 
 
 @router.post("/token", responses=documentation.TOKEN_PROBLEMS, openapi_extra=FORM_DOCUMENTATION)
-@limited_as(Scope.LOGIN)
-async def token(grant: GrantDep, auth: AuthServiceDep, sessions: SessionServiceDep, client: ClientDep) -> OAuthTokens:
+@limited_as(Scope.REFRESH)
+async def token(  # noqa: PLR0913, PLR0917  each is a dependency
+    grant: GrantDep,
+    request: Request,
+    auth: AuthServiceDep,
+    sessions: SessionServiceDep,
+    limits: RateLimitsDep,
+    client: ClientDep,
+) -> OAuthTokens:
     """OAuth2 token endpoint (RFC 6749 §4.3, §6), for Swagger UI, curl and OAuth2 libraries; browser apps use /login."""
     try:
         if isinstance(grant, PasswordGrant):
+            await limits.admit(Scope.LOGIN, request)  # only the form tells that this is one
             tokens = (await auth.login(grant.username, grant.password, client)).tokens
         else:
             tokens = await sessions.refresh(grant.refresh_token, client)

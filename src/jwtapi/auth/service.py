@@ -92,9 +92,10 @@ class AuthService:
             user = await uow.users.by_name(account)
         # Neither a connection nor a lock is held meanwhile.
         matches = await self._passwords.verify(password, user.password_hash if user is not None else None)
-        new_hash = await self._upgraded(user, password) if user is not None and matches else None
+        may_enter = user is not None and matches and user.disabled_at is None
+        new_hash = await self._upgraded(user, password) if user is not None and may_enter else None
         async with self._database.write() as uow:
-            session = await self._open_session(uow, user, new_hash) if user is not None and matches else None
+            session = await self._open_session(uow, user, new_hash) if user is not None and may_enter else None
             await audit.record(
                 uow,
                 EventType.LOGIN_FAILED if session is None else EventType.LOGIN_SUCCEEDED,

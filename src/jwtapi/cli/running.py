@@ -1,18 +1,17 @@
 """How a command gets its settings and resources, and how it fails: one line on stderr that says what to do, exit 1."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from dotenv import dotenv_values
 
 from jwtapi.admin.service import UnknownUser
 from jwtapi.env_file import add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
 from jwtapi.resources import Resources, open_resources
+from jwtapi.secret_strength import new_secret
 from jwtapi.settings import ENV_FILE, Environment, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
 
@@ -31,7 +30,10 @@ def failing_clearly() -> Iterator[None]:
     except SettingsError as error:
         fail("The configuration is unusable.\n" + "\n".join(f"  {problem}" for problem in error.problems))
     except OutdatedSchema:
-        fail("The database has another schema than this version of jwtapi: run `jwtapi migrate`.")
+        fail(
+            "The database has another schema than this version of jwtapi: run `jwtapi migrate`, "
+            "or the version that made it."
+        )
     except StorageUnavailable as error:
         fail(f"The database does not answer: {type(error.__cause__).__name__}. Is DATABASE_URL right, is it running?")
     except UnknownUser as error:
@@ -43,7 +45,9 @@ def failing_clearly() -> Iterator[None]:
 def settings_or_exit(**overrides: Any) -> Settings:
     """Read the settings; in development, make the secrets that are missing and say so."""
     with failing_clearly():
-        if _environment() == Environment.DEVELOPMENT:
+        # Everything else must be right before anything is written.
+        rest = load_settings(**(overrides | {"jwt_secret": new_secret(), "refresh_secret": new_secret()}))
+        if rest.environment is Environment.DEVELOPMENT:
             try:
                 made = add_missing_secrets(ENV_FILE)
             except OSError as error:
@@ -77,8 +81,3 @@ async def prepare(database: Database) -> None:
     if database.is_sqlite:
         await database.migrate()
     await database.check()
-
-
-def _environment() -> str:
-    in_file = dotenv_values(ENV_FILE).get("ENVIRONMENT") if ENV_FILE.exists() else None
-    return os.environ.get("ENVIRONMENT") or in_file or Environment.DEVELOPMENT

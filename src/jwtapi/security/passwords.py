@@ -80,9 +80,9 @@ class PasswordHasher:
         try:
             matches = self._context.verify(password, password_hash if known else self._nobody)
         except ValueError:
-            # Plain bcrypt cannot hold more than 72 bytes or a NUL, so no such password was ever set with it.
-            # The time of one hash must pass all the same.
-            self._context.verify(password, self._nobody)
+            # Plain bcrypt cannot hold more than 72 bytes or a NUL, and passlib takes no more than 4096 characters:
+            # no such password was ever set. The time of one hash must pass all the same.
+            self._context.verify("", self._nobody)
             return False
         return matches and known
 

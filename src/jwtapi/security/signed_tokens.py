@@ -21,6 +21,7 @@ _MAX_LENGTH = 4096
 # signature has one spelling.
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _CLOCK_SKEW = 30
+_LATEST = 2**53  # beyond it numbers are no longer exact, and arithmetic can overflow
 
 
 class InvalidToken(Exception):
@@ -100,6 +101,6 @@ def seconds(moment: datetime) -> int:
 
 def _moment(value: Any) -> float:
     """Return a NumericDate, which is a JSON number and nothing else."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _LATEST:
         raise InvalidToken
     return value

@@ -8,6 +8,7 @@ import precis_i18n
 from jwtapi.errors import InvalidInput
 
 MAX_LENGTH = 64
+MAX_CANONICAL_LENGTH = 255
 
 _profile = precis_i18n.get_profile("UsernameCaseMapped")
 
@@ -43,4 +44,8 @@ def parse_username(name: str) -> Username:
         canonical = _profile.enforce(folded)
     except UnicodeError:
         raise UsernameInvalid from None
-    return Username(display=unicodedata.normalize("NFC", name), canonical=canonical)
+    display = unicodedata.normalize("NFC", name)
+    # A few characters become several: ﷺ is eighteen letters.
+    if len(display) > MAX_LENGTH or len(canonical) > MAX_CANONICAL_LENGTH:
+        raise UsernameInvalid
+    return Username(display=display, canonical=canonical)

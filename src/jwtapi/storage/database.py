@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
+from alembic.util import CommandError
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
@@ -64,11 +65,19 @@ class Database:
                 raise OutdatedSchema
 
     async def migrate(self) -> None:
-        """Bring the schema up to date. Of several at once one does it and the others wait."""
+        """Bring the schema up to date. Of several at once one does it and the others wait.
+
+        Raises:
+            StorageUnavailable: the database does not answer.
+            OutdatedSchema: it has a schema that this version does not know; a later one made it.
+        """
         async with _faults_translated(), self._writer(), self._engine.connect() as connection:
             await connection.execution_options(**{WRITE: True})
             async with connection.begin():
-                await connection.run_sync(upgrade)
+                try:
+                    await connection.run_sync(upgrade)
+                except CommandError as error:
+                    raise OutdatedSchema from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -84,10 +93,7 @@ class Database:
 async def _faults_translated() -> AsyncIterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError, TimeoutError, OSError) as error:
+    except (DataError, IntegrityError, ProgrammingError):
+        raise  # faults of ours
+    except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error
-    except DatabaseError as error:
-        # SQLite's word for a damaged file; what has a class of its own is a fault of ours.
-        if type(error) is DatabaseError:
-            raise StorageUnavailable from error
-        raise

@@ -7,7 +7,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
+
+_LOCK = int.from_bytes(b"jwtapi")
+"""The key of an advisory lock; any number will do that no other program uses."""
 
 
 def _scripts() -> Path:
@@ -35,6 +38,9 @@ def current_revision(connection: Connection) -> str | None:
 
 def upgrade(connection: Connection) -> None:
     """Run what is missing, inside the transaction of the connection."""
+    if connection.dialect.name == "postgresql":
+        # Of several at once one goes on; SQLite's lock was taken with the transaction.
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -17,6 +18,7 @@ from jwtapi.errors import (
     InvalidInput,
     JwtapiError,
     Retryable,
+    StorageUnavailable,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
@@ -35,13 +37,15 @@ STATUS_OF: Mapping[type[JwtapiError], int] = {
     Unavailable: 503,
 }
 
-# Errors that the framework makes, by status.
-_FRAMEWORK_CODES = {
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "request_timeout",
-    413: "body_too_large",
+# Errors that the framework makes, by status. Python's own phrases change between versions.
+_FRAMEWORK_ERRORS = {
+    404: ("not_found", "Not Found"),
+    405: ("method_not_allowed", "Method Not Allowed"),
+    408: ("request_timeout", "Request Timeout"),
+    413: ("body_too_large", "Content Too Large"),
 }
+
+log = structlog.get_logger()
 
 
 class JsonProblem(JSONResponse):
@@ -73,6 +77,9 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 async def _answer_refusal(_: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, JwtapiError)  # noqa: S101  add_exception_handler cannot say so in its type
+    if isinstance(error, StorageUnavailable):
+        cause = error.__cause__
+        log.error("the database does not answer", cause=f"{type(cause).__name__}: {getattr(cause, 'orig', cause)}")
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
     if isinstance(error, Retryable):
@@ -106,10 +113,10 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JsonProblem:
 
 async def _answer_framework_error(request: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, HTTPException)  # noqa: S101  see above
-    code = _FRAMEWORK_CODES.get(error.status_code, "bad_request")
+    code, message = _FRAMEWORK_ERRORS.get(error.status_code, ("bad_request", "Bad Request"))
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework names the methods of the first route of that path alone.
         operations = request.app.openapi()["paths"].get(request.scope["path"])
         headers |= {"Allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
-    return JsonProblem(error.status_code, code, HTTPStatus(error.status_code).phrase, headers=headers)
+    return JsonProblem(error.status_code, code, message, headers=headers)

@@ -67,6 +67,8 @@ class RateLimits:
             TooManyRequests: the limit is used up.
         """
         gate = self._gates[scope]
+        # slowapi checks a request once; one may count in two scopes.
+        request.state._rate_limiting_complete = False  # noqa: SLF001  slowapi has no other way to say so
         try:
             await self._call(gate.check, request=request)
         except RateLimitExceeded:
