@@ -115,7 +115,8 @@ class AuthService:
 
     async def _open_session(self, uow: UnitOfWork, user: User, new_hash: str | None) -> Session | None:
         """Open a session, unless the user was disabled or deleted or got a new password while this one was checked."""
-        present = await uow.users.get(user.id)
+        # Locked: whoever disables the user now waits, and then ends this session with the others.
+        present = await uow.users.get_for_update(user.id)
         if present is None or present.disabled_at is not None or present.password_hash != user.password_hash:
             return None
         if new_hash is not None:
