@@ -80,7 +80,6 @@ def test_serving_starts_the_server_with_what_the_command_line_says(run: Run, mon
         served.append((settings.host, settings.port))
 
     monkeypatch.setattr("jwtapi.server.serve", serve)
-    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
     monkeypatch.setenv("TRUSTED_PROXIES", "0.0.0.0/0")
     result = run("serve", "--host", "127.0.0.2", "--port", "4999")
     assert result.exit_code == 0
@@ -92,7 +91,6 @@ def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(run: Run, monkey
 
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
     monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
-    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
     with running_postgresql() as postgresql:
         monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
         for command in (("serve",), ("user", "list")):
