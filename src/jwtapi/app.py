@@ -68,6 +68,6 @@ def create_app(resources: Resources) -> FastAPI:
 
 
 def _operation_id(route: APIRoute) -> str:
-    """CamelCase of the endpoint's name: what generated clients will call it."""
+    """The endpoint's name in camelCase: what generated clients will call it."""
     first, *others = route.name.split("_")
     return first + "".join(word.capitalize() for word in others)

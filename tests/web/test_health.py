@@ -45,7 +45,12 @@ async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tm
 async def test_a_server_on_another_schema_is_not_ready(api: Api, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "test.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'another'")
-    assert refusal(await api.client().get("/health/ready")) == GONE
+    with structlog.testing.capture_logs() as logs:
+        assert refusal(await api.client().get("/health/ready")) == GONE
+    assert [entry["event"] for entry in logs] == [
+        "the database has another schema than this version; run `jwtapi migrate`",
+        "request",
+    ]
 
 
 async def test_metrics_are_off_unless_switched_on(client: httpx.AsyncClient) -> None:

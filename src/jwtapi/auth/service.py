@@ -92,10 +92,10 @@ class AuthService:
             user = await uow.users.by_name(account)
         # Neither a connection nor a lock is held meanwhile.
         matches = await self._passwords.verify(password, user.password_hash if user is not None else None)
-        may_enter = user is not None and matches and user.disabled_at is None
-        new_hash = await self._upgraded(user, password) if user is not None and may_enter else None
+        entrant = user if user is not None and matches and user.disabled_at is None else None
+        new_hash = await self._upgraded(entrant, password) if entrant is not None else None
         async with self._database.write() as uow:
-            session = await self._open_session(uow, user, new_hash) if user is not None and may_enter else None
+            session = await self._open_session(uow, entrant, new_hash) if entrant is not None else None
             await audit.record(
                 uow,
                 EventType.LOGIN_FAILED if session is None else EventType.LOGIN_SUCCEEDED,
@@ -105,11 +105,11 @@ class AuthService:
                 session_id=session.id if session is not None else None,
             )
         self._resources.metrics.count_login(LoginOutcome.FAILED if session is None else LoginOutcome.SUCCEEDED)
-        if user is None or session is None:
+        if entrant is None or session is None:
             raise InvalidCredentials
         await self._limits.forget_account(bucket)
         return SignedIn(
-            tokens=self._sessions.issue(session, user),
+            tokens=self._sessions.issue(session, entrant),
             device_token=self._resources.device_tokens.issue(account, self._resources.clock()),
         )
 

@@ -3,13 +3,13 @@
 import asyncio
 import ipaddress
 
-import limits
 import typer
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
+from jwtapi.web.rate_limits import RateLimits
 
 _HOUR = 3600
 
@@ -78,8 +78,6 @@ async def _database_problems(settings: Settings) -> list[str]:
 
 
 def _limiter_problems(settings: Settings) -> list[str]:
-    uri = settings.rate_limit_storage_uri.get_secret_value()
-    options = {} if uri.startswith("memory:") else {"socket_timeout": 1, "socket_connect_timeout": 1}
-    if limits.storage.storage_from_string(uri, **options).check():
+    if RateLimits(settings).storage_answers():
         return []
     return ["RATE_LIMIT_STORAGE_URI: the storage does not answer"]

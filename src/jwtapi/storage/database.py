@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 from alembic.util import CommandError
-from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.engine import WAIT_SECONDS, WRITE, open_engine
@@ -47,10 +47,8 @@ class Database:
 
         Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
         """
-        async with _faults_translated(), self._writer(), self._engine.connect() as connection:
-            await connection.execution_options(**{WRITE: True})
-            async with connection.begin():
-                yield UnitOfWork(connection)
+        async with self._transaction() as connection:
+            yield UnitOfWork(connection)
 
     async def check(self) -> None:
         """Make sure that the database answers and has this version's schema.
@@ -60,7 +58,6 @@ class Database:
             OutdatedSchema: it does, with another schema.
         """
         async with _faults_translated(), self._engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
             if await connection.run_sync(current_revision) != head_revision():
                 raise OutdatedSchema
 
@@ -71,16 +68,21 @@ class Database:
             StorageUnavailable: the database does not answer.
             OutdatedSchema: it has a schema that this version does not know; a later one made it.
         """
-        async with _faults_translated(), self._writer(), self._engine.connect() as connection:
-            await connection.execution_options(**{WRITE: True})
-            async with connection.begin():
-                try:
-                    await connection.run_sync(upgrade)
-                except CommandError as error:
-                    raise OutdatedSchema from error
+        async with self._transaction() as connection:
+            try:
+                await connection.run_sync(upgrade)
+            except CommandError as error:
+                raise OutdatedSchema from error
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with _faults_translated(), self._writer(), self._engine.connect() as connection:
+            await connection.execution_options(**{WRITE: True})
+            async with connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def _writer(self) -> AsyncIterator[None]:

@@ -77,8 +77,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 async def _answer_refusal(_: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, JwtapiError)  # noqa: S101  add_exception_handler cannot say so in its type
-    if isinstance(error, StorageUnavailable):
-        cause = error.__cause__
+    if isinstance(error, StorageUnavailable) and (cause := error.__cause__) is not None:
         log.error("the database does not answer", cause=f"{type(cause).__name__}: {getattr(cause, 'orig', cause)}")
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}

@@ -88,6 +88,10 @@ class RateLimits:
         if self._enabled:
             await self._call(self._strategy.clear, self._account_limit, _ACCOUNT, key)
 
+    def storage_answers(self) -> bool:
+        """Ask the storage; over the network this takes up to a second."""
+        return bool(self._strategy.storage.check())
+
     @property
     def _strategy(self) -> RateLimiter:
         return self._limiter.limiter
