@@ -1,5 +1,5 @@
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,12 @@ import pytest
 from jwtapi.settings import Settings, load_settings
 from tests.support.api import Api, running_api
 from tests.support.clock import FakeClock
+from tests.support.postgresql import PostgreSQL, running_postgresql
 
 JWT_SECRET = "5f0c1e9d7a3b48c6925e4d8b1f7063ac9e2d5b84c7f1a60d3e8b9475c2a1f06d"
 REFRESH_SECRET = "c81d4e2efb6743a09d25e1b7f4086c3ad95b20e7f8146c3b0a7d5e92f1c4b863"
+
+on_sqlite = pytest.mark.parametrize("database_url", ("sqlite",), indirect=True)
 
 MakeSettings = Callable[..., Settings]
 RunApi = Callable[..., AbstractAsyncContextManager[Api]]
@@ -32,15 +35,30 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    with running_postgresql() as postgresql:
+        yield postgresql
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of the test's own: whoever asks for it, or for an API, runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/test.db"
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+    return postgresql.new_database()
+
+
 @pytest.fixture
-def make_settings(tmp_path: Path) -> MakeSettings:
+def make_settings(database_url: str) -> MakeSettings:
     """Settings as shipped, but for cheap hashes, limits that tests switch on, and a database of the test's own."""
 
     def make(**overrides: Any) -> Settings:
         ours = {
             "jwt_secret": JWT_SECRET,
             "refresh_secret": REFRESH_SECRET,
-            "database_url": f"sqlite:///{tmp_path}/test.db",
+            "database_url": database_url,
             "bcrypt_rounds": 4,
             "rate_limit_enabled": False,
         }

@@ -92,8 +92,14 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         ("LOGIN_RATE_LIMIT=5/minute;9/hour", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
-        ("RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h", "RATE_LIMIT_STORAGE_URI: wants memory:// or redis://host:port"),
-        ("RATE_LIMIT_STORAGE_URI=mysql://x", "RATE_LIMIT_STORAGE_URI: wants memory:// or redis://host:port"),
+        (
+            "RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h",
+            "RATE_LIMIT_STORAGE_URI: wants database://, redis://host:port or memory://",
+        ),
+        (
+            "RATE_LIMIT_STORAGE_URI=mysql://x",
+            "RATE_LIMIT_STORAGE_URI: wants database://, redis://host:port or memory://",
+        ),
         (
             "TRUSTED_PROXIES=10.0.0.0/8,proxy",
             "TRUSTED_PROXIES: wants addresses or networks such as 10.0.0.0/8, comma separated",

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Lifespan
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from jwtapi import __version__
@@ -22,8 +23,8 @@ into every request that is tried here. Every error is `{"message", "code"}`; pro
 """
 
 
-def create_app(resources: Resources) -> FastAPI:
-    """Build the app. Whoever opened the resources sees to the database's schema, and closes them."""
+def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them."""
     settings = resources.settings
     app = FastAPI(
         title="jwtapi",
@@ -36,9 +37,10 @@ def create_app(resources: Resources) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         telemetry={"tracing": False},
+        lifespan=lifespan,
     )
     app.state.resources = resources
-    app.state.rate_limits = RateLimits(settings)
+    app.state.rate_limits = RateLimits(settings, resources.windows)
 
     install_problem_handlers(app)
     app.include_router(auth.router)

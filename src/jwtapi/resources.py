@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from jwtapi.clock import Clock, system_clock
 from jwtapi.metrics import Metrics
+from jwtapi.rate_limiting.database import DatabaseWindows
+from jwtapi.rate_limiting.fallback import WithFallback
+from jwtapi.rate_limiting.library import MemoryWindows, RedisWindows
+from jwtapi.rate_limiting.windows import Windows
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.password_policy import PasswordPolicy
@@ -13,6 +17,7 @@ from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database
+from jwtapi.storage.known_sessions import KnownSessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class Resources:
     settings: Settings
     clock: Clock
     database: Database
+    known_sessions: KnownSessions
+    windows: Windows
     passwords: PasswordHasher
     password_policy: PasswordPolicy
     access_tokens: AccessTokens
@@ -27,27 +34,49 @@ class Resources:
     device_tokens: DeviceTokens
     metrics: Metrics
 
+    async def close(self) -> None:
+        self.passwords.close()
+        await self.windows.close()
+        await self.database.close()
+
 
 @asynccontextmanager
 async def open_resources(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Resources]:
-    """Make everything, and close it when the block is left. Connections are opened when first used."""
-    database = Database(settings.database_url.get_secret_value())
-    passwords = PasswordHasher(rounds=settings.bcrypt_rounds)
-    refresh_secret = settings.refresh_secret.get_secret_value()
+    resources = make_resources(settings, clock)
     try:
-        yield Resources(
-            settings=settings,
-            clock=clock,
-            database=database,
-            passwords=passwords,
-            password_policy=PasswordPolicy(
-                min_length=settings.password_min_length, blocklist=settings.password_blocklist
-            ),
-            access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
-            refresh_tokens=RefreshTokens(refresh_secret),
-            device_tokens=DeviceTokens(refresh_secret),
-            metrics=Metrics(hashes_pending=lambda: passwords.pending),
-        )
+        yield resources
     finally:
-        passwords.close()
-        await database.close()
+        await resources.close()
+
+
+def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources:
+    """Make everything. Connections are opened when first used.
+
+    Raises:
+        StorageUnavailable: the file of an SQLite database cannot be opened.
+    """
+    metrics = Metrics()
+    database = Database(settings.database_url.get_secret_value())
+    refresh_secret = settings.refresh_secret.get_secret_value()
+    return Resources(
+        settings=settings,
+        clock=clock,
+        database=database,
+        known_sessions=KnownSessions(database),
+        windows=_windows(settings, database, metrics, clock),
+        passwords=PasswordHasher(rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending),
+        password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
+        access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
+        refresh_tokens=RefreshTokens(refresh_secret),
+        device_tokens=DeviceTokens(refresh_secret),
+        metrics=metrics,
+    )
+
+
+def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Clock) -> Windows:
+    """Where attempts are counted."""
+    uri = settings.rate_limit_storage_uri.get_secret_value()
+    if uri.startswith("memory:"):
+        return MemoryWindows()
+    in_database = DatabaseWindows(database, clock)
+    return in_database if uri.startswith("database:") else WithFallback(RedisWindows(uri), in_database, metrics)

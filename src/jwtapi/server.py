@@ -2,14 +2,22 @@
 
 import asyncio
 import signal
-import sys
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
+from jwtapi.app import create_app
+from jwtapi.background import background_tasks
+from jwtapi.logs import configure_logging
+from jwtapi.metrics import share_between_workers
+from jwtapi.resources import make_resources
 from jwtapi.settings import Settings
 
 HEAD_SECONDS = 20
@@ -21,7 +29,10 @@ GRACE_SECONDS = 8
 """How long requests in flight may take to finish after SIGTERM."""
 
 MAX_CONNECTIONS = 1000
-"""Beyond this uvicorn answers 503: below the usual limit of 1024 open files a process."""
+"""Beyond this a worker answers 503: below the usual limit of 1024 open files a process."""
+
+HANGING_SECONDS = 30
+"""After this long without a sign of life a worker is replaced."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -68,36 +79,68 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def run_on_fastest_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end, on uvloop where there is one. Ctrl-C is an end like any other."""
-    try:
-        if sys.platform == "win32":
-            asyncio.run(main)
-        else:
-            import uvloop  # noqa: PLC0415  not on every platform
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish.
 
-            uvloop.run(main)
-    except KeyboardInterrupt:
-        pass
+    With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
 
-
-async def serve(app: FastAPI, settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish."""
+    Raises:
+        SystemExit: no worker can start.
+    """
     config = uvicorn.Config(
-        app,
+        partial(_app_of_worker, settings),  # the settings as they are now, also for workers that are started later
+        factory=True,
         host=settings.host,
         port=settings.port,
+        workers=settings.workers,
         http=BoundedHttpProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # ours are set by TRUSTED_PROXIES; uvicorn's would trust whoever is on this machine
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=HANGING_SECONDS,
     )
-    # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is only
-    # cleaning up left to do, which it must not cut short.
+    if settings.workers == 1:
+        _serve_alone(config)
+    else:
+        with TemporaryDirectory(prefix="jwtapi-") as folder:
+            if settings.metrics_enabled:
+                share_between_workers(folder)
+            _serve_together(config)
+
+
+def _serve_alone(config: uvicorn.Config) -> None:
+    # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is nothing left
+    # that it could end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    await uvicorn.Server(config).serve()
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _serve_together(config: uvicorn.Config) -> None:
+    supervisor = Multiprocess(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _app_of_worker(settings: Settings) -> FastAPI:
+    configure_logging(settings.log_format)
+    resources = make_resources(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with background_tasks(resources):
+                yield
+        finally:
+            await resources.close()
+
+    return create_app(resources, lifespan)

@@ -85,8 +85,9 @@ def _rate_limit(limit: str) -> str:
 
 
 def _storage_uri(uri: SecretStr) -> SecretStr:
-    if not uri.get_secret_value().startswith(("memory://", "redis://", "rediss://")) or not _has_sound_host(uri):
-        raise ValueError("wants memory:// or redis://host:port")
+    places = ("database://", "memory://", "redis://", "rediss://")
+    if not uri.get_secret_value().startswith(places) or not _has_sound_host(uri):
+        raise ValueError("wants database://, redis://host:port or memory://")
     return uri
 
 
@@ -128,6 +129,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
     port: int = Field(4000, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=256)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
@@ -136,13 +138,15 @@ class Settings(BaseSettings):
     refresh_token_ttl: int = Field(7 * 24 * 3600, ge=60, le=400 * 24 * 3600)
     session_max_age: int = Field(30 * 24 * 3600, ge=60, le=3650 * 24 * 3600)
 
+    event_max_age: int = Field(90 * 24 * 3600, ge=3600, le=3650 * 24 * 3600)
+
     bcrypt_rounds: int = Field(12, ge=4, le=16)
     password_min_length: int = Field(ge=8, le=64)
     password_blocklist: bool
 
     rate_limit_enabled: bool = True
     login_rate_limit: Annotated[str, AfterValidator(_rate_limit)] = "10/15 minutes"
-    rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("memory://")
+    rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
 
     cors_origins: Annotated[CommaSeparated, _each(_origin)] = ()

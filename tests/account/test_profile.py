@@ -2,6 +2,10 @@ import httpx
 import jwt
 import pytest
 
+from jwtapi import audit
+from jwtapi.client import COMMAND_LINE
+from jwtapi.storage.records import EventType
+from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.conftest import JWT_SECRET, RunApi
 from tests.support.api import Api, refusal
 
@@ -112,12 +116,20 @@ async def test_unknown_claims_are_read_over(client: httpx.AsyncClient, alice: ht
 async def test_a_disabled_or_deleted_user_is_out_at_once(api: Api, alice: httpx.AsyncClient) -> None:
     user_id = (await api.events())[0].user_id
     assert user_id is not None
+    assert (await alice.get("/profile")).status_code == 200
+
+    async def record(uow: UnitOfWork, type_: EventType) -> None:
+        await audit.record(uow, type_, at=api.clock(), client=COMMAND_LINE, user_id=user_id)
+
     async with api.resources.database.write() as uow:
         await uow.users.set_disabled(user_id, api.clock())
+        await record(uow, EventType.USER_DISABLED)
     assert refusal(await alice.get("/profile")) == INVALID
     async with api.resources.database.write() as uow:
         await uow.users.set_disabled(user_id, None)
+        await record(uow, EventType.USER_ENABLED)
     assert (await alice.get("/profile")).status_code == 200
     async with api.resources.database.write() as uow:
         await uow.users.delete(user_id)
+        await record(uow, EventType.USER_DELETED)
     assert refusal(await alice.get("/profile")) == INVALID

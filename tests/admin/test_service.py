@@ -66,18 +66,3 @@ async def test_deleting_takes_all_but_the_events(api: Api, admin: AdminService, 
 async def test_an_unknown_user_is_named(admin: AdminService, act: str) -> None:
     with pytest.raises(UnknownUser, match="nobody"):
         await getattr(admin, act)("nobody")
-
-
-async def test_pruning_deletes_what_is_over_and_nothing_else(
-    api: Api, admin: AdminService, alice: httpx.AsyncClient
-) -> None:
-    signed_out = await sign_in(api.client())
-    await signed_out.post("/logout")
-    expiring = await sign_in(api.client())
-    api.clock.advance(6 * 24 * 3600)
-    await alice.post("/refresh")
-    api.clock.advance(2 * 24 * 3600)
-    assert await admin.prune_sessions() == 2
-    assert await admin.prune_sessions() == 0
-    assert (await alice.post("/refresh")).status_code == 200
-    assert refusal(await expiring.post("/refresh"))[0] == 403

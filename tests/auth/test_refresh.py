@@ -1,12 +1,11 @@
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
 
-from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi, on_sqlite
 from tests.support.api import BASE_URL, Api, refusal, sign_in
 
 REFUSED = (403, "refresh_token_invalid", "Invalid refresh token")
@@ -100,16 +99,12 @@ async def test_fifty_refreshes_at_once_give_one_successor_and_one_row(api: Api, 
     assert session.generation == 1
 
 
-async def test_refreshing_does_not_grow_the_tables(api: Api, token: str, tmp_path: Path) -> None:
-    def rows() -> list[int]:
-        with sqlite3.connect(tmp_path / "test.db") as database:
-            tables = ("users", "sessions", "events")
-            return [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608
-
-    before = rows()
+async def test_refreshing_does_not_grow_the_tables(api: Api, token: str) -> None:
+    rows = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM sessions), (SELECT count(*) FROM events)"
+    before = await api.sql(rows)
     for _ in range(20):
         token = successor(await refresh(api, token))
-    assert rows() == before == [1, 1, 2]
+    assert await api.sql(rows) == before == [(1, 1, 2)]
 
 
 async def test_a_session_lives_on_while_it_is_used(api: Api, token: str) -> None:
@@ -148,6 +143,7 @@ async def test_a_token_of_a_session_that_never_was_is_refused(api: Api, token: s
     assert refusal(await refresh(api, forged)) == REFUSED
 
 
+@on_sqlite
 async def test_the_database_holds_no_token(token: str, api: Api, tmp_path: Path) -> None:
     await refresh(api, token)
     await api.resources.database.close()

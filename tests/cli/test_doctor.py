@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
-from tests.support.postgresql import running_postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.server import free_port
 
 
@@ -65,12 +65,13 @@ def test_an_sqlite_file_without_the_schema_is_nothing_wrong(run: Run, folder: Pa
     assert run("doctor").exit_code == 0
 
 
-def test_another_database_without_the_schema_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running_postgresql() as postgresql:
-        monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
-        assert "run `jwtapi migrate`" in run("doctor").stdout
-        run("migrate")
-        assert run("doctor").exit_code == 0
+def test_another_database_without_the_schema_is(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgresql.new_empty_database())
+    assert "`jwtapi migrate`" in run("doctor").stdout
+    run("migrate")
+    assert run("doctor").exit_code == 0
 
 
 def test_a_database_and_a_limiter_that_do_not_answer_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,5 +80,5 @@ def test_a_database_and_a_limiter_that_do_not_answer_are_said(run: Run, monkeypa
     result = run("doctor")
     assert result.stdout.splitlines() == [
         "✗ DATABASE_URL: the database does not answer (ConnectionRefusedError)",
-        "✗ RATE_LIMIT_STORAGE_URI: the storage does not answer",
+        "✗ RATE_LIMIT_STORAGE_URI: Redis does not answer",
     ]

@@ -2,13 +2,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import structlog
 from dotenv import dotenv_values
 
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
 from tests.cli.conftest import Run
-from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.api import PASSWORD
+from tests.support.postgresql import PostgreSQL
 
 
 def test_secrets_are_printed_as_lines_for_dot_env(run: Run, folder: Path) -> None:
@@ -58,13 +59,15 @@ def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Pa
     assert "Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)." in result.stderr
 
 
-def test_a_schema_of_a_later_version_stops_the_start(run: Run, folder: Path) -> None:
+def test_on_a_schema_of_a_later_version_it_works_and_warns(run: Run, folder: Path) -> None:
     run("migrate")
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    result = run("serve")
-    assert result.exit_code == 1
-    assert result.stderr.endswith("or the version that made it.\n")
+    with structlog.testing.capture_logs() as logs:
+        assert run("user", "list").exit_code == 0
+    assert [(entry["log_level"], entry["event"]) for entry in logs] == [
+        ("warning", "a later version has migrated the database; this one may run on it if it is the one before")
+    ]
 
 
 def test_old_sessions_are_pruned(run: Run) -> None:
@@ -76,29 +79,25 @@ def test_serving_starts_the_server_with_what_the_command_line_says(run: Run, mon
     """The server itself is tested in tests/processes."""
     served = []
 
-    async def serve(_: object, settings: Settings) -> None:
-        served.append((settings.host, settings.port))
+    def serve(settings: Settings) -> None:
+        served.append((settings.host, settings.port, settings.workers))
 
     monkeypatch.setattr("jwtapi.server.serve", serve)
     monkeypatch.setenv("TRUSTED_PROXIES", "0.0.0.0/0")
-    result = run("serve", "--host", "127.0.0.2", "--port", "4999")
+    result = run("serve", "--host", "127.0.0.2", "--port", "4999", "--workers", "3")
     assert result.exit_code == 0
-    assert served == [("127.0.0.2", 4999)]
+    assert served == [("127.0.0.2", 4999, 3)]
 
 
-def test_an_old_schema_elsewhere_than_on_sqlite_stops_the_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.support.postgresql import running_postgresql  # noqa: PLC0415  only this test needs one
-
-    monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
-    monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
-    with running_postgresql() as postgresql:
-        monkeypatch.setenv("DATABASE_URL", postgresql.new_database())
-        for command in (("serve",), ("user", "list")):
-            result = run(*command)
-            assert result.exit_code == 1
-            assert result.stderr == (
-                "The database has another schema than this version of jwtapi: run `jwtapi migrate`, "
-                "or the version that made it.\n"
-            )
-        assert run("migrate").exit_code == 0
-        assert run("user", "list").exit_code == 0
+def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_may_use(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
+) -> None:
+    monkeypatch.setattr("jwtapi.server.serve", lambda _: None)
+    monkeypatch.setenv("DATABASE_URL", postgresql.new_empty_database())
+    result = run("user", "list")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.\n"
+    )
+    assert run("serve").exit_code == 0
+    assert run("user", "list").exit_code == 0

@@ -124,13 +124,17 @@ async def test_many_writers_wait_in_line(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_writer_in_line_gives_up_in_bounded_time(database: Database) -> None:
-    async with database.write():
-        with pytest.raises(StorageUnavailable):
-            async with database.write():
-                raise AssertionError("two writers at once")
+async def test_a_block_without_end_is_ended_and_so_is_who_waits_in_line(database: Database) -> None:
+    async def hold() -> None:
+        async with database.write() as uow:
+            await uow.users.add(new_user())
+            await asyncio.Event().wait()
+
+    outcomes = await asyncio.gather(hold(), hold(), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
     async with database.write() as uow:
         await uow.users.add(new_user())
+    assert await names(database) == ["alice"]
 
 
 @pytest.mark.usefixtures("impatient")

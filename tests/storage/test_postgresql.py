@@ -1,7 +1,6 @@
 """The parts of the contract where PostgreSQL and SQLite could differ."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,13 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, refusal, sign_in
-from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment, free_port
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSQL]:
-    with running_postgresql() as postgresql:
-        yield postgresql
 
 
 @pytest.fixture
 def url(postgresql: PostgreSQL) -> str:
-    return postgresql.new_database()
+    return postgresql.new_empty_database()
 
 
 async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:

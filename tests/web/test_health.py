@@ -1,10 +1,9 @@
-import sqlite3
 from pathlib import Path
 
 import httpx
 import structlog
 
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api, refusal
 
 GONE = (503, "storage_unavailable", "Service temporarily unavailable. Try again later.")
@@ -19,36 +18,38 @@ async def test_a_server_with_its_database_is_ready(client: httpx.AsyncClient) ->
     assert (await client.get("/health/ready")).json() == {"status": "ready"}
 
 
+@on_sqlite
 async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tmp_path: Path) -> None:
     await api.resources.database.close()
-    for path in tmp_path.glob("test.db*"):
-        path.unlink()
-    (tmp_path / "test.db").mkdir()
+    away = tmp_path.rename(tmp_path.with_name("away"))
     client = api.client()
     assert (await client.get("/health/live")).json() == {"status": "live"}
     with structlog.testing.capture_logs() as logs:
         response = await client.get("/health/ready")
     assert refusal(response) == GONE
-    assert [entry["event"] for entry in logs] == ["the database does not answer", "request"]
-    assert logs[0]["cause"] == "OperationalError: unable to open database file"
+    told = next(entry for entry in logs if entry["event"] == "the database does not answer")
+    assert told["cause"] == "OperationalError: unable to open database file"
     assert response.headers["retry-after"].isdigit()
     for answer in (
         await client.post("/login", json={"username": "alice", "password": "x"}),
         await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"}),
     ):
         assert refusal(answer) == GONE
-    (tmp_path / "test.db").rmdir()
-    await api.resources.database.migrate()
+    away.rename(tmp_path)
     assert (await client.get("/health/ready")).status_code == 200
 
 
-async def test_a_server_on_another_schema_is_not_ready(api: Api, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "test.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = 'another'")
+async def test_a_server_on_a_later_schema_is_ready(api: Api) -> None:
+    await api.sql("UPDATE alembic_version SET version_num = '9999'")
+    assert (await api.client().get("/health/ready")).json() == {"status": "ready"}
+
+
+async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
+    await api.sql("UPDATE alembic_version SET version_num = '0001'")
     with structlog.testing.capture_logs() as logs:
         assert refusal(await api.client().get("/health/ready")) == GONE
     assert [entry["event"] for entry in logs] == [
-        "the database has another schema than this version; run `jwtapi migrate`",
+        "the database has not the schema of this version; run `jwtapi migrate`",
         "request",
     ]
 

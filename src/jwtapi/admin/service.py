@@ -1,12 +1,11 @@
 """Administers users and sessions. Whatever ends a user's sessions holds from the next request on."""
 
 from jwtapi import audit
-from jwtapi.audit import EventType
 from jwtapi.auth.service import hash_new_password
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
 from jwtapi.security.usernames import parse_username
-from jwtapi.storage.records import User
+from jwtapi.storage.records import EventType, User
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 _PAGE = 1000
@@ -78,16 +77,6 @@ class AdminService:
             await self._end_sessions(uow, user)
             await uow.users.delete(user.id)
             await self._record(uow, EventType.USER_DELETED, user)
-
-    async def prune_sessions(self) -> int:
-        """Delete the sessions that are over, a batch a transaction, and say how many."""
-        pruned = 0
-        while True:
-            async with self._database.write() as uow:
-                batch = await uow.sessions.prune(self._resources.clock())
-            if not batch:
-                return pruned
-            pruned += batch
 
     async def _end_sessions(self, uow: UnitOfWork, user: User) -> None:
         now = self._resources.clock()

@@ -6,7 +6,6 @@ from typing import Protocol
 from uuid import uuid4
 
 from jwtapi import audit
-from jwtapi.audit import EventType
 from jwtapi.auth.errors import InvalidCredentials, UsernameTaken
 from jwtapi.client import Client
 from jwtapi.errors import TooManyRequests
@@ -14,7 +13,7 @@ from jwtapi.metrics import LoginOutcome
 from jwtapi.resources import Resources
 from jwtapi.security.usernames import UsernameInvalid, parse_username
 from jwtapi.sessions.service import IssuedTokens, SessionService
-from jwtapi.storage.records import Session, User
+from jwtapi.storage.records import EventType, Session, User
 from jwtapi.storage.repositories.users import DuplicateUsername
 from jwtapi.storage.unit_of_work import UnitOfWork
 

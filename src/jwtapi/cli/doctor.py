@@ -6,10 +6,10 @@ import ipaddress
 import typer
 
 from jwtapi.errors import StorageUnavailable
+from jwtapi.rate_limiting.library import RedisWindows
 from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
-from jwtapi.web.rate_limits import RateLimits
 
 _HOUR = 3600
 
@@ -54,7 +54,7 @@ def _problems() -> list[str]:
     if ENV_FILE.exists() and ENV_FILE.stat().st_mode & 0o077:
         problems.append(f"{ENV_FILE} can be read by other users of this machine: chmod 600 {ENV_FILE}")
     problems += asyncio.run(_database_problems(settings))
-    problems += _limiter_problems(settings)
+    problems += asyncio.run(_redis_problems(settings))
     return problems
 
 
@@ -73,11 +73,16 @@ async def _database_problems(settings: Settings) -> list[str]:
         return [f"DATABASE_URL: the database does not answer ({type(error.__cause__).__name__})"]
     except OutdatedSchema:
         if path is None:  # the next start migrates SQLite
-            return ["DATABASE_URL: the database has another schema than this version: run `jwtapi migrate`"]
+            return ["DATABASE_URL: the database has an earlier schema, until the next start or `jwtapi migrate`"]
     return []
 
 
-def _limiter_problems(settings: Settings) -> list[str]:
-    if RateLimits(settings).storage_answers():
+async def _redis_problems(settings: Settings) -> list[str]:
+    uri = settings.rate_limit_storage_uri.get_secret_value()
+    if not uri.startswith("redis"):
         return []
-    return ["RATE_LIMIT_STORAGE_URI: the storage does not answer"]
+    windows = RedisWindows(uri)
+    try:
+        return [] if await windows.answers() else ["RATE_LIMIT_STORAGE_URI: Redis does not answer"]
+    finally:
+        await windows.close()

@@ -7,13 +7,11 @@ import structlog
 import typer
 
 from jwtapi import server
-from jwtapi.app import create_app
 from jwtapi.cli import sessions, users
 from jwtapi.cli.doctor import doctor, warnings_of
-from jwtapi.cli.running import failing_clearly, prepare, settings_or_exit
+from jwtapi.cli.running import failing_clearly, settings_or_exit
 from jwtapi.env_file import SECRETS
 from jwtapi.logs import configure_logging
-from jwtapi.resources import open_resources
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database
@@ -33,39 +31,35 @@ app.command()(doctor)
 def serve(
     host: Annotated[str | None, typer.Option(help="Overrides HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Overrides PORT.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Overrides WORKERS.")] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings_or_exit(**overrides)
+    given = {"host": host, "port": port, "workers": workers}
+    settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format)
     log = structlog.get_logger()
     for warning in warnings_of(settings):
         log.warning(warning)
     with failing_clearly():
-        server.run_on_fastest_loop(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    async with open_resources(settings) as resources:
-        await prepare(resources.database)
-        await server.serve(create_app(resources), settings)
+        asyncio.run(_migrate(settings))
+        server.serve(settings)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
     settings = settings_or_exit()
-
-    async def run() -> None:
-        database = Database(settings.database_url.get_secret_value())
-        try:
-            await database.migrate()
-        finally:
-            await database.close()
-
     with failing_clearly():
-        asyncio.run(run())
+        asyncio.run(_migrate(settings))
     typer.echo("The schema is up to date.")
+
+
+async def _migrate(settings: Settings) -> None:
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
 
 
 @app.command()

@@ -30,10 +30,7 @@ def failing_clearly() -> Iterator[None]:
     except SettingsError as error:
         fail("The configuration is unusable.\n" + "\n".join(f"  {problem}" for problem in error.problems))
     except OutdatedSchema:
-        fail(
-            "The database has another schema than this version of jwtapi: run `jwtapi migrate`, "
-            "or the version that made it."
-        )
+        fail("The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
     except StorageUnavailable as error:
         fail(f"The database does not answer: {type(error.__cause__).__name__}. Is DATABASE_URL right, is it running?")
     except UnknownUser as error:
@@ -73,7 +70,7 @@ def run_with_resources(use: Callable[[Resources], Awaitable[T]]) -> T:
 
 
 async def prepare(database: Database) -> None:
-    """Migrate the embedded database. Any other is migrated by its operator, with `jwtapi migrate`.
+    """Migrate the embedded database. Another may be in use by an earlier version: `serve` or `migrate` does that.
 
     Raises:
         OutdatedSchema: that has not been done.

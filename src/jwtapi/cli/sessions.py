@@ -2,8 +2,8 @@
 
 import typer
 
-from jwtapi.admin.service import AdminService
 from jwtapi.cli.running import run_with_resources
+from jwtapi.housekeeping import Housekeeping
 
 app = typer.Typer(help="Administer sessions.", no_args_is_help=True)
 
@@ -15,6 +15,6 @@ def sessions() -> None:
 
 @app.command()
 def prune() -> None:
-    """Delete the sessions that have expired or were revoked."""
-    pruned = run_with_resources(lambda resources: AdminService(resources).prune_sessions())
+    """Delete the sessions that are over, as a running server does once a minute."""
+    pruned = run_with_resources(lambda resources: Housekeeping(resources).prune_sessions())
     typer.echo(f"Deleted {pruned} sessions.")

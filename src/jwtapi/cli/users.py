@@ -27,7 +27,7 @@ def create(
     password = _password()
 
     async def run(resources: Resources) -> None:
-        auth = AuthService(resources, RateLimits(resources.settings))
+        auth = AuthService(resources, RateLimits(resources.settings, resources.windows))
         await auth.register(name, password, COMMAND_LINE, roles=tuple(role or ()))
 
     run_with_resources(run)

@@ -31,13 +31,17 @@ class PasswordHasher:
     are the same password whatever keyboard they came from (SP 800-63B-4 §3.1.1.2).
     """
 
-    def __init__(self, *, rounds: int, threads: int | None = None) -> None:
+    def __init__(
+        self, *, rounds: int, threads: int | None = None, on_pending: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """`on_pending` is told how many hashes are being computed or wait, whenever that changes."""
         self._context = CryptContext(
             schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], bcrypt_sha256__rounds=rounds
         )
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
         self._pending = 0
+        self._on_pending = on_pending
         # Made now: made at the first unknown name, that login would take twice as long as any other.
         self._nobody = self._context.hash("nobody has this password")
 
@@ -89,15 +93,16 @@ class PasswordHasher:
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._threads * (1 + WAITING_PER_THREAD):
             raise Overloaded
-        self._pending += 1
+        self._count(1)
         future = self._pool.submit(work)
         # Counted until the work is done, not until its caller has gone away.
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._count, -1))
         return await asyncio.wrap_future(future)
 
-    def _done(self) -> None:
-        self._pending -= 1
+    def _count(self, change: int) -> None:
+        self._pending += change
+        self._on_pending(self._pending)
 
 
 def _normalise(password: str) -> str:

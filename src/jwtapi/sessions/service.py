@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import structlog
 
 from jwtapi import audit
-from jwtapi.audit import EventType
 from jwtapi.client import Client
 from jwtapi.clock import Clock
 from jwtapi.resources import Resources
@@ -17,7 +16,7 @@ from jwtapi.security.access_tokens import AccessClaims
 from jwtapi.security.refresh_tokens import RefreshClaims
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
 from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, RefreshTokenInvalid
-from jwtapi.storage.records import Session, User
+from jwtapi.storage.records import EventType, Session, User
 from jwtapi.storage.repositories.sessions import SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 
@@ -41,6 +40,7 @@ class IssuedTokens:
 class SessionService:
     def __init__(self, resources: Resources) -> None:
         self._database = resources.database
+        self._known_sessions = resources.known_sessions
         self._clock: Clock = resources.clock
         self._access_tokens = resources.access_tokens
         self._refresh_tokens = resources.refresh_tokens
@@ -145,12 +145,13 @@ class SessionService:
             raise AccessTokenExpired from None
         except InvalidToken:
             raise AccessTokenInvalid from None
-        async with self._database.read() as uow:
-            found = await uow.sessions.with_user(claims.session_id)
-        if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
-            raise AccessTokenInvalid
+        access = await self._known_sessions.access(claims.session_id, now)
         # Who learns JWT_SECRET must not give their own session another name or other roles.
-        if claims != _claims_of(found.session, found.user):
+        if access is None or (access.user_id, access.username, access.roles) != (
+            claims.user_id,
+            claims.username,
+            claims.roles,
+        ):
             raise AccessTokenInvalid
         return claims
 

@@ -1,22 +1,22 @@
 """Opens transactions: `read()` and `write()`, a block for a use-case."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.storage.engine import WAIT_SECONDS, WRITE, open_engine
-from jwtapi.storage.migrations import current_revision, head_revision, upgrade
+from jwtapi.storage.engine import HASTY, WAIT_SECONDS, WRITE, open_engine, open_patient_engine, without_transactions
+from jwtapi.storage.migrations import Schema, schema_of, upgrade
+from jwtapi.storage.records import Event
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 
 class OutdatedSchema(Exception):
-    """The database has not the schema of this version."""
+    """The database lacks migrations of this version."""
 
 
 class Database:
@@ -24,21 +24,28 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Raises StorageUnavailable if the file of an SQLite database cannot be opened."""
+        self._url = url
         try:
             self._engine = open_engine(url)
         except OSError as error:
             raise StorageUnavailable from error
+        self._without_transaction = without_transactions(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._told: list[Callable[[Sequence[Event]], None]] = []
 
     @property
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
+    def tell(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Call `listener` with the events of each unit of work of this process when it is over, committed or not."""
+        self._told.append(listener)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        """A block that changes nothing."""
-        async with _faults_translated(), self._engine.connect() as connection:
+        """A block that changes nothing. Each of its statements sees what was committed before it."""
+        async with _bounded(), self._without_transaction.connect() as connection:
             yield UnitOfWork(connection)
 
     @asynccontextmanager
@@ -47,52 +54,85 @@ class Database:
 
         Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
         """
-        async with self._transaction() as connection:
-            yield UnitOfWork(connection)
+        async with _bounded(), self._writers, self._engine.connect() as connection:
+            await connection.execution_options(**{WRITE: True})
+            uow = UnitOfWork(connection)
+            try:
+                async with connection.begin():
+                    yield uow
+            finally:
+                # Also when the commit failed: its answer may have been lost, and not the commit.
+                for tell in self._told if uow.events.added else ():
+                    tell(uow.events.added)
+
+    @asynccontextmanager
+    async def write_hastily(self) -> AsyncIterator[UnitOfWork]:
+        """For single statements whose effect a power cut may undo, and that no disk is waited for."""
+        if self.is_sqlite:
+            async with _bounded(), self._writers, self._engine.connect() as connection:
+                await connection.execution_options(**{WRITE: True, HASTY: True})
+                async with connection.begin():
+                    yield UnitOfWork(connection)
+        else:
+            async with self.read() as uow:
+                yield uow
+
+    @asynccontextmanager
+    async def hold_connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection outside any transaction, for as long as the block lasts; it is not used again afterwards.
+
+        What is done with it has to bound its own time.
+        """
+        with _faults_translated():
+            async with asyncio.timeout(WAIT_SECONDS):
+                connection = await self._without_transaction.connect()
+            try:
+                yield connection
+            finally:
+                await connection.invalidate()
+                await connection.close()
 
     async def check(self) -> None:
-        """Make sure that the database answers and has this version's schema.
+        """Make sure that the database answers and has this version's schema, or a later one.
 
         Raises:
             StorageUnavailable: it does not answer.
-            OutdatedSchema: it does, with another schema.
+            OutdatedSchema: it does, with an earlier schema or none.
         """
-        async with _faults_translated(), self._engine.connect() as connection:
-            if await connection.run_sync(current_revision) != head_revision():
+        async with _bounded(), self._without_transaction.connect() as connection:
+            if await connection.run_sync(schema_of) is Schema.OUTDATED:
                 raise OutdatedSchema
 
     async def migrate(self) -> None:
-        """Bring the schema up to date. Of several at once one does it and the others wait.
+        """Bring the schema up to date. Of several at once one does it and the others wait; it may take its time.
 
         Raises:
             StorageUnavailable: the database does not answer.
-            OutdatedSchema: it has a schema that this version does not know; a later one made it.
         """
-        async with self._transaction() as connection:
-            try:
-                await connection.run_sync(upgrade)
-            except CommandError as error:
-                raise OutdatedSchema from error
+        engine = open_patient_engine(self._url)
+        try:
+            with _faults_translated():
+                async with engine.connect() as connection:
+                    await connection.execution_options(**{WRITE: True})
+                    async with connection.begin():
+                        await connection.run_sync(upgrade)
+        finally:
+            await engine.dispose()
 
     async def close(self) -> None:
         await self._engine.dispose()
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with _faults_translated(), self._writer(), self._engine.connect() as connection:
-            await connection.execution_options(**{WRITE: True})
-            async with connection.begin():
-                yield connection
 
-    @asynccontextmanager
-    async def _writer(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(WAIT_SECONDS) as patience, self._writers:
-            patience.reschedule(None)
+@asynccontextmanager
+async def _bounded() -> AsyncIterator[None]:
+    """Everything inside, waiting for a connection or a lock included, takes no longer than WAIT_SECONDS."""
+    with _faults_translated():
+        async with asyncio.timeout(WAIT_SECONDS):
             yield
 
 
-@asynccontextmanager
-async def _faults_translated() -> AsyncIterator[None]:
+@contextmanager
+def _faults_translated() -> Iterator[None]:
     try:
         yield
     except (DataError, IntegrityError, ProgrammingError):

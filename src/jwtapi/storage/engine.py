@@ -4,15 +4,24 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-WAIT_SECONDS = 5
-"""How long a request waits for a connection or a lock before it is told to come back later."""
+WAIT_SECONDS = 2.5
+"""How long a block may take, with its waits for a connection and for locks, before its caller is told to come back
+later. Giving up a connection that does not answer can take two seconds more."""
+
+POOL_SIZE = 10
+"""Connections to PostgreSQL for the requests of a process; one more follows the changes."""
 
 WRITE = "jwtapi_write"
 """Execution option of a connection whose transaction is going to write."""
+
+HASTY = "jwtapi_hasty"
+"""Execution option of a connection whose transaction need not survive a power cut."""
+
+_MIGRATION_WAIT_SECONDS = 600
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
@@ -28,11 +37,16 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def open_engine(url: str) -> AsyncEngine:
+    """For requests: no wait is long.
+
+    Raises:
+        OSError: there can be no SQLite file at that place.
+    """
     if (path := sqlite_path(url)) is not None:
-        return _open_sqlite(url, path)
+        return _open_sqlite(url, path, wait_seconds=WAIT_SECONDS)
     return create_async_engine(
         url,
-        pool_size=10,
+        pool_size=POOL_SIZE + 1,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,
@@ -41,9 +55,27 @@ def open_engine(url: str) -> AsyncEngine:
     )
 
 
-def _open_sqlite(url: str, path: Path) -> AsyncEngine:
+def open_patient_engine(url: str) -> AsyncEngine:
+    """For migrations, which may wait for each other and take their time.
+
+    Raises:
+        OSError: there can be no SQLite file at that place.
+    """
+    if (path := sqlite_path(url)) is not None:
+        return _open_sqlite(url, path, wait_seconds=_MIGRATION_WAIT_SECONDS)
+    return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": WAIT_SECONDS})
+
+
+def without_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections, where each statement stands for itself: to PostgreSQL one round trip instead of three."""
+    if engine.dialect.name == "sqlite":
+        return engine  # as it is, unless WRITE says otherwise
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
     _make_private(path)
-    engine = create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=WAIT_SECONDS, hide_parameters=True)
+    engine = create_async_engine(url, pool_size=6, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(dbapi_connection: Any, _: Any) -> None:
@@ -52,15 +84,22 @@ def _open_sqlite(url: str, path: Path) -> AsyncEngine:
         cursor = dbapi_connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(pragma)
-        cursor.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 1000)}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get(WRITE):
+            return  # a reader's single statements need no transaction
+        # NORMAL waits for no disk at a commit, yet keeps the order: after a power cut the last commits are missing.
+        level = "NORMAL" if options.get(HASTY) else "FULL"
+        if connection.info.setdefault("synchronous", "FULL") != level:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.info["synchronous"] = level
         # A writer takes the lock first: a deferred transaction that reads and then writes fails at once, whatever the
-        # busy_timeout, if somebody wrote in between. A reader's single statements need no transaction.
-        if connection.get_execution_options().get(WRITE):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # busy_timeout, if somebody wrote in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

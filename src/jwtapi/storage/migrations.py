@@ -1,13 +1,17 @@
 """Runs the migrations, which travel in the wheel as `jwtapi/migrations` and lie in `alembic/` in a checkout."""
 
+from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
+
+log = structlog.get_logger()
 
 _LOCK = int.from_bytes(b"jwtapi")
 """The key of an advisory lock; any number will do that no other program uses."""
@@ -25,22 +29,39 @@ def _config() -> Config:
     return config
 
 
+class Schema(Enum):
+    """What a database has, as seen by this version."""
+
+    OUTDATED = auto()
+    """No schema, or an earlier one."""
+    CURRENT = auto()
+    LATER = auto()
+    """One that a later version made. A version works with the next one's too: migrations add before they remove."""
+
+
 @cache
-def head_revision() -> str | None:
-    """The schema that this version of jwtapi wants."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def _known_revisions() -> tuple[str, ...]:
+    """Newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
-def current_revision(connection: Connection) -> str | None:
-    """The schema that the database has; None if it has none yet."""
-    return MigrationContext.configure(connection).get_current_revision()
+def schema_of(connection: Connection) -> Schema:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = _known_revisions()
+    if revision is None or revision in known[1:]:
+        return Schema.OUTDATED
+    return Schema.CURRENT if revision == known[0] else Schema.LATER
 
 
 def upgrade(connection: Connection) -> None:
     """Run what is missing, inside the transaction of the connection."""
     if connection.dialect.name == "postgresql":
-        # Of several at once one goes on; SQLite's lock was taken with the transaction.
+        # Of several at once one goes on, and who waited finds nothing to do; SQLite's lock came with the transaction.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    match schema_of(connection):
+        case Schema.OUTDATED:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        case Schema.LATER:
+            log.warning("a later version has migrated the database; this one may run on it if it is the one before")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,29 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session(id={self.id}, generation={self.generation})"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a session that is alive, of a user who is enabled, lets its bearer do."""
+
+    user_id: UUID
+    username: str
+    roles: tuple[str, ...]
+    expires_at: datetime
+    """When the session dies unless it is refreshed before."""
+
+
+class EventType(StrEnum):
+    USER_REGISTERED = "user.registered"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    USER_DELETED = "user.deleted"
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  an event, no password
+    LOGIN_SUCCEEDED = "login.succeeded"
+    LOGIN_FAILED = "login.failed"
+    SESSION_REVOKED = "session.revoked"
+    REFRESH_TOKEN_REUSED = "session.refresh_token_reused"  # noqa: S105  an event, no password
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Table,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from jwtapi.storage.types import UtcDateTime
 
@@ -66,6 +68,18 @@ events = Table(
     Column("session_id", Uuid),
     Column("address", String(64)),
     Column("request_id", String(64)),
+    # Filled in by PostgreSQL itself (migration 0002), empty on SQLite; the feed of changes goes by it.
+    Column("transaction_id", BigInteger, index=True),
     Index(None, "user_id", "id"),
     Index(None, "at"),
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    # When the attempts were, in seconds since 1970: those that count still, and perhaps some that no longer do.
+    Column("hits", ARRAY(Double).with_variant(JSON, "sqlite"), nullable=False),
+    # From then on the row says nothing.
+    Column("expires_at", Double, nullable=False, index=True),
 )

@@ -38,7 +38,7 @@ async def ready(resources: ResourcesDep) -> Health:
     try:
         await resources.database.check()
     except OutdatedSchema:
-        log.error("the database has another schema than this version; run `jwtapi migrate`")  # noqa: TRY400
+        log.error("the database has not the schema of this version; run `jwtapi migrate`")  # noqa: TRY400
         raise StorageUnavailable from None
     return Health(status="ready")
 

@@ -1,26 +1,21 @@
 """How often an address may try, and how often an account may be tried."""
 
-import asyncio
 import ipaddress
 import math
 import time
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple
 
 import limits
 from fastapi import Request
-from limits.strategies import RateLimiter
-from slowapi import Limiter
-from slowapi.errors import RateLimitExceeded
 
 from jwtapi.errors import TooManyRequests
+from jwtapi.rate_limiting.windows import Windows
 from jwtapi.settings import Settings
 
 REFRESH_LIMIT = "1000/15 minutes"
 """From one address. A session needs one refresh in 15 minutes; an office behind one address has many sessions."""
 
-_ACCOUNT = "account"
+_MAX_REMEMBERED = 10_000
 
 
 class Scope(StrEnum):
@@ -31,87 +26,55 @@ class Scope(StrEnum):
     REFRESH = "refresh"
 
 
-class _Gate(NamedTuple):
-    limit: limits.RateLimitItem
-    check: Callable[..., None]
-
-
 class RateLimits:
-    """Moving windows: at no moment have there been more attempts within the time before it than the limit allows."""
-
-    def __init__(self, settings: Settings) -> None:
-        uri = settings.rate_limit_storage_uri.get_secret_value()
-        self._is_remote = not uri.startswith("memory:")
+    def __init__(self, settings: Settings, windows: Windows) -> None:
         self._enabled = settings.rate_limit_enabled
-        options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1} if self._is_remote else {}
-        self._limiter = Limiter(
-            key_func=_network_of,
-            strategy="moving-window",
-            storage_uri=uri,
-            storage_options=options,
-            in_memory_fallback_enabled=self._is_remote,
-            enabled=self._enabled,
-        )
-        login = settings.login_rate_limit
-        self._account_limit = limits.parse(login)
-        self._gates = {
-            Scope.LOGIN: self._gate(Scope.LOGIN, login),
-            Scope.REGISTER: self._gate(Scope.REGISTER, login),
-            Scope.REFRESH: self._gate(Scope.REFRESH, REFRESH_LIMIT),
-        }
+        self._windows = windows
+        login = limits.parse(settings.login_rate_limit)
+        self._account_limit = login
+        self._limits = {Scope.LOGIN: login, Scope.REGISTER: login, Scope.REFRESH: limits.parse(REFRESH_LIMIT)}
+        self._refused_until: dict[str, float] = {}
 
     async def admit(self, scope: Scope, request: Request) -> None:
         """Count a request of this address.
 
         Raises:
             TooManyRequests: the limit is used up.
+            StorageUnavailable
         """
-        gate = self._gates[scope]
-        # slowapi checks a request once; one may count in two scopes.
-        request.state._rate_limiting_complete = False  # noqa: SLF001  slowapi has no other way to say so
-        try:
-            await self._call(gate.check, request=request)
-        except RateLimitExceeded:
-            raise await self._refusal(gate.limit, _network_of(request), scope) from None
+        if not self._enabled:
+            return
+        key = f"{scope}:{_network_of(request)}"
+        # Nothing shortens an address's wait, so whoever goes on trying meanwhile costs no look at what is counted.
+        wait = self._refused_until.get(key, 0.0) - time.monotonic()
+        if wait <= 0:
+            refused = await self._windows.hit(self._limits[scope], key)
+            if refused is None:
+                return
+            wait = refused
+            if len(self._refused_until) >= _MAX_REMEMBERED:
+                self._refused_until.clear()
+            self._refused_until[key] = time.monotonic() + wait
+        raise _refusal(wait)
 
     async def admit_account(self, key: str) -> None:
         """Count an attempt on an account as failed, until `forget_account` says otherwise.
 
         Raises:
             TooManyRequests: the limit is used up.
+            StorageUnavailable
         """
-        if self._enabled and not await self._call(self._strategy.hit, self._account_limit, _ACCOUNT, key):
-            raise await self._refusal(self._account_limit, _ACCOUNT, key)
+        if self._enabled and (wait := await self._windows.hit(self._account_limit, f"account:{key}")) is not None:
+            raise _refusal(wait)
 
     async def forget_account(self, key: str) -> None:
         """Forget the failures: somebody knew the password."""
         if self._enabled:
-            await self._call(self._strategy.clear, self._account_limit, _ACCOUNT, key)
+            await self._windows.clear(self._account_limit, f"account:{key}")
 
-    def storage_answers(self) -> bool:
-        """Ask the storage; over the network this takes up to a second."""
-        return bool(self._strategy.storage.check())
 
-    @property
-    def _strategy(self) -> RateLimiter:
-        return self._limiter.limiter
-
-    def _gate(self, scope: Scope, limit: str) -> _Gate:
-        def check(request: Request) -> None:
-            """Slowapi's decorator counts, and raises RateLimitExceeded instead of calling this."""
-
-        check.__name__ = scope  # slowapi keeps its limits by the name of what it decorates
-        return _Gate(limits.parse(limit), self._limiter.shared_limit(limit, scope=scope)(check))
-
-    async def _refusal(self, limit: limits.RateLimitItem, *key: str) -> TooManyRequests:
-        window = await self._call(self._strategy.get_window_stats, limit, *key)
-        return TooManyRequests(retry_after=max(1, math.ceil(window.reset_time - time.time())))
-
-    async def _call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        # The storages are synchronous: one that has to be asked over the network must not stop the event loop.
-        if self._is_remote:
-            return await asyncio.to_thread(function, *args, **kwargs)
-        return function(*args, **kwargs)
+def _refusal(wait: float) -> TooManyRequests:
+    return TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
 def _network_of(request: Request) -> str:

@@ -1,22 +1,37 @@
 """Queries on events. There is no way to change one."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jwtapi.storage.records import Event
+from jwtapi.storage.records import Event, EventType
 from jwtapi.storage.tables import events
+
+_COLUMNS = [column for column in events.c if column is not events.c.transaction_id]
+
+# Ids are given out in one order and committed in another, so on PostgreSQL a row may appear below the last one seen. A
+# snapshot says exactly which transactions were over when it was taken. The upper bound keeps out what a restored dump
+# brought from another server, where transactions had other numbers.
+_COMMITTED_SINCE = text("""
+    transaction_id >= pg_snapshot_xmin(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint
+    AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    AND NOT pg_visible_in_snapshot(transaction_id::text::xid8, CAST(CAST(:position AS text) AS pg_snapshot))
+""")
 
 
 class EventRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._on_postgresql = connection.dialect.name == "postgresql"
+        self.added: list[Event] = []
+        """The events of this unit of work, whether or not it is committed in the end; their ids are 0."""
 
     async def add(  # noqa: PLR0913  a row's columns
         self,
-        type_: str,
+        type_: EventType,
         *,
         at: datetime,
         user_id: UUID | None,
@@ -24,6 +39,8 @@ class EventRepository:
         address: str | None,
         request_id: str | None,
     ) -> None:
+        event = Event(0, at, type_, user_id, session_id, address, request_id)
+        self.added.append(event)
         await self._connection.execute(
             insert(events).values(
                 type=type_, at=at, user_id=user_id, session_id=session_id, address=address, request_id=request_id
@@ -32,5 +49,30 @@ class EventRepository:
 
     async def of_user(self, user_id: UUID | None) -> list[Event]:
         """The events of a user, oldest first; of None, those that name no user."""
-        query = select(events).where(events.c.user_id.is_not_distinct_from(user_id)).order_by(events.c.id)
+        query = select(*_COLUMNS).where(events.c.user_id.is_not_distinct_from(user_id)).order_by(events.c.id)
         return [Event(*row) for row in await self._connection.execute(query)]
+
+    async def end(self) -> str:
+        """Where the events end now, for `since`: the highest id, on PostgreSQL a snapshot."""
+        return str((await self._connection.execute(select(self._end))).scalar_one())
+
+    async def since(self, position: str, types: Collection[EventType]) -> tuple[list[Event], str]:
+        """The events of these types that were committed after `position`, each once, and where the events end now."""
+        is_new = _COMMITTED_SINCE.bindparams(position=position) if self._on_postgresql else events.c.id > int(position)
+        # One statement, so that both are of one moment.
+        found = select(literal(1)).subquery().outerjoin(events, and_(is_new, events.c.type.in_(types)))
+        rows = (await self._connection.execute(select(self._end, *_COLUMNS).select_from(found))).all()
+        return [Event(*row[1:]) for row in rows if row[1] is not None], str(rows[0][0])
+
+    async def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete up to `limit` events older than `before`, and say how many."""
+        # Not the last one: SQLite would give its id away again, and who follows the ids would miss the next event.
+        last = select(func.max(events.c.id)).scalar_subquery()
+        old = select(events.c.id).where(events.c.at < before, events.c.id < last).order_by(events.c.at).limit(limit)
+        return (await self._connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+
+    @property
+    def _end(self) -> ColumnElement[str]:
+        if self._on_postgresql:
+            return cast(func.pg_current_snapshot(), Text)
+        return cast(select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery(), Text)

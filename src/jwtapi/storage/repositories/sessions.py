@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
@@ -60,12 +60,13 @@ class SessionRepository:
         """End every session of the user; return those that were alive."""
         return await self._revoke(sessions.c.user_id == user_id, now)
 
-    async def prune(self, now: datetime, *, limit: int = 1000) -> int:
+    async def prune(self, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions that are over, and say how many. A session that is gone counts as dead."""
-        over = select(sessions.c.id).where(or_(sessions.c.expires_at <= now, sessions.c.revoked_at.is_not(None)))
-        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(over.limit(limit))))).rowcount
+        over = select(sessions.c.id).where(sessions.c.expires_at <= now).order_by(sessions.c.expires_at).limit(limit)
+        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(over)))).rowcount
 
     async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
         alive = (which, sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
-        statement = update(sessions).where(*alive).values(revoked_at=now).returning(sessions.c.id)
+        # Its expiry too, by which the dead are found and deleted.
+        statement = update(sessions).where(*alive).values(revoked_at=now, expires_at=now).returning(sessions.c.id)
         return list((await self._connection.execute(statement)).scalars())

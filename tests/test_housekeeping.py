@@ -1,0 +1,73 @@
+import asyncio
+
+import pytest
+
+from jwtapi import housekeeping
+from jwtapi.housekeeping import Housekeeping
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal, sign_in
+
+DAY = 24 * 3600
+
+
+async def test_sessions_that_are_over_are_deleted_and_no_others(api: Api) -> None:
+    alice = await api.signed_in()
+    signed_out = await sign_in(api.client())
+    await signed_out.post("/logout")
+    expiring = await sign_in(api.client())
+    api.clock.advance(6 * DAY)
+    await alice.post("/refresh")
+    api.clock.advance(2 * DAY)
+    assert await Housekeeping(api.resources).prune_sessions() == 2
+    assert await Housekeeping(api.resources).prune_sessions() == 0
+    assert (await alice.post("/refresh")).status_code == 200
+    assert refusal(await expiring.post("/refresh"))[0] == 403
+
+
+async def test_events_past_their_age_are_deleted_except_the_last(run_api: RunApi) -> None:
+    async with run_api(event_max_age=DAY) as api:
+        alice = await api.signed_in()
+        api.clock.advance(DAY / 2)
+        await alice.post("/logout")
+        api.clock.advance(DAY / 2 + 1)
+        await Housekeeping(api.resources).clean_up()
+        assert await api.event_types() == ["session.revoked"]
+        api.clock.advance(2 * DAY)
+        await Housekeeping(api.resources).clean_up()
+        # An id must not be given away twice: who follows the events would miss the second that has it.
+        assert await api.event_types() == ["session.revoked"]
+
+
+async def test_windows_of_the_rate_limits_that_are_empty_are_deleted(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=True, login_rate_limit="5/hour") as api:
+        await api.client().post("/login", json={"username": "nobody", "password": "x"})
+        count = "SELECT count(*) FROM rate_limits"
+        await Housekeeping(api.resources).clean_up()
+        assert await api.sql(count) == [(2,)]
+        api.clock.advance(3600)
+        await Housekeeping(api.resources).clean_up()
+        assert await api.sql(count) == [(0,)]
+
+
+async def test_it_goes_in_batches_until_nothing_is_left(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "_BATCH", 2)
+    alice = await api.signed_in()
+    for _ in range(4):
+        await sign_in(alice)
+    api.clock.advance(8 * DAY)
+    assert await Housekeeping(api.resources).prune_sessions() == 5
+
+
+async def test_a_serving_process_cleans_up_by_itself(run_api: RunApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "INTERVAL_SECONDS", 0.01)
+    async with run_api() as api:
+        await api.signed_in()
+        api.clock.advance(8 * DAY)
+        while await api.sql("SELECT count(*) FROM sessions") != [(0,)]:
+            await asyncio.sleep(0.01)
+
+
+async def test_of_several_one_cleans_up(api: Api) -> None:
+    await api.signed_in()
+    api.clock.advance(8 * DAY)
+    assert sorted(await asyncio.gather(*(Housekeeping(api.resources).prune_sessions() for _ in range(3)))) == [0, 0, 1]
