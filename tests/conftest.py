@@ -11,6 +11,7 @@ from jwtapi.settings import Settings, load_settings
 from tests.support.api import Api, running_api
 from tests.support.clock import FakeClock
 from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.redis import OwnRedis, own_redis
 
 JWT_SECRET = "5f0c1e9d7a3b48c6925e4d8b1f7063ac9e2d5b84c7f1a60d3e8b9475c2a1f06d"
 REFRESH_SECRET = "c81d4e2efb6743a09d25e1b7f4086c3ad95b20e7f8146c3b0a7d5e92f1c4b863"
@@ -48,6 +49,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/test.db"
     postgresql: PostgreSQL = request.getfixturevalue("postgresql")
     return postgresql.new_database()
+
+
+@pytest.fixture(scope="session")
+def started_redis() -> Iterator[OwnRedis]:
+    with own_redis() as started:
+        yield started
+
+
+@pytest.fixture
+def redis(started_redis: OwnRedis) -> OwnRedis:
+    """An empty Redis."""
+    started_redis.empty()
+    return started_redis
 
 
 @pytest.fixture

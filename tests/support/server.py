@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,12 +37,21 @@ class Server:
     """`jwtapi serve` in a folder, which keeps its `.env` and its database across restarts."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self._environment = clean_environment(**{"PORT": str(self.port), "BCRYPT_ROUNDS": "4"} | settings)
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def async_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES)
 
     def client(self) -> httpx.Client:
         """A client with cookies and connections of its own."""
@@ -82,3 +92,16 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def running_servers(folder: Path, count: int, **settings: str) -> Iterator[list[Server]]:
+    """Several servers on ports of their own, started at the same time; what they share is in the settings."""
+    servers = [Server(folder / f"server{n}", **settings) for n in range(count)]
+    with ThreadPoolExecutor(count) as threads:
+        list(threads.map(Server.start, servers))
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()

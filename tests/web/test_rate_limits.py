@@ -5,11 +5,31 @@ import pytest
 
 from tests.conftest import RunApi
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
-from tests.support.server import free_port
+from tests.support.redis import OwnRedis
+
+# Every place to count in, and both databases.
+pytestmark = pytest.mark.parametrize(
+    ("database_url", "place"),
+    (("sqlite", "database"), ("postgresql", "database"), ("sqlite", "memory"), ("postgresql", "redis")),
+    indirect=True,
+)
 
 LIMITED = (429, "too_many_attempts", "Too many login attempts. Try again later.")
 RIGHT = {"username": "alice", "password": PASSWORD}
 WRONG = {"username": "alice", "password": "not the password"}
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    if request.param != "redis":
+        return f"{request.param}://"
+    redis: OwnRedis = request.getfixturevalue("redis")
+    return redis.uri
+
+
+@pytest.fixture
+def run_api(run_api: RunApi, place: str) -> RunApi:
+    return lambda **overrides: run_api(**({"rate_limit_enabled": True, "rate_limit_storage_uri": place} | overrides))
 
 
 def statuses(answers: list[httpx.Response]) -> list[int]:
@@ -21,7 +41,7 @@ async def attempts(client: httpx.AsyncClient, count: int, body: dict[str, str], 
 
 
 async def test_the_eleventh_login_from_an_address_is_refused_and_told_when_to_come_back(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         assert await attempts(client, 10, {"username": "nobody", "password": "x"}) == [401] * 10
         response = await client.post("/login", json=RIGHT)
@@ -30,7 +50,7 @@ async def test_the_eleventh_login_from_an_address_is_refused_and_told_when_to_co
 
 
 async def test_of_many_logins_at_once_ten_are_tried(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         answers = await asyncio.gather(
             *(client.post("/login", json={"username": f"user{n}", "password": "x"}) for n in range(25))
@@ -48,7 +68,7 @@ async def test_of_many_logins_at_once_ten_are_tried(run_api: RunApi) -> None:
     ),
 )
 async def test_a_malformed_attempt_counts_too(run_api: RunApi, request_: dict[str, object]) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         for _ in range(10):
             assert (await client.post("/login", **request_)).status_code in {400, 415}  # type: ignore[arg-type]
@@ -56,7 +76,7 @@ async def test_a_malformed_attempt_counts_too(run_api: RunApi, request_: dict[st
 
 
 async def test_the_token_endpoint_shares_the_limit_of_login(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         await attempts(client, 10, {"username": "nobody", "password": "x"})
         response = await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"})
@@ -66,7 +86,7 @@ async def test_the_token_endpoint_shares_the_limit_of_login(run_api: RunApi) -> 
 
 
 async def test_registrations_have_a_limit_of_their_own(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         await register(client)
         assert await attempts(client, 10, RIGHT, "/register") == [409] * 9 + [429]
@@ -75,13 +95,13 @@ async def test_registrations_have_a_limit_of_their_own(run_api: RunApi) -> None:
 
 async def test_refreshes_have_a_limit(run_api: RunApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jwtapi.web.rate_limits.REFRESH_LIMIT", "3/minute")
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         client = api.client()
         assert [(await client.post("/refresh")).status_code for _ in range(4)] == [401, 401, 401, 429]
 
 
 async def test_another_address_has_another_limit(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         await attempts(api.client("203.0.113.7"), 11, {"username": "nobody", "password": "x"})
         assert await attempts(api.client("203.0.113.8"), 1, {"username": "somebody", "password": "x"}) == [401]
 
@@ -96,14 +116,14 @@ async def test_another_address_has_another_limit(run_api: RunApi) -> None:
     ),
 )
 async def test_ipv6_is_counted_by_subscriber(run_api: RunApi, first: str, second: str, status: int) -> None:
-    async with run_api(rate_limit_enabled=True, login_rate_limit="1/hour") as api:
+    async with run_api(login_rate_limit="1/hour") as api:
         await attempts(api.client(first), 1, {"username": "nobody", "password": "x"})
         assert await attempts(api.client(second), 1, {"username": "somebody", "password": "x"}) == [status]
 
 
 @pytest.mark.parametrize("header", ("X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP"))
 async def test_no_header_of_a_stranger_changes_the_address(run_api: RunApi, header: str) -> None:
-    async with run_api(rate_limit_enabled=True, login_rate_limit="1/hour") as api:
+    async with run_api(login_rate_limit="1/hour") as api:
         client = api.client()
         answers = []
         for n in range(3):
@@ -113,7 +133,7 @@ async def test_no_header_of_a_stranger_changes_the_address(run_api: RunApi, head
 
 
 async def test_behind_a_trusted_proxy_the_rightmost_untrusted_address_counts(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True, login_rate_limit="1/hour", trusted_proxies="10.0.0.0/8") as api:
+    async with run_api(login_rate_limit="1/hour", trusted_proxies="10.0.0.0/8") as api:
         proxy = api.client("10.0.0.1")
 
         async def login(forwarded: str, name: str) -> int:
@@ -127,7 +147,7 @@ async def test_behind_a_trusted_proxy_the_rightmost_untrusted_address_counts(run
 
 
 async def test_what_a_trusted_proxy_passes_on_need_be_no_address(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True, trusted_proxies="10.0.0.1") as api:
+    async with run_api(trusted_proxies="10.0.0.1") as api:
         client = api.client("10.0.0.1", **{"X-Forwarded-For": "x" * 1000})
         await client.post("/login", json={"username": "nobody", "password": "x"})
         assert [event.address for event in await api.events(None)] == ["x" * 64]
@@ -143,7 +163,7 @@ async def fail_on_alice(api: Api, times: int, start: int = 1) -> list[int]:
 
 
 async def test_an_account_has_a_limit_whatever_the_addresses_and_spellings(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         await register(api.client())
         assert await fail_on_alice(api, 12) == [401] * 10 + [429] * 2
         assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT)) == LIMITED
@@ -151,7 +171,7 @@ async def test_an_account_has_a_limit_whatever_the_addresses_and_spellings(run_a
 
 
 async def test_a_name_that_nobody_has_is_limited_alike(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         answers = [
             await api.client(f"198.51.100.{n}").post("/login", json={"username": "nobody", "password": "x"})
             for n in range(12)
@@ -160,14 +180,14 @@ async def test_a_name_that_nobody_has_is_limited_alike(run_api: RunApi) -> None:
 
 
 async def test_a_browser_that_has_signed_in_before_cannot_be_locked_out(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         owner = await api.signed_in()
         await fail_on_alice(api, 12)
         assert (await owner.post("/login", json=RIGHT)).status_code == 200
 
 
 async def test_that_browser_has_a_limit_too(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         owner = await api.signed_in()
         cookies = dict(owner.cookies)
         answers = []
@@ -179,7 +199,7 @@ async def test_that_browser_has_a_limit_too(run_api: RunApi) -> None:
 
 
 async def test_the_mark_of_another_account_or_a_forged_one_counts_for_nothing(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         await register(api.client())
         mallory = await api.signed_in("mallory")
         await fail_on_alice(api, 10)
@@ -189,15 +209,8 @@ async def test_the_mark_of_another_account_or_a_forged_one_counts_for_nothing(ru
 
 
 async def test_a_success_forgets_the_failures(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True) as api:
+    async with run_api() as api:
         await register(api.client())
         assert await fail_on_alice(api, 9) == [401] * 9
         await sign_in(api.client("192.0.2.1"))
         assert await fail_on_alice(api, 9, start=100) == [401] * 9
-
-
-async def test_without_its_storage_the_limits_go_on_in_memory(run_api: RunApi) -> None:
-    uri = f"redis://127.0.0.1:{free_port()}"
-    async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=uri, login_rate_limit="2/hour") as api:
-        client = api.client()
-        assert await attempts(client, 3, {"username": "nobody", "password": "x"}) == [401, 401, 429]

@@ -1,0 +1,77 @@
+import asyncio
+
+import pytest
+import structlog
+
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import Api
+from tests.support.redis import OwnRedis, own_redis
+
+pytestmark = on_sqlite
+
+
+async def guess(api: Api, times: int) -> list[int]:
+    client = api.client()
+    body = {"username": "nobody", "password": "x"}
+    return [(await client.post("/login", json=body)).status_code for _ in range(times)]
+
+
+def is_down(api: Api) -> bool:
+    return "jwtapi_redis_down 1.0" in api.resources.metrics.exposition().decode()
+
+
+async def test_limits_are_shared_through_redis(run_api: RunApi, redis: OwnRedis) -> None:
+    settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "2/hour"}
+    async with run_api(**settings) as one, run_api(**settings) as another:
+        assert await guess(one, 1) == [401]
+        assert await guess(another, 2) == [401, 429]
+        assert await guess(one, 1) == [429]
+        assert await one.sql("SELECT count(*) FROM rate_limits") == [(0,)]
+
+
+@pytest.mark.parametrize("how", ("stopped", "frozen"))
+async def test_without_redis_limits_are_counted_in_the_database_until_it_is_back(run_api: RunApi, how: str) -> None:
+    with own_redis() as redis:
+        settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "2/hour"}
+        async with run_api(**settings) as api:
+            assert await guess(api, 1) == [401]
+            (redis.stop if how == "stopped" else redis.freeze)()
+            with structlog.testing.capture_logs() as logs:
+                assert await guess(api, 3) == [401, 401, 429]
+            warnings = [entry for entry in logs if entry["log_level"] == "warning"]
+            assert [entry["event"] for entry in warnings] == [
+                "Redis does not answer, limits are counted in the database"
+            ]
+            assert is_down(api)
+            assert await api.sql("SELECT count(*) FROM rate_limits") == [(2,)]
+            (redis.start if how == "stopped" else redis.thaw)()
+            while is_down(api):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_success_while_redis_is_away_forgets_the_failures_too(run_api: RunApi) -> None:
+    with own_redis() as redis:
+        async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
+            alice = await api.signed_in()
+            redis.stop()
+            await alice.post("/login", json={"username": "alice", "password": "wrong"})
+            await alice.post("/login", json={"username": "alice", "password": "correct horse battery staple"})
+            assert await api.sql("SELECT count(*) FROM rate_limits WHERE key LIKE '%account%'") == [(0,)]
+
+
+async def test_a_redis_that_dies_between_the_count_and_a_success_costs_no_login(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_redis() as redis:
+        async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
+            await api.signed_in()
+            verify = api.resources.passwords.verify
+
+            async def verify_and_stop(password: str, password_hash: str | None) -> bool:
+                redis.stop()
+                return await verify(password, password_hash)
+
+            monkeypatch.setattr(type(api.resources.passwords), "verify", lambda _, *given: verify_and_stop(*given))
+            body = {"username": "alice", "password": "correct horse battery staple"}
+            assert (await api.client().post("/login", json=body)).status_code == 200
+            assert is_down(api)

@@ -1,0 +1,146 @@
+"""What a process remembers of sessions, and when it must not."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import event
+
+from jwtapi.admin.service import AdminService
+from jwtapi.storage import change_feed, known_sessions
+from jwtapi.storage.repositories.sessions import SessionOfUser, SessionRepository
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal, sign_in
+from tests.support.clock import FakeClock
+
+OUT = (401, "token_invalid", "Invalid token")
+
+
+@contextmanager
+def statements(api: Api) -> Iterator[list[str]]:
+    """The statements that requests send; what follows the changes is left out."""
+    sent: list[str] = []
+
+    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "data_version" not in statement and "pg_current_snapshot" not in statement and "max(events" not in statement:
+            sent.append(statement)
+
+    engine = api.resources.database._engine.sync_engine  # noqa: SLF001  to look over its shoulder
+    event.listen(engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(engine, "before_cursor_execute", remember)
+
+
+async def until_changes_are_heard(api: Api) -> None:
+    while not api.resources.known_sessions._feed.is_live():  # noqa: ASYNC110, SLF001  nothing tells us
+        await asyncio.sleep(0.001)
+
+
+async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    with statements(api) as sent:
+        for _ in range(1000):
+            assert (await alice.get("/profile")).status_code == 200
+    assert len(sent) == 1
+    assert "FROM sessions" in sent[0]
+
+
+async def test_a_logout_by_another_process_is_heard_of(run_api: RunApi) -> None:
+    async with run_api() as one, run_api() as another:
+        await until_changes_are_heard(another)
+        alice = await one.signed_in()
+        guest = another.client(Authorization=alice.headers["authorization"])
+        for _ in range(3):
+            assert (await guest.get("/profile")).status_code == 200
+            await alice.post("/logout")
+            while (response := await guest.get("/profile")).status_code == 200:
+                await asyncio.sleep(0)  # without a server between us, nobody else's turn comes by itself
+            assert refusal(response) == OUT
+            await sign_in(alice)
+            guest.headers["Authorization"] = alice.headers["authorization"]
+
+
+async def test_so_is_what_the_command_line_does(api: Api, alice: httpx.AsyncClient, run_api: RunApi) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/profile")).status_code == 200
+    async with run_api() as another:
+        await AdminService(another.resources).disable("alice")
+    while (response := await alice.get("/profile")).status_code == 200:
+        await asyncio.sleep(0)
+    assert refusal(response) == OUT
+
+
+async def test_a_logout_here_holds_from_the_next_request_on(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "POLL_SECONDS", 60)
+    await until_changes_are_heard(api)
+    for _ in range(20):
+        assert (await alice.get("/profile")).status_code == 200
+        await alice.post("/logout")
+        assert refusal(await alice.get("/profile")) == OUT
+        await sign_in(alice)
+
+
+async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    read, go_on = asyncio.Event(), asyncio.Event()
+    with_user = SessionRepository.with_user
+
+    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
+        found = await with_user(self, session_id)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionRepository, "with_user", with_user_slowly)
+        request = asyncio.create_task(alice.get("/profile"))
+        await read.wait()
+    logout = api.client(Authorization=alice.headers["authorization"])
+    assert (await logout.post("/logout")).status_code == 200
+    go_on.set()
+    assert (await request).status_code == 200  # it came before the logout
+    assert refusal(await alice.get("/profile")) == OUT
+
+
+async def test_while_changes_go_unheard_each_request_asks_the_database(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    await alice.get("/profile")
+    monkeypatch.setattr(change_feed, "SILENCE_SECONDS", 0)
+    with statements(api) as sent:
+        for _ in range(3):
+            assert (await alice.get("/profile")).status_code == 200
+    assert len(sent) == 3
+
+
+async def test_a_session_that_was_refreshed_elsewhere_lives_on_here(run_api: RunApi, clock: FakeClock) -> None:
+    async with run_api(refresh_token_ttl=600) as one, run_api() as another:
+        alice = await one.signed_in()
+        guest = another.client(Authorization=alice.headers["authorization"])
+        assert (await guest.get("/profile")).status_code == 200
+        clock.advance(500)
+        await alice.post("/refresh")
+        clock.advance(200)
+        assert (await guest.get("/profile")).status_code == 200
+        clock.advance(1000)
+        assert refusal(await guest.get("/profile"))[0] == 401
+
+
+async def test_what_is_remembered_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_sessions, "MAX_KNOWN", 2)
+    first = await api.signed_in()
+    others = [await sign_in(api.client()) for _ in range(2)]
+    await until_changes_are_heard(api)
+    with statements(api) as sent:
+        for client in (first, *others, *others, first):
+            assert (await client.get("/profile")).status_code == 200
+    assert len(sent) == 4

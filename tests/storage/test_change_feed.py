@@ -1,0 +1,141 @@
+"""The feed of changes, on PostgreSQL: what its order, its connection and other servers can do to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from jwtapi.errors import StorageUnavailable
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
+from jwtapi.storage.records import EventType
+from jwtapi.storage.unit_of_work import UnitOfWork
+from tests.support.postgresql import PostgreSQL
+
+TYPES = frozenset({EventType.SESSION_REVOKED})
+
+
+@pytest.fixture
+def url(postgresql: PostgreSQL) -> str:
+    return postgresql.new_database()
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    database = Database(url.replace("postgresql://", "postgresql+asyncpg://"))
+    yield database
+    await database.close()
+
+
+async def add(uow: UnitOfWork, type_: EventType = EventType.SESSION_REVOKED, request_id: str | None = None) -> None:
+    now = datetime.now(UTC)
+    await uow.events.add(type_, at=now, user_id=None, session_id=uuid4(), address=None, request_id=request_id)
+
+
+async def new_since(database: Database, position: str) -> tuple[list[str | None], str]:
+    async with database.read() as uow:
+        events, position = await uow.events.since(position, TYPES)
+    return [event.request_id for event in events], position
+
+
+async def end(database: Database) -> str:
+    async with database.read() as uow:
+        return await uow.events.end()
+
+
+async def test_an_event_that_is_committed_after_one_with_a_higher_id_is_not_missed(database: Database) -> None:
+    position = await end(database)
+    async with database.write() as slow:
+        await add(slow, request_id="first id, last committed")
+        async with database.write() as fast:
+            await add(fast, request_id="last id, first committed")
+        seen, position = await new_since(database, position)
+        assert seen == ["last id, first committed"]
+        assert await new_since(database, position) == ([], position)
+    seen, position = await new_since(database, position)
+    assert seen == ["first id, last committed"]
+    assert (await new_since(database, position))[0] == []
+
+
+async def test_what_was_rolled_back_or_is_of_another_type_is_no_news(database: Database) -> None:
+    async def add_and_fail() -> None:
+        async with database.write() as uow:
+            await add(uow)
+            raise LookupError
+
+    position = await end(database)
+    with pytest.raises(LookupError):
+        await add_and_fail()
+    async with database.write() as uow:
+        await add(uow, EventType.LOGIN_SUCCEEDED)
+    assert (await new_since(database, position))[0] == []
+
+
+async def test_rows_of_a_restored_dump_are_no_news(database: Database, postgresql: PostgreSQL, url: str) -> None:
+    position = await end(database)
+    async with database.write() as uow:
+        await add(uow)
+    # The server that they come from had counted its transactions much further.
+    await asyncio.to_thread(postgresql.execute, "UPDATE events SET transaction_id = transaction_id + 1000000000", url)
+    assert (await new_since(database, position))[0] == []
+
+
+async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(
+    database: Database, postgresql: PostgreSQL, url: str
+) -> None:
+    heard: list[str | None] = []
+    gaps: list[None] = []
+    feed = ChangeFeed(
+        database,
+        TYPES,
+        on_events=lambda events: heard.extend(event.request_id for event in events),
+        on_gap=lambda: gaps.append(None),
+    )
+    following = asyncio.create_task(feed.follow())
+    while not feed.is_live():
+        await asyncio.sleep(0.001)
+    # Nobody else is connected to this database.
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"  # noqa: E501
+    with structlog.testing.capture_logs() as logs:
+        assert await asyncio.to_thread(postgresql.execute, cut, url)
+        while len(gaps) < 2:
+            await asyncio.sleep(0.001)
+        async with database.write() as uow:
+            await add(uow, request_id="after the cut")
+        while heard != ["after the cut"]:
+            await asyncio.sleep(0.001)
+    assert [entry["event"] for entry in logs[:2]] == ["changes made elsewhere go unheard", "hearing of changes again"]
+    following.cancel()
+    await asyncio.wait([following])
+
+
+async def test_others_are_woken_and_need_not_wait_for_their_poll(
+    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = asyncio.Event()
+    another = Database(url.replace("postgresql://", "postgresql+asyncpg://"))
+    here = ChangeFeed(database, TYPES, on_events=lambda _: None, on_gap=lambda: None)
+    there = ChangeFeed(another, TYPES, on_events=lambda _: heard.set(), on_gap=lambda: None)
+    tasks = [asyncio.create_task(feed.follow()) for feed in (here, there)]
+    while not (here.is_live() and there.is_live()):
+        await asyncio.sleep(0.001)
+    monkeypatch.setattr("jwtapi.storage.change_feed.POLL_SECONDS", 60)
+    await asyncio.sleep(0.1)  # the polls that have begun
+    async with database.write() as uow:
+        await add(uow)
+    await heard.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await another.close()
+
+
+async def test_a_held_connection_that_cannot_be_had_is_an_outage(postgresql: PostgreSQL) -> None:
+    missing = postgresql.new_database().replace("/test_", "/missing_")
+    database = Database(missing.replace("postgresql://", "postgresql+asyncpg://"))
+    with pytest.raises(StorageUnavailable):
+        async with database.hold_connection():
+            raise AssertionError("connected to nothing")
