@@ -74,11 +74,11 @@ class Server:
                 return
         raise AssertionError(f"not up after {START_SECONDS} s: {self.log.read_text()}")
 
-    def stop(self, signal_: int = signal.SIGTERM) -> int:
+    def stop(self, signal_: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send the signal, wait for the end, and return the exit code."""
         assert self._process is not None
         self._process.send_signal(signal_)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=seconds)
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)

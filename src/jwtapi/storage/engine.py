@@ -8,7 +8,7 @@ from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-WAIT_SECONDS = 2.5
+WAIT_SECONDS = 2
 """How long a block may take, with its waits for a connection and for locks, before its caller is told to come back
 later. Giving up a connection that does not answer can take two seconds more."""
 
