@@ -1,6 +1,7 @@
 """Runs the app under uvicorn, with the bounds that uvicorn leaves out: on a request head's size and time."""
 
 import asyncio
+import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -137,6 +138,7 @@ def _app_of_worker(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        _end_with_parent()
         try:
             async with background_tasks(resources):
                 yield
@@ -144,3 +146,9 @@ def _app_of_worker(settings: Settings) -> FastAPI:
             await resources.close()
 
     return create_app(resources, lifespan)
+
+
+def _end_with_parent() -> None:
+    """Let a worker whose parent was killed end as well: it would hold the port, and nobody would watch over it."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        asyncio.get_running_loop().add_reader(parent.sentinel, signal.raise_signal, signal.SIGTERM)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import httpx
@@ -70,7 +71,7 @@ class Load:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=witness.work, args=(self._stop,)) for witness in self.witnesses]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

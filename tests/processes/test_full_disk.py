@@ -19,28 +19,35 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=False)  # noqa: S607
     if mounted.returncode != 0:
         pytest.skip("this machine lets nobody mount a small file system")
     yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
+    subprocess.run(["umount", "--lazy", disk], check=True)  # noqa: S607
 
 
 def register(client: httpx.Client, name: str) -> httpx.Response:
     return client.post("/register", json={"username": name, "password": PASSWORD})
 
 
+def fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(b"0" * 512)
+        except OSError:
+            return
+
+
 def test_writes_are_refused_and_reads_go_on(small_disk: Path, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{small_disk}/jwtapi.db", "RATE_LIMIT_ENABLED": "false"}
     with running_server(tmp_path, **settings) as server, server.client() as client:
-        registered = []
+        registered: list[str] = []
         assert register(client, "alice").status_code == 201
         token = client.post("/login", json={"username": "alice", "password": PASSWORD}).json()["accessToken"]
         client.headers["Authorization"] = f"Bearer {token}"
         ballast = small_disk / "ballast"
-        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-            while True:
-                file.write(b"0" * 512)
+        fill(ballast)
         # The log of the database may have a little room left.
         while (response := register(client, f"user{len(registered)}")).status_code == 201:
             registered.append(f"user{len(registered)}")

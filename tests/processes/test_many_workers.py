@@ -123,3 +123,10 @@ async def test_workers_are_replaced_one_by_one_and_nobody_notices(server: Server
         while before & {worker.pid for worker in workers_of(server)}:
             assert (await client.get("/")).status_code == 200
             await asyncio.sleep(0.01)
+
+
+def test_workers_end_with_their_parent(server: Server) -> None:
+    workers = workers_of(server)
+    server.kill()
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    server.start()

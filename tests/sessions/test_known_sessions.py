@@ -36,7 +36,7 @@ def statements(api: Api) -> Iterator[list[str]]:
 
 
 async def until_changes_are_heard(api: Api) -> None:
-    while not api.resources.known_sessions._feed.is_live():  # noqa: ASYNC110, SLF001  nothing tells us
+    while not api.resources.known_sessions._feed.is_live():  # noqa: SLF001  nothing tells us
         await asyncio.sleep(0.001)
 
 
