@@ -109,15 +109,16 @@ class _Tail(Protocol):
 
 
 class _SqliteTail:
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._version: int | None = None
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._version: Any = None
 
     async def may_have_grown(self) -> bool:
-        # A counter in shared memory that every commit of another connection moves on.
-        version: int = (await self._connection.exec_driver_sql("PRAGMA data_version")).scalar_one()
+        # A counter in shared memory that every commit of another connection moves on. Asked of the driver itself, for
+        # it is asked all the time.
+        version = await self._driver.execute_fetchall("PRAGMA data_version")
         self._version, before = version, self._version
-        return version != before
+        return bool(version != before)
 
     async def announce(self) -> None:
         """Nobody can be woken; they poll."""
@@ -136,9 +137,9 @@ class _PostgresqlTail:
 
 
 async def _open_tail(connection: AsyncConnection, wake: asyncio.Event) -> _Tail:
-    if connection.dialect.name == "sqlite":
-        return _SqliteTail(connection)
     driver: Any = (await connection.get_raw_connection()).driver_connection
+    if connection.dialect.name == "sqlite":
+        return _SqliteTail(driver)
     # A pooler between us and the server may swallow this; then the poll is what hears.
     await driver.add_listener(_CHANNEL, lambda *_: wake.set())
     return _PostgresqlTail(connection)

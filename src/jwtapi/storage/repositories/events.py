@@ -2,9 +2,25 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, insert, literal, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    TextClause,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Event, EventType
@@ -15,17 +31,29 @@ _COLUMNS = [column for column in events.c if column is not events.c.transaction_
 # Ids are given out in one order and committed in another, so on PostgreSQL a row may appear below the last one seen. A
 # snapshot says exactly which transactions were over when it was taken. The upper bound keeps out what a restored dump
 # brought from another server, where transactions had other numbers.
-_COMMITTED_SINCE = text("""
-    transaction_id >= pg_snapshot_xmin(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint
-    AND transaction_id < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-    AND NOT pg_visible_in_snapshot(transaction_id::text::xid8, CAST(CAST(:position AS text) AS pg_snapshot))
-""")
+_END_ON_POSTGRESQL: ColumnElement[str] = cast(func.pg_current_snapshot(), Text)
+_NEW_ON_POSTGRESQL = text("""(
+    events.transaction_id >= pg_snapshot_xmin(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint
+    AND events.transaction_id < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    AND NOT pg_visible_in_snapshot(events.transaction_id::text::xid8, CAST(CAST(:position AS text) AS pg_snapshot))
+)""")
+_END_ON_SQLITE: ColumnElement[str] = cast(select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery(), Text)
+_NEW_ON_SQLITE: ColumnElement[bool] = events.c.id > cast(bindparam("position"), Integer)
+
+
+def _since(end: ColumnElement[str], is_new: ColumnElement[bool] | TextClause) -> Select[Any]:
+    """The end and what is new in one statement, so that both are of one moment. Made once: it is sent all the time."""
+    types = events.c.type.in_(bindparam("types", expanding=True))
+    return select(end, *_COLUMNS).select_from(select(literal(1)).subquery().outerjoin(events, and_(is_new, types)))
+
+
+_SINCE_ON_POSTGRESQL = _since(_END_ON_POSTGRESQL, _NEW_ON_POSTGRESQL)
+_SINCE_ON_SQLITE = _since(_END_ON_SQLITE, _NEW_ON_SQLITE)
 
 
 class EventRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._on_postgresql = connection.dialect.name == "postgresql"
         self.added: list[Event] = []
         """The events of this unit of work, whether or not it is committed in the end; their ids are 0."""
 
@@ -54,14 +82,13 @@ class EventRepository:
 
     async def end(self) -> str:
         """Where the events end now, for `since`: the highest id, on PostgreSQL a snapshot."""
-        return str((await self._connection.execute(select(self._end))).scalar_one())
+        end = _END_ON_POSTGRESQL if self._on_postgresql else _END_ON_SQLITE
+        return str((await self._connection.execute(select(end))).scalar_one())
 
     async def since(self, position: str, types: Collection[EventType]) -> tuple[list[Event], str]:
         """The events of these types that were committed after `position`, each once, and where the events end now."""
-        is_new = _COMMITTED_SINCE.bindparams(position=position) if self._on_postgresql else events.c.id > int(position)
-        # One statement, so that both are of one moment.
-        found = select(literal(1)).subquery().outerjoin(events, and_(is_new, events.c.type.in_(types)))
-        rows = (await self._connection.execute(select(self._end, *_COLUMNS).select_from(found))).all()
+        statement = _SINCE_ON_POSTGRESQL if self._on_postgresql else _SINCE_ON_SQLITE
+        rows = (await self._connection.execute(statement, {"position": position, "types": list(types)})).all()
         return [Event(*row[1:]) for row in rows if row[1] is not None], str(rows[0][0])
 
     async def prune(self, before: datetime, *, limit: int) -> int:
@@ -72,7 +99,5 @@ class EventRepository:
         return (await self._connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
 
     @property
-    def _end(self) -> ColumnElement[str]:
-        if self._on_postgresql:
-            return cast(func.pg_current_snapshot(), Text)
-        return cast(select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery(), Text)
+    def _on_postgresql(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
