@@ -9,14 +9,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.storage.database import Database
 from jwtapi.storage.tables import metadata
+from tests.conftest import MakeSettings
 
 
 def differences(connection: Connection) -> list[Any]:
     return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
 
-async def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+async def test_the_migrations_make_the_tables_that_the_code_knows(make_settings: MakeSettings) -> None:
+    url = make_settings().database_url.get_secret_value()
     database = Database(url)
     await database.migrate()
     await database.close()

@@ -100,3 +100,16 @@ async def test_a_server_that_is_not_there_is_unavailable(make_settings: MakeSett
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
     with pytest.raises(StorageUnavailable):
         await database.check()
+
+
+async def test_a_refresh_changes_no_index(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        alice = await api.signed_in()
+        for _ in range(20):
+            assert (await alice.post("/refresh")).status_code == 200
+        updates: list[tuple[int, int]] = []
+        while not updates or updates[0][0] < 20:  # the server counts with some delay
+            updates = await api.sql(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'"
+            )
+        assert updates == [(20, 20)]

@@ -1,6 +1,6 @@
 """Queries on sessions. Every race about a session is decided here, by the condition of one statement."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
 from jwtapi.storage.tables import sessions, users
+
+_COLUMNS = [column for column in sessions.c if column is not sessions.c.expires_on]
 
 
 class SessionOfUser(NamedTuple):
@@ -21,19 +23,19 @@ class SessionRepository:
         self._connection = connection
 
     async def add(self, session: Session) -> None:
-        values = {name: getattr(session, name) for name in sessions.c.keys()}  # noqa: SIM118  a collection, not a dict
+        values = {column.name: getattr(session, column.name) for column in _COLUMNS}
         await self._connection.execute(insert(sessions).values(values))
 
     async def get(self, session_id: UUID) -> Session | None:
-        row = (await self._connection.execute(select(sessions).where(sessions.c.id == session_id))).one_or_none()
+        row = (await self._connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id))).one_or_none()
         return Session(*row) if row is not None else None
 
     async def with_user(self, session_id: UUID) -> SessionOfUser | None:
-        query = select(sessions, users).join_from(sessions, users).where(sessions.c.id == session_id)
+        query = select(*_COLUMNS, users).join_from(sessions, users).where(sessions.c.id == session_id)
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
-        width = len(sessions.c)
+        width = len(_COLUMNS)
         return SessionOfUser(Session(*row[:width]), User(*row[width:]))
 
     async def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
@@ -47,7 +49,7 @@ class SessionRepository:
                 sessions.c.expires_at > now,
             )
             .values(generation=session.generation + 1, refreshed_at=now, expires_at=expires_at)
-            .returning(sessions)
+            .returning(*_COLUMNS)
         )
         row = (await self._connection.execute(statement)).one_or_none()
         return Session(*row) if row is not None else None
@@ -61,8 +63,12 @@ class SessionRepository:
         return await self._revoke(sessions.c.user_id == user_id, now)
 
     async def prune(self, now: datetime, *, limit: int) -> int:
-        """Delete up to `limit` sessions that are over, and say how many. A session that is gone counts as dead."""
-        over = select(sessions.c.id).where(sessions.c.expires_at <= now).order_by(sessions.c.expires_at).limit(limit)
+        """Delete up to `limit` sessions that were over before today, and say how many.
+
+        A session that is gone counts as dead.
+        """
+        today = now.astimezone(UTC).date()
+        over = select(sessions.c.id).where(sessions.c.expires_on < today).order_by(sessions.c.expires_on).limit(limit)
         return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(over)))).rowcount
 
     async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
