@@ -9,7 +9,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from jwtapi.settings import load_settings
-from jwtapi.storage.engine import WRITE, open_engine
+from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.tables import metadata
 
 
@@ -20,11 +20,9 @@ def run(connection: Connection) -> None:
 
 
 async def run_from_the_command_line() -> None:
-    engine = open_engine(load_settings().database_url.get_secret_value())
-    async with engine.connect() as connection:
-        await connection.execution_options(**{WRITE: True})
-        async with connection.begin():
-            await connection.run_sync(run)
+    engine = open_patient_engine(load_settings().database_url.get_secret_value())
+    async with with_transactions(engine).begin() as connection:
+        await connection.run_sync(run)
     await engine.dispose()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.storage.engine import HASTY, WAIT_SECONDS, WRITE, open_engine, open_patient_engine, without_transactions
+from jwtapi.storage.engine import HASTY, WAIT_SECONDS, open_engine, open_patient_engine, with_transactions
 from jwtapi.storage.migrations import Schema, schema_of, upgrade
 from jwtapi.storage.records import Event
 from jwtapi.storage.unit_of_work import UnitOfWork
@@ -29,7 +29,7 @@ class Database:
             self._engine = open_engine(url)
         except OSError as error:
             raise StorageUnavailable from error
-        self._without_transaction = without_transactions(self._engine)
+        self._writing = with_transactions(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._told: list[Callable[[Sequence[Event]], None]] = []
@@ -45,7 +45,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
         """A block that changes nothing. Each of its statements sees what was committed before it."""
-        async with _bounded(), self._without_transaction.connect() as connection:
+        async with _bounded(), self._engine.connect() as connection:
             yield UnitOfWork(connection)
 
     @asynccontextmanager
@@ -54,8 +54,7 @@ class Database:
 
         Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
         """
-        async with _bounded(), self._writers, self._engine.connect() as connection:
-            await connection.execution_options(**{WRITE: True})
+        async with _bounded(), self._writers, self._writing.connect() as connection:
             uow = UnitOfWork(connection)
             try:
                 async with connection.begin():
@@ -69,8 +68,8 @@ class Database:
     async def write_hastily(self) -> AsyncIterator[UnitOfWork]:
         """For single statements whose effect a power cut may undo, and that no disk is waited for."""
         if self.is_sqlite:
-            async with _bounded(), self._writers, self._engine.connect() as connection:
-                await connection.execution_options(**{WRITE: True, HASTY: True})
+            async with _bounded(), self._writers, self._writing.connect() as connection:
+                await connection.execution_options(**{HASTY: True})
                 async with connection.begin():
                     yield UnitOfWork(connection)
         else:
@@ -85,7 +84,7 @@ class Database:
         """
         with _faults_translated():
             async with asyncio.timeout(WAIT_SECONDS):
-                connection = await self._without_transaction.connect()
+                connection = await self._engine.connect()
             try:
                 yield connection
             finally:
@@ -99,7 +98,7 @@ class Database:
             StorageUnavailable: it does not answer.
             OutdatedSchema: it does, with an earlier schema or none.
         """
-        async with _bounded(), self._without_transaction.connect() as connection:
+        async with _bounded(), self._engine.connect() as connection:
             if await connection.run_sync(schema_of) is Schema.OUTDATED:
                 raise OutdatedSchema
 
@@ -112,10 +111,8 @@ class Database:
         engine = open_patient_engine(self._url)
         try:
             with _faults_translated():
-                async with engine.connect() as connection:
-                    await connection.execution_options(**{WRITE: True})
-                    async with connection.begin():
-                        await connection.run_sync(upgrade)
+                async with with_transactions(engine).begin() as connection:
+                    await connection.run_sync(upgrade)
         finally:
             await engine.dispose()
 

@@ -37,7 +37,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def open_engine(url: str) -> AsyncEngine:
-    """For requests: no wait is long.
+    """For requests: no wait is long, and each statement stands for itself.
 
     Raises:
         OSError: there can be no SQLite file at that place.
@@ -46,6 +46,8 @@ def open_engine(url: str) -> AsyncEngine:
         return _open_sqlite(url, path, wait_seconds=WAIT_SECONDS)
     return create_async_engine(
         url,
+        # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
+        isolation_level="AUTOCOMMIT",
         pool_size=POOL_SIZE + 1,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
@@ -66,11 +68,11 @@ def open_patient_engine(url: str) -> AsyncEngine:
     return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": WAIT_SECONDS})
 
 
-def without_transactions(engine: AsyncEngine) -> AsyncEngine:
-    """The same connections, where each statement stands for itself: to PostgreSQL one round trip instead of three."""
+def with_transactions(engine: AsyncEngine) -> AsyncEngine:
+    """The same connections, to write in transactions."""
     if engine.dialect.name == "sqlite":
-        return engine  # as it is, unless WRITE says otherwise
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+        return engine.execution_options(**{WRITE: True})
+    return engine.execution_options(isolation_level="READ COMMITTED")
 
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
