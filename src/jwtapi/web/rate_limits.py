@@ -6,6 +6,7 @@ import time
 from enum import StrEnum
 
 import limits
+import structlog
 from fastapi import Request
 
 from jwtapi.errors import TooManyRequests
@@ -16,6 +17,8 @@ REFRESH_LIMIT = "1000/15 minutes"
 """From one address. A session needs one refresh in 15 minutes; an office behind one address has many sessions."""
 
 _MAX_REMEMBERED = 10_000
+
+log = structlog.get_logger()
 
 
 class Scope(StrEnum):
@@ -52,6 +55,7 @@ class RateLimits:
             if refused is None:
                 return
             wait = refused
+            log.warning("address over its limit", scope=scope, address=_network_of(request))
             if len(self._refused_until) >= _MAX_REMEMBERED:
                 self._refused_until.clear()
             self._refused_until[key] = time.monotonic() + wait
