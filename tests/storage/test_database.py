@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +16,7 @@ from jwtapi.storage import database as module
 from jwtapi.storage import engine
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.records import Session, User
+from jwtapi.storage.unit_of_work import UnitOfWork
 
 
 @pytest.fixture
@@ -100,6 +102,17 @@ async def test_each_connection_is_told_what_sqlite_needs(path: Path, pragma: str
     async with opened.connect() as connection:
         assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
     await opened.dispose()
+
+
+async def test_only_hasty_writes_do_not_wait_for_the_disk(database: Database) -> None:
+    async def level(block: AbstractAsyncContextManager[UnitOfWork]) -> object:
+        async with block as uow:
+            return (await uow.users._connection.execute(text("PRAGMA synchronous"))).scalar()  # noqa: SLF001
+
+    full, normal = 2, 1
+    for _ in range(10):  # whichever connections of the pool they get
+        assert await level(database.write()) == full
+        assert await level(database.write_hastily()) == normal
 
 
 async def test_the_files_are_for_their_owner_alone(database: Database, path: Path) -> None:

@@ -113,3 +113,17 @@ async def test_a_refresh_changes_no_index(run_api: RunApi, url: str) -> None:
                 "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'"
             )
         assert updates == [(20, 20)]
+
+
+async def test_of_two_who_claim_a_task_one_gets_it_until_its_transaction_ends(
+    make_settings: MakeSettings, url: str
+) -> None:
+    database = Database(make_settings(database_url=url).database_url.get_secret_value())
+    async with database.write() as first:
+        assert await first.claim("housekeeping")
+        async with database.write() as second:
+            assert not await second.claim("housekeeping")
+            assert await second.claim("another task")
+    async with database.write() as third:
+        assert await third.claim("housekeeping")
+    await database.close()

@@ -214,3 +214,15 @@ async def test_a_success_forgets_the_failures(run_api: RunApi) -> None:
         assert await fail_on_alice(api, 9) == [401] * 9
         await sign_in(api.client("192.0.2.1"))
         assert await fail_on_alice(api, 9, start=100) == [401] * 9
+
+
+async def test_the_window_moves_on(run_api: RunApi, place: str) -> None:
+    if not place.startswith("database"):
+        pytest.skip("the library's own places go by the clock of the machine")
+    async with run_api(login_rate_limit="3/hour") as api:
+        await register(api.client())
+        assert await fail_on_alice(api, 2) == [401] * 2
+        api.clock.advance(1800)
+        assert await fail_on_alice(api, 2, start=10) == [401, 429]
+        api.clock.advance(1801)
+        assert await fail_on_alice(api, 3, start=20) == [401, 401, 429]

@@ -43,7 +43,7 @@ class ChangeFeed:
         self._heard_at = float("-inf")
         self._has_to_announce = False
         self._wake = asyncio.Event()
-        database.tell(self._announce)
+        database.subscribe(self._announce)
 
     def is_live(self) -> bool:
         """Tell whether changes of the last seconds would have been heard of."""

@@ -32,15 +32,15 @@ class Database:
         self._writing = with_transactions(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        self._told: list[Callable[[Sequence[Event]], None]] = []
+        self._subscribers: list[Callable[[Sequence[Event]], None]] = []
 
     @property
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
-    def tell(self, listener: Callable[[Sequence[Event]], None]) -> None:
+    def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` with the events of each unit of work of this process when it is over, committed or not."""
-        self._told.append(listener)
+        self._subscribers.append(listener)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
@@ -61,8 +61,8 @@ class Database:
                     yield uow
             finally:
                 # Also when the commit failed: its answer may have been lost, and not the commit.
-                for tell in self._told if uow.events.added else ():
-                    tell(uow.events.added)
+                for listener in self._subscribers if uow.events.added else ():
+                    listener(uow.events.added)
 
     @asynccontextmanager
     async def write_hastily(self) -> AsyncIterator[UnitOfWork]:

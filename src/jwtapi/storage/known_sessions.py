@@ -37,7 +37,7 @@ class KnownSessions:
         self._database = database
         self._feed = ChangeFeed(database, TELLING, on_events=self._forget, on_gap=self._forget_everything)
         # What this process changes holds from its next request on, without the way through the feed.
-        database.tell(self._forget)
+        database.subscribe(self._forget)
         self._places: dict[UUID, _Place] = {}
 
     async def follow_changes(self) -> None:
