@@ -135,6 +135,15 @@ async def test_a_session_that_was_refreshed_elsewhere_lives_on_here(run_api: Run
         assert refusal(await guest.get("/profile"))[0] == 401
 
 
+async def test_a_session_that_expires_while_it_is_remembered_is_over(run_api: RunApi, clock: FakeClock) -> None:
+    async with run_api(refresh_token_ttl=60) as api:
+        alice = await api.signed_in()
+        await until_changes_are_heard(api)
+        assert (await alice.get("/profile")).status_code == 200
+        clock.advance(60)
+        assert refusal(await alice.get("/profile")) == OUT
+
+
 async def test_what_is_remembered_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_sessions, "MAX_KNOWN", 2)
     first = await api.signed_in()
