@@ -51,4 +51,5 @@ async def main() -> None:
             print(f"p50 {middle * 1000:.1f} ms, p99 {late * 1000:.1f} ms, slowest {last * 1000:.1f} ms")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -95,6 +95,15 @@ class Load:
             self._stop.wait(0.01)
 
 
+def assert_that_nothing_was_lost(load: Load, server: Server) -> None:
+    assert [witness.faults for witness in load.witnesses] == [[]] * CLIENTS
+    with server.client() as client:
+        for witness in load.witnesses:
+            for name in witness.registered:
+                assert client.post("/login", json={"username": name, "password": PASSWORD}).status_code == 200
+    assert "Traceback" not in server.log.read_text()
+
+
 @pytest.mark.parametrize("how", ("stopped", "frozen"))
 def test_an_outage_is_a_503_in_bounded_time_and_recovers_by_itself(
     server: Server, postgresql: OwnPostgreSQL, how: str
@@ -105,13 +114,8 @@ def test_an_outage_is_a_503_in_bounded_time_and_recovers_by_itself(
         load.until_all_are_refused()
         (postgresql.start if how == "stopped" else postgresql.thaw)()
         load.until_all_go_on()
-    assert [witness.faults for witness in load.witnesses] == [[]] * CLIENTS
+    assert_that_nothing_was_lost(load, server)
     assert max(witness.slowest for witness in load.witnesses) < MOST_SECONDS
-    with server.client() as client:
-        for witness in load.witnesses:
-            for name in witness.registered:
-                assert client.post("/login", json={"username": name, "password": PASSWORD}).status_code == 200
-    assert "Traceback" not in server.log.read_text()
 
 
 def test_restarts_under_load_lose_nothing(server: Server, postgresql: OwnPostgreSQL) -> None:
@@ -121,12 +125,7 @@ def test_restarts_under_load_lose_nothing(server: Server, postgresql: OwnPostgre
             postgresql.stop()
             postgresql.start()
         load.until_all_go_on()
-    assert [witness.faults for witness in load.witnesses] == [[]] * CLIENTS
-    with server.client() as client:
-        for witness in load.witnesses:
-            for name in witness.registered:
-                assert client.post("/login", json={"username": name, "password": PASSWORD}).status_code == 200
-    assert "Traceback" not in server.log.read_text()
+    assert_that_nothing_was_lost(load, server)
 
 
 def test_a_token_that_cannot_be_checked_is_not_trusted(server: Server, postgresql: OwnPostgreSQL) -> None:
