@@ -100,7 +100,12 @@ def _has_sound_host(url: SecretStr) -> bool:
     return True
 
 
-def _database_url(url: SecretStr) -> SecretStr:
+def parse_database_url(url: SecretStr) -> SecretStr:
+    """Put it as the driver wants it.
+
+    Raises:
+        ValueError: it leads to no database that can be used; the message does not repeat it.
+    """
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
     scheme, separator, rest = url.get_secret_value().partition("://")
     scheme = drivers.get(scheme, scheme)
@@ -132,7 +137,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=256)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
-    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
+    database_url: Annotated[SecretStr, AfterValidator(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
 
     access_token_ttl: int = Field(15 * 60, ge=1, le=24 * 3600)
     refresh_token_ttl: int = Field(7 * 24 * 3600, ge=60, le=400 * 24 * 3600)

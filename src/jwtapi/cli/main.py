@@ -1,4 +1,4 @@
-"""`jwtapi serve | migrate | secrets | doctor`, and the groups `user` and `sessions`."""
+"""`jwtapi serve | migrate | secrets | doctor`, and the groups `user`, `sessions` and `db`."""
 
 import asyncio
 from typing import Annotated
@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from jwtapi import server
-from jwtapi.cli import sessions, users
+from jwtapi.cli import database, sessions, users
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import failing_clearly, settings_or_exit
 from jwtapi.env_file import SECRETS
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(users.app, name="user")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(database.app, name="db")
 app.command()(doctor)
 
 

@@ -1,0 +1,212 @@
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from jwtapi.cli import database
+from jwtapi.cli.database import _watch
+from jwtapi.storage.copying import Done
+from tests.cli.conftest import Run
+from tests.support.api import PASSWORD
+from tests.support.postgresql import PostgreSQL
+from tests.support.server import free_port
+
+HERE, THERE = "sqlite:///here.db", "sqlite:///there.db"
+
+Copy = Callable[..., Result]
+
+
+@pytest.fixture
+def copy(run: Run) -> Copy:
+    """Runs the command, and sees that no output of it repeats a URL, or a password."""
+
+    def copy(source: str, target: str, *options: str) -> Result:
+        result = run("db", "copy", source, target, *options)
+        assert "hunter2" not in result.output
+        for url in (source, target):
+            assert url not in result.output
+            assert url.partition("://")[2] not in result.output
+        assert "Traceback" not in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return copy
+
+
+@pytest.fixture
+def users(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Does something to the users of a database: users(HERE, "create", "alice")."""
+
+    def act(url: str, *words: str) -> None:
+        with monkeypatch.context() as environment:
+            environment.setenv("DATABASE_URL", url)
+            assert run("user", *words, stdin=f"{PASSWORD}\n").exit_code == 0
+
+    return act
+
+
+@pytest.fixture
+def here(users: Callable[..., None]) -> str:
+    """A database with two users and what happened to them."""
+    for name in ("alice", "bob"):
+        users(HERE, "create", name)
+    return HERE
+
+
+def test_it_shows_what_was_done_and_what_is_there(copy: Copy, here: str, postgresql: PostgreSQL, folder: Path) -> None:
+    there = postgresql.new_empty_database()
+    result = copy(here, there)
+    assert result.exit_code == 0
+    heading, *rows, verdict = result.stdout.splitlines()
+    assert re.split(r"  +", heading.strip()) == [
+        "inserted",
+        "updated",
+        "deleted",
+        "rows FROM",
+        "rows TO",
+        "sha256 FROM",
+        "sha256 TO",
+    ]
+    assert [row.split()[:6] for row in rows] == [
+        ["users", "2", "0", "0", "2", "2"],
+        ["sessions", "0", "0", "0", "0", "0"],
+        ["events", "2", "0", "0", "2", "2"],
+    ]
+    for row in rows:
+        ours, theirs = row.split()[6:]
+        assert ours == theirs
+        assert re.fullmatch("[0-9a-f]{16}", ours)
+    assert verdict == "TO equals FROM."
+    assert result.stderr.splitlines() == [
+        "Copying users: 2 rows",
+        "Copying sessions: 0 rows",
+        "Copying events: 2 rows",
+        "Comparing users: 4 rows",
+        "Comparing sessions: 0 rows",
+        "Comparing events: 4 rows",
+    ]
+    assert copy(there, "sqlite:///back.db").stdout == result.stdout
+    assert (folder / "back.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_needs_no_secrets_and_makes_none(
+    copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").unlink()
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert copy(here, THERE).exit_code == 0
+    assert not (folder / ".env").exists()
+
+
+def test_at_a_terminal_there_is_a_bar(copy: Copy, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_is_terminal", lambda: True)
+    # It looks for itself too, and shows a stream that is no terminal the bar's label only.
+    result = copy(here, THERE)
+    assert result.exit_code == 0
+    assert [line.strip() for line in result.stderr.splitlines() if line.strip()] == [
+        f"{step} {table}" for step in ("Copying", "Comparing") for table in ("users", "sessions", "events")
+    ]
+
+
+def test_users_that_only_target_has_are_kept_unless_told_otherwise(
+    copy: Copy, here: str, users: Callable[..., None]
+) -> None:
+    users(THERE, "create", "carol")
+    result = copy(here, THERE)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Users that TO has and FROM does not: 1. They were deleted from FROM since it was copied, or they registered "
+        "on TO. Nothing was copied. If TO may lose all that FROM does not have, add --overwrite.\n"
+    )
+    assert copy(here, THERE, "--overwrite").exit_code == 0
+
+
+def test_a_target_that_was_in_service_is_kept_unless_told_otherwise(
+    copy: Copy, here: str, users: Callable[..., None]
+) -> None:
+    assert copy(here, THERE).exit_code == 0
+    users(THERE, "disable", "alice")
+    result = copy(here, THERE)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("TO's newest event is not in FROM: a server ran on TO since it was copied")
+    assert result.stderr.endswith("add --overwrite.\n")
+    assert copy(here, THERE, "--overwrite").exit_code == 0
+
+
+def test_a_source_that_does_not_exist_is_not_made(copy: Copy, folder: Path) -> None:
+    result = copy("sqlite:///sub/missing.db", THERE)
+    assert (result.exit_code, result.stderr) == (1, "FROM does not exist.\n")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_source_without_the_schema_is_left_so(copy: Copy, folder: Path, postgresql: PostgreSQL) -> None:
+    result = copy(postgresql.new_empty_database(), THERE)
+    assert result.exit_code == 1
+    assert result.stderr == ("FROM has no schema, or that of an earlier version: run `jwtapi migrate` on it.\n")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ("here.db", "./here.db", "symbolic.db", "hard.db"))
+def test_a_file_is_not_copied_onto_itself(copy: Copy, here: str, folder: Path, name: str) -> None:
+    (folder / "symbolic.db").symlink_to("here.db")
+    (folder / "hard.db").hardlink_to("here.db")
+    for target in (f"sqlite:///{name}", f"sqlite:///{folder / name}"):
+        result = copy(here, target, "--overwrite")
+        assert (result.exit_code, result.stderr) == (1, "FROM and TO are the same database.\n")
+
+
+def test_a_database_of_a_server_is_not_copied_onto_itself(copy: Copy, here: str, postgresql: PostgreSQL) -> None:
+    there = postgresql.new_empty_database()
+    assert copy(here, there).exit_code == 0
+    # The same by another name.
+    result = copy(there, there.replace("postgresql://postgres:@", "postgres://postgres@"), "--overwrite")
+    assert (result.exit_code, result.stderr) == (1, "FROM and TO are the same database.\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    (
+        (
+            "mysql://alice:hunter2@host/name",
+            r"wants sqlite:///path/to/file\.db or postgresql://user:password@host/name\.",
+        ),
+        ("postgresql://alice:hunt/er2@host/hunter2", "wants sqlite:///"),
+        ("sqlite:///:memory:", "wants a file: "),
+        ("sqlite:///a-folder", r"cannot be used: IsADirectoryError\. Is the URL right, is it running\?"),
+        ("sqlite:///no-database.db", r"cannot be used: SQLITE_NOTADB\. "),
+        (f"postgresql://alice:hunter2@127.0.0.1:{free_port()}/name", r"cannot be used: ConnectionRefusedError\. "),
+        ("postgresql://alice:hunter2@127.0.0.1/name?hunter2=1", r"cannot be used: TypeError\. "),
+    ),
+)
+def test_a_url_that_leads_nowhere_is_said(copy: Copy, here: str, folder: Path, url: str, complaint: str) -> None:
+    (folder / "a-folder").mkdir()
+    (folder / "no-database.db").write_text("This is no database. " * 100)
+    for side, urls in (("FROM", (url, THERE)), ("TO", (here, url))):
+        result = copy(*urls)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert re.match(f"{side} {complaint}", result.stderr)
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_difference_at_the_end_is_said(copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    @contextmanager
+    def meddle(what: str, rows: int) -> Iterator[Done]:
+        if what == "Copying events":
+            with sqlite3.connect(folder / "there.db") as there:
+                there.execute("UPDATE users SET settings = '{\"a\": 1}' WHERE username = 'bob'")
+            there.close()
+        with _watch(what, rows) as done:
+            yield done
+
+    monkeypatch.setattr(database, "_watch", meddle)
+    result = copy(here, THERE)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("TO differs from FROM in users. Let nobody write to TO, and copy again.\n")
+    assert "TO equals FROM" not in result.output
+    ours, theirs = result.stdout.splitlines()[1].split()[6:]
+    assert ours != theirs

@@ -1,0 +1,440 @@
+"""Each way between the two kinds of database, on real ones."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import create_engine, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jwtapi.settings import parse_database_url
+from jwtapi.storage import copying, sides
+from jwtapi.storage.copying import TABLES, Changes, Copied, Done, Watch, WouldDestroy, _columns, copy
+from jwtapi.storage.database import Database
+from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.records import Event, EventType, Session, User
+from jwtapi.storage.sides import CannotCopy
+from jwtapi.storage.tables import events, metadata, sessions, users
+from tests.conftest import RunApi
+from tests.support.api import refusal, sign_in
+from tests.support.postgresql import PostgreSQL
+
+NOW = datetime(2026, 11, 23, 14, 56, 54, 1, tzinfo=UTC)
+WAYS = (("sqlite", "postgresql"), ("postgresql", "sqlite"))
+AWKWARD = {
+    "\0": "\0",
+    "duck": "🦆 ﷺ",
+    "nested": {"list": [1, 1.0, True, None, -0.0, 1e-7, 2**70, [], {}]},
+    "order": {"b": 1, "a": 2},
+}
+
+NUMBERS = (1, 1.0, True, [1], [True], None)
+"""Some are equal to Python and none to their owner."""
+
+NewUrl = Callable[[str], str]
+
+
+@pytest.fixture
+def new_url(postgresql: PostgreSQL, tmp_path: Path) -> NewUrl:
+    """The URL of a new database of a kind."""
+
+    def new(kind: str) -> str:
+        url = postgresql.new_database() if kind == "postgresql" else f"sqlite:///{tmp_path}/{uuid4()}.db"
+        return parse_database_url(SecretStr(url)).get_secret_value()
+
+    return new
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows a page, so that a handful of them has every kind of end."""
+    monkeypatch.setattr(sides, "PAGE", 3)
+    monkeypatch.setattr(copying, "PAGE", 3)
+
+
+@asynccontextmanager
+async def writing(url: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction on the migrated database."""
+    database = Database(url)
+    await database.migrate()
+    await database.close()
+    engine = open_patient_engine(url)
+    async with with_transactions(engine).begin() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def fill(url: str, *rows: User | Session | Event) -> None:
+    async with writing(url) as connection:
+        for table, record in zip(TABLES, (User, Session, Event), strict=True):
+            if values := [asdict(row) for row in rows if isinstance(row, record)]:
+                await connection.execute(insert(table), values)
+
+
+async def contents(url: str) -> dict[str, list[str]]:
+    """All rows, in a form in which 1, 1.0 and True differ."""
+    async with writing(url) as connection:
+        return {
+            table.name: sorted(repr(tuple(row)) for row in await connection.execute(select(*_columns(table))))
+            for table in TABLES
+        }
+
+
+def new_user(name: str, id_: UUID | None = None, **values: Any) -> User:
+    user = User(id_ or uuid4(), name, name, f"hash of {name}", [], {}, NOW, None)
+    return replace(user, **values)
+
+
+def new_session(user: User, **values: Any) -> Session:
+    later = NOW + timedelta(days=7)
+    return replace(Session(uuid4(), user.id, 0, b"k" * 32, NOW, NOW, later, later, None), **values)
+
+
+def new_event(id_: int, user: User | None = None, **values: Any) -> Event:
+    event = Event(
+        id_, NOW + timedelta(microseconds=id_), EventType.LOGIN_FAILED, user.id if user else None, None, None, None
+    )
+    return replace(event, **values)
+
+
+@contextmanager
+def unwatched(_what: str, _rows: int) -> Iterator[Done]:
+    yield lambda _: None
+
+
+async def copied(source: str, target: str, *, overwrite: bool = False, watch: Watch = unwatched) -> dict[str, Copied]:
+    """Copy, and see that the databases are equal and that it says so."""
+    tables = await copy(source, target, overwrite=overwrite, watch=watch)
+    assert await contents(source) == await contents(target)
+    assert [table.name for table in tables if table.source != table.target] == []
+    return {table.name: table for table in tables}
+
+
+def changes(tables: dict[str, Copied]) -> list[Changes]:
+    return [table.changes for table in tables.values()]
+
+
+def meanwhile(step: str, act: Callable[[], Coroutine[Any, Any, None]]) -> Watch:
+    """Somebody else acts when the step begins."""
+
+    @contextmanager
+    def watch(what: str, _rows: int) -> Iterator[Done]:
+        if what == step:
+            with ThreadPoolExecutor() as somebody:
+                somebody.submit(asyncio.run, act()).result()
+        yield lambda _: None
+
+    return watch
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+async def test_there_and_back_everything_is_as_it_was(new_url: NewUrl, source: str, target: str) -> None:
+    here, there, back = new_url(source), new_url(target), new_url(source)
+    alice = new_user("alice", settings=AWKWARD, roles=["admin", "käse"], disabled_at=NOW + timedelta(microseconds=99))
+    bob = new_user("é" * 64, canonical_username="é" * 255, password_hash="x" * 255, created_at=NOW.replace(year=1970))
+    await fill(
+        here,
+        alice,
+        bob,
+        new_session(alice, key=bytes(range(32)), generation=2**31 - 1),
+        new_session(bob, key=b"\0" * 32, revoked_at=NOW),
+        new_event(1),
+        new_event(2, alice, session_id=uuid4(), address="2001:db8::1", request_id="r" * 64, type="t" * 40),
+        new_event(2**40, bob, address="203.0.113.7"),
+    )
+    assert changes(await copied(here, there)) == [Changes(2), Changes(2), Changes(3)]
+    assert changes(await copied(there, back)) == [Changes(2), Changes(2), Changes(3)]
+    assert await contents(back) == await contents(here)
+
+
+async def test_the_checksums_of_both_kinds_are_the_same(new_url: NewUrl) -> None:
+    here = new_url("sqlite")
+    alice = new_user("alice", settings=AWKWARD, created_at=NOW.replace(microsecond=0))
+    await fill(here, alice, new_session(alice), new_event(1, alice))
+    to_postgresql, to_sqlite = [await copied(here, new_url(kind)) for kind in ("postgresql", "sqlite")]
+    assert to_postgresql == to_sqlite
+    assert len({table.source.sha256 for table in to_sqlite.values()}) == 3
+
+
+@pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
+async def test_ids_have_one_order_everywhere(new_url: NewUrl, kind: str) -> None:
+    edges = [UUID(int=n) for n in (0, 1, 9, 10, 2**63, 2**64 - 1, 2**64, 2**127 - 1, 2**127, 2**128 - 1)]
+    ids = edges + [UUID(int=random.getrandbits(128)) for _ in range(200)]
+    async with writing(new_url(kind)) as connection:
+        await connection.execute(insert(users), [asdict(new_user(str(id_), id_)) for id_ in ids])
+        assert list((await connection.execute(select(users.c.id).order_by(users.c.id))).scalars()) == sorted(ids)
+        for after in edges:
+            behind = select(users.c.id).where(users.c.id > after)
+            assert set((await connection.execute(behind)).scalars()) == {id_ for id_ in ids if id_ > after}
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_is_in_both_they_become_equal(new_url: NewUrl, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  no secrets
+    here, there = new_url("sqlite"), new_url("sqlite")
+    people = [new_user(f"user{n}", UUID(int=chance.getrandbits(128))) for n in range(12)]
+    for url in (here, there):
+        names = chance.sample(range(12), 12)
+        some = [
+            replace(
+                user, username=f"user{name}", canonical_username=f"user{name}", settings={"n": chance.choice(NUMBERS)}
+            )
+            for user, name in zip(people, names, strict=True)
+            if chance.random() < (seed + 1) / 9
+        ]
+        await fill(
+            url,
+            *some,
+            *(new_session(user) for user in some for _ in range(chance.randrange(4))),
+            *(new_event(n, address=chance.choice("ab")) for n in range(1, 20) if chance.random() < (seed + 1) / 9),
+        )
+    await copied(here, there, overwrite=True)
+    assert changes(await copied(here, there)) == [Changes()] * 3
+
+
+async def test_what_is_equal_to_python_only_is_updated(new_url: NewUrl) -> None:
+    here, there = new_url("sqlite"), new_url("postgresql")
+    alice = new_user("alice", settings={"dark": 1})
+    await fill(here, alice)
+    await fill(there, replace(alice, settings={"dark": True}))
+    assert changes(await copied(here, there)) == [Changes(updated=1), Changes(), Changes()]
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(("source", "target"), WAYS)
+async def test_a_second_run_writes_what_has_changed_since(new_url: NewUrl, source: str, target: str) -> None:
+    here, there = new_url(source), new_url(target)
+    # The ids of those who get a name are smaller than of those who had it, and greater.
+    gone = [new_user(f"gone{n}", UUID(int=2**127 + n)) for n in range(5)]
+    swapped = [new_user(f"swapped{n}", UUID(int=2**126 + n)) for n in range(2)]
+    kept = [new_user(f"kept{n}") for n in range(7)]
+    session, unchanged = new_session(kept[0]), [new_session(user) for user in kept[1:] + swapped]
+    await fill(here, *gone, *swapped, *kept, session, *unchanged, *(new_session(user) for user in gone), new_event(1))
+    await copied(here, there)
+    assert changes(await copied(here, there)) == [Changes()] * 3
+
+    async with writing(here) as connection:
+        await connection.execute(delete(users).where(users.c.id.in_([user.id for user in gone])))
+        await connection.execute(update(users).where(users.c.id == kept[0].id).values(settings=AWKWARD))
+        await connection.execute(update(sessions).where(sessions.c.id == session.id).values(generation=1))
+        for user, name in zip(swapped, ("other", "swapped0"), strict=True):
+            values = {"username": name, "canonical_username": name}
+            await connection.execute(update(users).where(users.c.id == user.id).values(values))
+    again = [replace(user, id=UUID(int=n)) for n, user in enumerate(gone[:3])]
+    again += [replace(gone[3], id=UUID(int=2**128 - 1))]
+    await fill(here, *again, new_session(kept[1]), new_session(again[0]), new_event(2))
+    with pytest.raises(WouldDestroy):
+        await copied(here, there)
+    # Who swapped names is deleted and written again, and so are the sessions.
+    assert changes(await copied(here, there, overwrite=True)) == [
+        Changes(inserted=4 + 2, updated=1, deleted=5 + 2),
+        Changes(inserted=2 + 2, updated=1),
+        Changes(inserted=1),
+    ]
+
+
+async def test_users_that_only_target_has_are_not_deleted_unasked(new_url: NewUrl) -> None:
+    here, there = new_url("sqlite"), new_url("postgresql")
+    bob = new_user("bob")
+    await fill(here, new_user("alice"))
+    await fill(there, bob, new_user("carol"), new_session(bob), new_event(1, bob))
+    before = await contents(there)
+    with pytest.raises(WouldDestroy) as refused:
+        await copied(here, there)
+    assert refused.value.users == 2
+    assert await contents(there) == before
+    assert changes(await copied(here, there, overwrite=True)) == [
+        Changes(inserted=1, deleted=2),
+        Changes(),  # they went with their users
+        Changes(deleted=1),
+    ]
+
+
+@pytest.mark.parametrize("id_", (1, 2))
+async def test_what_a_server_did_on_target_is_not_undone_unasked(new_url: NewUrl, id_: int) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    await fill(here, new_user("alice"), new_event(1))
+    await copied(here, there)
+    async with writing(there) as connection:
+        await connection.execute(delete(events).where(events.c.id == id_))
+    await fill(there, new_event(id_, type=EventType.PASSWORD_CHANGED))
+    before = await contents(there)
+    with pytest.raises(WouldDestroy) as refused:
+        await copied(here, there)
+    assert refused.value.users == 0
+    assert await contents(there) == before
+    await copied(here, there, overwrite=True)
+
+
+async def test_who_registers_on_target_meanwhile_is_not_deleted(new_url: NewUrl) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    await fill(here, new_user("alice"))
+    watch = meanwhile("Copying users", lambda: fill(there, new_user("bob")))
+    tables = await copy(here, there, overwrite=False, watch=watch)
+    assert [(table.name, table.source.rows, table.target.rows) for table in tables if table.source != table.target] == [
+        ("users", 1, 2)
+    ]
+
+
+@pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
+async def test_source_is_copied_as_it_was_at_the_start(new_url: NewUrl, kind: str) -> None:
+    here, there = new_url(kind), new_url("sqlite")
+    alice = new_user("alice")
+    await fill(here, alice, new_session(alice), new_event(1))
+    before = await contents(here)
+    bob = new_user("bob")
+    for step in ("Copying users", "Copying events", "Comparing users"):
+        watch = meanwhile(step, lambda: fill(here, bob, new_session(bob), new_event(2)))
+        tables = await copy(here, there, overwrite=False, watch=watch)
+        assert [table.name for table in tables if table.source != table.target] == []
+        assert await contents(there) == before
+        async with writing(here) as connection:
+            await connection.execute(delete(users).where(users.c.id == bob.id))
+            await connection.execute(delete(events).where(events.c.id == 2))
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("step", ("Copying users", "Copying sessions", "Copying events", "Comparing users"))
+async def test_after_an_interruption_the_next_run_writes_the_rest(new_url: NewUrl, step: str) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    @contextmanager
+    def watch(what: str, _rows: int) -> Iterator[Done]:
+        pages = 0
+
+        def done(_: int) -> None:
+            nonlocal pages
+            pages += 1
+            if what == step and pages == 2:
+                raise Interrupted
+
+        yield done
+
+    here, there = new_url("sqlite"), new_url("postgresql")
+    people = [new_user(f"user{n}") for n in range(10)]
+    await fill(here, *people, *map(new_session, people), *map(new_event, range(1, 11)))
+    with pytest.raises(Interrupted):
+        await copy(here, there, overwrite=False, watch=watch)
+    written = {
+        "Copying users": (6, 0, 0),
+        "Copying sessions": (10, 6, 0),
+        "Copying events": (10, 10, 6),
+        "Comparing users": (10, 10, 10),
+    }[step]
+    assert tuple(map(len, (await contents(there)).values())) == written
+    assert changes(await copied(here, there)) == [Changes(inserted=10 - rows) for rows in written]
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+async def test_who_is_signed_in_stays_so(run_api: RunApi, new_url: NewUrl, source: str, target: str) -> None:
+    here, there = new_url(source), new_url(target)
+    async with run_api(database_url=here) as api:
+        alice = await api.signed_in()
+        used = alice.cookies["refreshToken"]
+        await alice.post("/refresh")
+        await alice.patch("/api/settings", json=AWKWARD)
+        tokens = {
+            "Cookie": f"refreshToken={alice.cookies['refreshToken']}",
+            "Authorization": alice.headers["Authorization"],
+        }
+    await copied(here, there)
+    async with run_api(database_url=there) as api:
+        alice = api.client(**tokens)
+        assert (await alice.get("/profile")).json() == {"username": "alice"}
+        assert (await alice.get("/api/settings")).json() == AWKWARD
+        assert (await alice.post("/refresh")).status_code == 200
+        assert (await sign_in(api.client())).cookies
+        api.clock.advance(11)
+        reuse = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
+        assert refusal(reuse)[:2] == (403, "refresh_token_invalid")
+        assert [event.id for event in await api.events()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("highest", (None, 1, 2000))
+async def test_events_are_numbered_on_from_the_highest(new_url: NewUrl, highest: int | None) -> None:
+    here, there = new_url("sqlite"), new_url("postgresql")
+    await fill(here, *([new_event(highest)] if highest else []))
+    await copied(here, there)
+    values = asdict(new_event(0))
+    del values["id"]
+    async with writing(there) as connection:
+        assert (await connection.execute(insert(events).values(values).returning(events.c.id))).scalar() == (
+            highest or 0
+        ) + 1
+
+
+async def test_source_must_have_the_schema(new_url: NewUrl) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    await Database(here).close()  # which makes the file
+    with pytest.raises(CannotCopy, match=r"^FROM has no schema, .*run `jwtapi migrate` on it"):
+        await copy(here, there, overwrite=True, watch=unwatched)
+
+
+@pytest.mark.parametrize("later", ("FROM", "TO"))
+async def test_what_a_later_version_made_is_left_to_it(new_url: NewUrl, later: str) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    await fill(here)
+    async with writing(here if later == "FROM" else there) as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CannotCopy, match=rf"^{later} has the schema of a later version"):
+        await copy(here, there, overwrite=True, watch=unwatched)
+
+
+@pytest.mark.parametrize("spoil", ("UPDATE users SET id = 'x'", "UPDATE users SET created_at = 'yesterday'"))
+async def test_a_row_that_cannot_be_read_is_blamed_on_its_side(new_url: NewUrl, spoil: str) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    await fill(here, new_user("alice"))
+    async with writing(here) as connection:
+        await connection.exec_driver_sql(spoil)
+    with pytest.raises(CannotCopy, match=r"^FROM cannot be used: ValueError"):
+        await copy(here, there, overwrite=False, watch=unwatched)
+
+
+@pytest.mark.parametrize(
+    "row",
+    (
+        pytest.param(new_event(7, address="x" * 65), id="too long"),
+        pytest.param(new_event(7, address="nul\0"), id="NUL"),
+        pytest.param(new_session(new_user("bob"), id=UUID(int=7)), id="no such user"),
+        pytest.param(new_session(new_user("alice", UUID(int=1)), id=UUID(int=7), generation=2**31), id="too great"),
+    ),
+)
+async def test_rows_that_target_does_not_take_are_named(new_url: NewUrl, row: Session | Event) -> None:
+    """SQLite keeps what PostgreSQL does not, and the `sqlite3` command does not look after foreign keys."""
+    here, there = new_url("sqlite"), new_url("postgresql")
+    await fill(here, new_user("alice", UUID(int=1)))
+    table = events if isinstance(row, Event) else sessions
+    heedless = create_engine(here.replace("+aiosqlite", ""))
+    with heedless.begin() as connection:
+        connection.execute(insert(table), asdict(row))
+    heedless.dispose()
+    with pytest.raises(CannotCopy, match=rf"^TO does not take the {table.name} from {row.id} to {row.id}: \w+\.$"):
+        await copy(here, there, overwrite=False, watch=unwatched)
+
+
+def test_every_table_is_copied_but_those_that_count_for_minutes_only() -> None:
+    assert {table.name for table in TABLES} == metadata.tables.keys() - {"rate_limits"}
+
+
+@pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
+async def test_what_is_not_copied_is_filled_by_the_database(new_url: NewUrl, kind: str) -> None:
+    here, there = new_url("sqlite"), new_url(kind)
+    alice = new_user("alice")
+    session = new_session(alice)
+    await fill(here, alice, session, new_event(1))
+    await copied(here, there)
+    async with writing(there) as connection:
+        assert (await connection.execute(select(sessions.c.expires_on))).scalar() == session.expires_at.date()
+        transaction_id = (await connection.execute(select(events.c.transaction_id))).scalar()
+        assert (transaction_id is None) == (kind == "sqlite")
