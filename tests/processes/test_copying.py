@@ -42,6 +42,13 @@ async def count(connection: AsyncConnection) -> int:
     return rows
 
 
+async def somebody_waits_for_a_lock(connection: AsyncConnection) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    found = (await connection.exec_driver_sql(waiting)).scalar_one()
+    await connection.rollback()
+    return bool(found)
+
+
 def row(id_: int) -> dict[str, object]:
     return {"id": id_, "at": system_clock(), "type": "login.failed"}
 
@@ -68,9 +75,10 @@ async def test_a_copy_that_is_broken_off_is_finished_by_the_next(
         # The second page waits to hear whether this row will be.
         await in_the_way.execute(insert(events), row(WRITTEN + 1))
         process = await copy()
-        while await count(there) < WRITTEN:
+        while not await somebody_waits_for_a_lock(there):
             assert process.returncode is None
             await asyncio.sleep(0.01)
+        assert await count(there) == WRITTEN
         process.send_signal(signal_)
         _, stderr = await process.communicate()
         assert process.returncode != 0
