@@ -66,6 +66,8 @@ async def test_a_copy_that_is_broken_off_is_finished_by_the_next(
             *(JWTAPI, "db", "copy", "sqlite:///here.db", url),
             cwd=tmp_path,
             env=clean_environment(),
+            # Ignored by us, if we run in a shell's background, it would be ignored there too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
