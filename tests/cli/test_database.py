@@ -13,7 +13,6 @@ from jwtapi.storage.copying import Done
 from tests.cli.conftest import Run
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
-from tests.support.server import free_port
 
 HERE, THERE = "sqlite:///here.db", "sqlite:///there.db"
 
@@ -178,7 +177,7 @@ def test_a_database_of_a_server_is_not_copied_onto_itself(copy: Copy, here: str,
         ("sqlite:///:memory:", "wants a file: "),
         ("sqlite:///a-folder", r"cannot be used: IsADirectoryError\. Is the URL right, is it running\?"),
         ("sqlite:///no-database.db", r"cannot be used: SQLITE_NOTADB\. "),
-        (f"postgresql://alice:hunter2@127.0.0.1:{free_port()}/name", r"cannot be used: ConnectionRefusedError\. "),
+        ("postgresql://alice:hunter2@127.0.0.1:1/name", r"cannot be used: ConnectionRefusedError\. "),
         ("postgresql://alice:hunter2@127.0.0.1/name?hunter2=1", r"cannot be used: TypeError\. "),
     ),
 )

@@ -38,10 +38,8 @@ async def test_without_redis_limits_are_counted_in_the_database_until_it_is_back
             (redis.stop if how == "stopped" else redis.freeze)()
             with structlog.testing.capture_logs() as logs:
                 assert await guess(api, 3) == [401, 401, 429]
-            warnings = [entry for entry in logs if entry["log_level"] == "warning"]
-            assert [entry["event"] for entry in warnings] == [
-                "Redis does not answer, limits are counted in the database"
-            ]
+            warnings = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+            assert warnings.count("Redis does not answer, limits are counted in the database") == 1
             assert is_down(api)
             assert await api.sql("SELECT count(*) FROM rate_limits") == [(2,)]
             (redis.start if how == "stopped" else redis.thaw)()

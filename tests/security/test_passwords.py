@@ -83,6 +83,7 @@ async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHa
         ("nul\0", plain_bcrypt("correct horse")),
         ("wrong", plain_bcrypt("correct horse")),
     ),
+    ids=range(9),
 )
 async def test_a_refusal_costs_one_hash_whatever_is_stored(
     hasher: PasswordHasher, computed: list[threading.Thread], password: str, stored: str | None
