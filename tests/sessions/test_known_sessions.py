@@ -50,6 +50,18 @@ async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api,
     assert "FROM sessions" in sent[0]
 
 
+async def test_requests_that_keep_overlapping_ask_the_database_once_each(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+
+    async def ask() -> None:
+        for _ in range(10):
+            assert (await alice.get("/profile")).status_code == 200
+
+    with statements(api) as sent:
+        await asyncio.gather(*(ask() for _ in range(20)))
+    assert len(sent) <= 20
+
+
 async def test_a_logout_by_another_process_is_heard_of(run_api: RunApi) -> None:
     async with run_api() as one, run_api() as another:
         await until_changes_are_heard(another)

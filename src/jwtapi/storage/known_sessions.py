@@ -58,10 +58,12 @@ class KnownSessions:
         if place is not None and place.access is not None and now < place.access.expires_at:
             return place.access
         # Made before the database is asked: a change that comes after the answer was read takes this place away, and
-        # the answer, which is older than the change, is not remembered.
-        place = self._places[session_id] = _Place()
-        if len(self._places) > MAX_KNOWN:
-            del self._places[next(iter(self._places))]
+        # the answer, which is older than the change, is not remembered. One that others are about to fill will do; were
+        # it replaced, requests that keep overlapping would never find one that is filled.
+        if place is None:
+            place = self._places[session_id] = _Place()
+            if len(self._places) > MAX_KNOWN:
+                del self._places[next(iter(self._places))]
         place.access = await self._read(session_id, now)
         return place.access
 
