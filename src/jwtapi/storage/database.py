@@ -83,13 +83,25 @@ class Database:
         What is done with it has to bound its own time.
         """
         with _faults_translated():
-            async with asyncio.timeout(WAIT_SECONDS):
-                connection = await self._engine.connect()
+            connection = await self._connect()
             try:
                 yield connection
             finally:
                 await connection.invalidate()
                 await connection.close()
+
+    async def _connect(self) -> AsyncConnection:
+        connecting = asyncio.create_task(self._engine.connect().start())
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await asyncio.shield(connecting)
+        except BaseException:
+            # Seen to its end also when nobody wants it any more: SQLite's driver has a thread that will answer, and
+            # must find the event loop.
+            await asyncio.wait([connecting])
+            if connecting.exception() is None:
+                await connecting.result().close()
+            raise
 
     async def check(self) -> None:
         """Make sure that the database answers and has this version's schema, or a later one.
