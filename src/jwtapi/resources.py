@@ -8,7 +8,7 @@ from jwtapi.clock import Clock, system_clock
 from jwtapi.metrics import Metrics
 from jwtapi.rate_limiting.database import DatabaseWindows
 from jwtapi.rate_limiting.fallback import WithFallback
-from jwtapi.rate_limiting.library import MemoryWindows, RedisWindows
+from jwtapi.rate_limiting.memory import MemoryWindows
 from jwtapi.rate_limiting.windows import Windows
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
@@ -79,4 +79,8 @@ def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Cl
     if uri.startswith("memory:"):
         return MemoryWindows()
     in_database = DatabaseWindows(database, clock)
-    return in_database if uri.startswith("database:") else WithFallback(RedisWindows(uri), in_database, metrics)
+    if uri.startswith("database:"):
+        return in_database
+    from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
+
+    return WithFallback(RedisWindows(uri), in_database, metrics)

@@ -4,10 +4,12 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.storage.database import Database
+from jwtapi.storage.migrations import known_revisions
 from jwtapi.storage.tables import metadata
 from tests.conftest import MakeSettings
 
@@ -44,3 +46,8 @@ async def test_the_alembic_command_of_a_checkout_works_too(tmp_path: Path) -> No
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/test.db")
     await database.check()
     await database.close()
+
+
+def test_the_names_of_the_files_tell_the_revisions() -> None:
+    scripts = ScriptDirectory(str(Path(__file__).parents[2] / "alembic"))
+    assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())

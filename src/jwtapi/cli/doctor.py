@@ -6,7 +6,6 @@ import ipaddress
 import typer
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.rate_limiting.library import RedisWindows
 from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
@@ -81,6 +80,8 @@ async def _redis_problems(settings: Settings) -> list[str]:
     uri = settings.rate_limit_storage_uri.get_secret_value()
     if not uri.startswith("redis"):
         return []
+    from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
+
     windows = RedisWindows(uri)
     try:
         return [] if await windows.answers() else ["RATE_LIMIT_STORAGE_URI: Redis does not answer"]

@@ -1,6 +1,7 @@
 """Which new passwords are taken: NIST SP 800-63B-4 §3.1.1.2. Length and guessability, no composition rules."""
 
-from zxcvbn import zxcvbn
+from collections.abc import Callable
+from typing import Any
 
 from jwtapi.errors import InvalidInput
 
@@ -38,7 +39,11 @@ class PasswordTooCommon(InvalidInput):
 class PasswordPolicy:
     def __init__(self, *, min_length: int, blocklist: bool) -> None:
         self._min_length = min_length
-        self._blocklist = blocklist
+        self._guess: Callable[..., dict[str, Any]] | None = None
+        if blocklist:
+            from zxcvbn import zxcvbn  # noqa: PLC0415  its lists take 13 MB
+
+            self._guess = zxcvbn
 
     def check(self, password: str, *, username: str) -> None:
         """Take some milliseconds of processor time, so off the event loop.
@@ -50,7 +55,7 @@ class PasswordPolicy:
             raise PasswordTooShort(self._min_length)
         if len(password) > MAX_LENGTH:
             raise PasswordTooLong
-        if self._blocklist:
-            guess = zxcvbn(password[:_ASSESSED], user_inputs=[username, "jwtapi"])
+        if self._guess is not None:
+            guess = self._guess(password[:_ASSESSED], user_inputs=[username, "jwtapi"])
             if guess["score"] < _MIN_SCORE:
                 raise PasswordTooCommon

@@ -1,41 +1,22 @@
-"""Counting by the `limits` library: in this process's memory, or in Redis."""
+"""Counting by the `limits` library in Redis."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from jwtapi.rate_limiting.memory import hit_or_wait
 from jwtapi.rate_limiting.windows import WindowsUnavailable
 
 _ANSWER_SECONDS = 1
 """How long Redis may take. It is asked before a password is hashed, so nobody notices less."""
-
-
-class MemoryWindows:
-    """Counts this process's attempts alone, and forgets them when it ends."""
-
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    async def hit(self, limit: RateLimitItem, key: str) -> float | None:
-        return await _hit(self._limiter, limit, key)
-
-    async def clear(self, limit: RateLimitItem, key: str) -> None:
-        await self._limiter.clear(limit, key)
-
-    async def answers(self) -> bool:
-        return True
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class RedisWindows:
@@ -52,7 +33,7 @@ class RedisWindows:
 
     async def hit(self, limit: RateLimitItem, key: str) -> float | None:
         async with _bounded():
-            return await _hit(self._limiter, limit, key)
+            return await hit_or_wait(self._limiter, limit, key)
 
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         async with _bounded():
@@ -76,10 +57,3 @@ async def _bounded() -> AsyncIterator[None]:
             yield
     except (RedisError, OSError, TimeoutError) as error:
         raise WindowsUnavailable from error
-
-
-async def _hit(limiter: MovingWindowRateLimiter, limit: RateLimitItem, key: str) -> float | None:
-    if await limiter.hit(limit, key):
-        return None
-    window = await limiter.get_window_stats(limit, key)
-    return max(0.0, window.reset_time - time.time())
