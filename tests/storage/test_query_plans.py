@@ -1,0 +1,89 @@
+"""No statement that requests send looks through a whole table: what it costs does not grow with the number of users."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from sqlalchemy import Connection, event
+
+from jwtapi.housekeeping import Housekeeping
+from jwtapi.storage.tables import metadata
+from tests.conftest import RunApi
+from tests.support.api import Api, register, sign_in
+
+Sent = dict[str, Any]
+"""Parameters by statement."""
+
+
+@contextmanager
+def statements(api: Api) -> Iterator[Sent]:
+    sent: Sent = {}
+
+    def remember(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        sent[statement] = parameters
+
+    engine = api.resources.database._engine.sync_engine  # noqa: SLF001  to look over its shoulder
+    event.listen(engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(engine, "before_cursor_execute", remember)
+
+
+def scans(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    """What the statement looks through from end to end."""
+    if connection.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [
+            row.detail for row in plan if (words := row.detail.split())[0] == "SCAN" and words[1] in metadata.tables
+        ]
+    # Small tables are always looked through; without that choice it shows whether there is another one.
+    connection.exec_driver_sql("SET enable_seqscan = off")
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
+    tree = json.loads(plan) if isinstance(plan, str) else plan
+    return [node["Relation Name"] for node in nodes(tree[0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+async def use_everything(api: Api) -> None:
+    client = api.client()
+    await register(client)
+    alice = await sign_in(client)
+    await client.post("/login", json={"username": "alice", "password": "a wrong password"})
+    await alice.get("/profile")
+    await alice.get("/api/settings")
+    await alice.patch("/api/settings", json={"theme": "dark"})
+    used = client.cookies["refreshToken"]
+    await alice.post("/refresh")
+    api.clock.advance(11)
+    reuse: httpx.Response = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
+    assert reuse.status_code == 403
+    await sign_in(client)
+    await alice.post("/logout")
+    await Housekeeping(api.resources).clean_up()
+
+
+async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=True) as api:
+        with statements(api) as sent:
+            await use_everything(api)
+        explained = {
+            statement: parameters
+            for statement, parameters in sent.items()
+            if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))
+        }
+        assert {name for statement in explained for name in metadata.tables if name in statement} == set(
+            metadata.tables
+        )
+        async with api.resources.database._engine.connect() as connection:  # noqa: SLF001  its drivers, its codecs
+            found = {
+                statement: whole
+                for statement, parameters in explained.items()
+                if (whole := await connection.run_sync(scans, statement, parameters))
+            }
+        assert found == {}
