@@ -41,10 +41,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _is_head_incomplete = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self._await_head()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -52,22 +53,28 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if self._head_timer is not None else 0
+        if not self._is_head_incomplete:
+            self._head_bytes = 0
+            return
+        # Most heads come in one piece, and need no timer.
+        if self._head_timer is None:
+            self._start_timer()
+        self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
             self._stop_timer()
             self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        self._await_head()
+        self._is_head_incomplete = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._is_head_incomplete = False
         self._stop_timer()
         super().on_headers_complete()
 
-    def _await_head(self) -> None:
-        self._stop_timer()
+    def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._drop)
 
     def _stop_timer(self) -> None:

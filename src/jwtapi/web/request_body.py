@@ -11,14 +11,16 @@ SECONDS = 30
 
 def bounded(receive: Receive) -> Receive:
     """Wrap `receive`: it raises 413 when the body is too large, whatever its Content-Length says, and 408 when late."""
-    deadline = asyncio.get_running_loop().time() + SECONDS
+    deadline: float | None = None
     received = 0
     complete = False
 
     async def receive_within_bounds() -> Message:
-        nonlocal received, complete
+        nonlocal deadline, received, complete
         if complete:
             return await receive()
+        if deadline is None:
+            deadline = asyncio.get_running_loop().time() + SECONDS
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
