@@ -1,15 +1,22 @@
 """The composition root: the one file that names every feature."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Lifespan
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp, Lifespan
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from jwtapi import __version__
 from jwtapi.account import router as account
 from jwtapi.auth import router as auth
+from jwtapi.auth.shortcut import ClaimsEndpoint, Shortcut
 from jwtapi.resources import Resources
+from jwtapi.sessions.service import SessionService
 from jwtapi.web import health
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
@@ -23,10 +30,32 @@ into every request that is tried here. Every error is `{"message", "code"}`; pro
 """
 
 
+CLAIMS_ENDPOINTS = (
+    ClaimsEndpoint("/auth/verify", auth.verify),
+    ClaimsEndpoint("/profile", account.profile),
+    ClaimsEndpoint("/api/profile", account.api_profile),
+)
+
+
+class _App(FastAPI):
+    """FastAPI, but what surrounds every request surrounds FastAPI's own layers too."""
+
+    def __init__(self, surround: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        self._surround = surround
+        super().__init__(**options)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        outermost = super().build_middleware_stack()
+        assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101  or FastAPI has changed
+        # What that one does, answer faults, RequestContext does in our form.
+        return self._surround(outermost.app)
+
+
 def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them."""
     settings = resources.settings
-    app = FastAPI(
+    app = _App(
+        partial(_surround, resources),
         title="jwtapi",
         version=__version__,
         summary="JWT authentication",
@@ -41,6 +70,7 @@ def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) 
     )
     app.state.resources = resources
     app.state.rate_limits = RateLimits(settings, resources.windows)
+    app.state.sessions = SessionService(resources)
 
     install_problem_handlers(app)
     app.include_router(auth.router)
@@ -52,20 +82,27 @@ def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) 
     document(app)
     if settings.docs_enabled:
         install_docs(app)
+    return app
 
-    # The last added is the outermost.
+
+def _surround(resources: Resources, app: ASGIApp) -> ASGIApp:
+    """The first is the innermost."""
+    settings = resources.settings
+    app = Shortcut(app, *CLAIMS_ENDPOINTS)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=settings.cors_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PATCH"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(RequestContext, metrics=resources.metrics, https=settings.cookie_secure)
+    app = RequestContext(
+        app, metrics=resources.metrics if settings.metrics_enabled else None, https=settings.cookie_secure
+    )
     if settings.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+        app = ProxyHeadersMiddleware(app, trusted_hosts=list(settings.trusted_proxies))  # type: ignore[arg-type,assignment]
     return app
 
 

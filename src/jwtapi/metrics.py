@@ -33,6 +33,7 @@ class Metrics:
         self._durations = Histogram(
             "jwtapi_request_duration_seconds", "Time from request to answer", ["route"], registry=self._registry
         )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._logins = Counter("jwtapi_logins", "Logins by outcome", ["outcome"], registry=self._registry)
         for outcome in LoginOutcome:
             self._logins.labels(outcome)
@@ -49,9 +50,14 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
-    def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, status).inc()
-        self._durations.labels(route).observe(seconds)
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        # To look up the children costs more than to count.
+        key = (method, route, status)
+        if (children := self._children.get(key)) is None:
+            children = self._children[key] = (self._requests.labels(*key), self._durations.labels(route))
+        requests, durations = children
+        requests.inc()
+        durations.observe(seconds)
 
     def count_login(self, outcome: LoginOutcome) -> None:
         self._logins.labels(outcome).inc()

@@ -39,6 +39,7 @@ async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client
         "refresh",
         "logout",
         "token",
+        "verify",
         "profile",
         "apiProfile",
         "readSettings",
@@ -65,4 +66,4 @@ async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client
 async def test_what_needs_a_token_says_so(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     guarded = {path for path, methods in paths.items() for operation in methods.values() if "security" in operation}
-    assert guarded == {"/profile", "/api/profile", "/api/settings"}
+    assert guarded == {"/auth/verify", "/profile", "/api/profile", "/api/settings"}

@@ -8,14 +8,12 @@ from jwtapi.account.errors import SettingsTooLarge
 from jwtapi.account.schemas import AccountSettings, Profile
 from jwtapi.account.service import AccountService
 from jwtapi.auth.dependencies import AccessClaimsDep, CurrentUser, get_access_claims
-from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired
+from jwtapi.auth.documentation import ACCESS_TOKEN_ERRORS
 from jwtapi.web.dependencies import ResourcesDep
 from jwtapi.web.documentation import problems
 from jwtapi.web.routes import StrictRoute
 
-_TOKEN_ERRORS = (AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid)
-
-router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*_TOKEN_ERRORS))
+router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*ACCESS_TOKEN_ERRORS))
 
 # The guard of everything under /api: set here once, so that no route can be added without it.
 api = APIRouter(
@@ -23,7 +21,7 @@ api = APIRouter(
     route_class=StrictRoute,
     tags=["account"],
     dependencies=[Depends(get_access_claims)],
-    responses=problems(*_TOKEN_ERRORS),
+    responses=problems(*ACCESS_TOKEN_ERRORS),
 )
 
 
@@ -49,7 +47,7 @@ async def read_settings(user: CurrentUser) -> AccountSettings:
     return AccountSettings(user.settings)
 
 
-@api.patch("/settings", responses=problems(*_TOKEN_ERRORS, SettingsTooLarge, body=True))
+@api.patch("/settings", responses=problems(*ACCESS_TOKEN_ERRORS, SettingsTooLarge, body=True))
 async def change_settings(
     patch: AccountSettings,
     claims: AccessClaimsDep,

@@ -22,11 +22,24 @@ async def get_bearer_token(request: Request) -> str | None:
     Raises:
         AccessTokenInvalid: there are two such headers, and who reads which one is anybody's guess.
     """
-    values = request.headers.getlist("authorization")
+    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
     if len(values) > 1:
         raise AccessTokenInvalid
-    scheme, _, token = values[0].partition(" ") if values else ("", "", "")
+    scheme, _, token = values[0].decode("latin-1").partition(" ") if values else ("", "", "")
     return token if scheme.lower() == "bearer" and token else None
+
+
+async def authenticate(request: Request) -> AccessClaims:
+    """What the caller's access token says, checked down to its session.
+
+    Raises:
+        AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid
+    """
+    token = await get_bearer_token(request)
+    if token is None:
+        raise AccessTokenRequired
+    sessions: SessionService = request.app.state.sessions
+    return await sessions.authenticate(token)
 
 
 class _PasswordFlow(OAuth2):
@@ -50,8 +63,9 @@ class _BearerToken(HTTPBearer):
         return None
 
 
-async def get_session_service(resources: ResourcesDep) -> SessionService:
-    return SessionService(resources)
+async def get_session_service(request: Request) -> SessionService:
+    sessions: SessionService = request.app.state.sessions
+    return sessions
 
 
 async def get_auth_service(resources: ResourcesDep, rate_limits: RateLimitsDep) -> AuthService:
@@ -69,19 +83,12 @@ CookiesDep = Annotated[AuthCookies, Depends(get_cookies)]
 
 
 async def get_access_claims(
-    token: BearerTokenDep,
-    sessions: SessionServiceDep,
+    request: Request,
     _password_flow: Annotated[None, Depends(_PasswordFlow())],
     _bearer_token: Annotated[None, Depends(_BearerToken())],
 ) -> AccessClaims:
-    """What the caller's access token says, checked down to its session.
-
-    Raises:
-        AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid
-    """
-    if token is None:
-        raise AccessTokenRequired
-    return await sessions.authenticate(token)
+    """As `authenticate`; the rest is for the OpenAPI document."""
+    return await authenticate(request)
 
 
 AccessClaimsDep = Annotated[AccessClaims, Depends(get_access_claims)]

@@ -14,11 +14,19 @@ from jwtapi.auth.schemas import OAuthProblem
 from jwtapi.errors import Overloaded
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong
 from jwtapi.security.usernames import UsernameInvalid
-from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
+from jwtapi.sessions.errors import (
+    AccessTokenExpired,
+    AccessTokenInvalid,
+    AccessTokenRequired,
+    RefreshTokenInvalid,
+    RefreshTokenRequired,
+)
 from jwtapi.web.documentation import problem, problems
 from jwtapi.web.origins import CrossOriginRefused
 
 Responses = dict[int | str, dict[str, Any]]
+
+ACCESS_TOKEN_ERRORS = (AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid)
 
 _CREDENTIALS_REQUIRED = {
     "credentials_required": {
@@ -45,6 +53,20 @@ LOGIN_PROBLEMS = _with_credentials_required(
 )
 REFRESH_PROBLEMS = problems(RefreshTokenRequired, RefreshTokenInvalid, CrossOriginRefused, limited=True)
 LOGOUT_PROBLEMS = problems(CrossOriginRefused)
+VERIFY_RESPONSES = problems(*ACCESS_TOKEN_ERRORS) | {
+    204: {
+        "description": "The token is good",
+        "headers": {
+            name: {"schema": {"type": "string"}, "description": description}
+            for name, description in {
+                "X-Auth-User": "User name, in percent-encoded UTF-8",
+                "X-Auth-User-Id": "UUID of the user",
+                "X-Auth-Roles": "Roles, each in percent-encoded UTF-8, commas between",
+                "X-Auth-Session": "UUID of the session",
+            }.items()
+        },
+    }
+}
 TOKEN_PROBLEMS = problems(Overloaded, limited=True) | {
     400: problem(
         400,

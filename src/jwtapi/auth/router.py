@@ -1,9 +1,11 @@
-"""POST /register, /login, /refresh, /logout, /token."""
+"""POST /register, /login, /refresh, /logout, /token; GET /auth/verify."""
+
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from jwtapi.auth import documentation
-from jwtapi.auth.dependencies import AuthServiceDep, BearerTokenDep, CookiesDep, SessionServiceDep
+from jwtapi.auth.dependencies import AccessClaimsDep, AuthServiceDep, BearerTokenDep, CookiesDep, SessionServiceDep
 from jwtapi.auth.errors import InvalidCredentials, InvalidGrant
 from jwtapi.auth.oauth import FORM_DOCUMENTATION, GrantDep, PasswordGrant
 from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, RegisterRequest
@@ -16,6 +18,8 @@ from jwtapi.web.routes import StrictRoute, limited_as
 from jwtapi.web.schemas import Message
 
 router = APIRouter(route_class=StrictRoute, tags=["auth"])
+
+_SAFE_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "%,")
 
 
 @router.post("/register", status_code=201, responses=documentation.REGISTER_PROBLEMS)
@@ -95,6 +99,18 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     return OAuthTokens(
         access_token=tokens.access_token, expires_in=tokens.expires_in, refresh_token=tokens.refresh_token
     )
+
+
+@router.get("/auth/verify", status_code=204, response_class=Response, responses=documentation.VERIFY_RESPONSES)
+async def verify(claims: AccessClaimsDep) -> Response:
+    """Say whose access token it is, to a proxy in front of other services."""
+    headers = {
+        "X-Auth-User": quote(claims.username, _SAFE_IN_HEADERS),
+        "X-Auth-User-Id": str(claims.user_id),
+        "X-Auth-Roles": ",".join(quote(role, _SAFE_IN_HEADERS) for role in claims.roles),
+        "X-Auth-Session": str(claims.session_id),
+    }
+    return Response(status_code=204, headers=headers)
 
 
 def _hand_over(tokens: IssuedTokens, response: Response, cookies: CookiesDep) -> AccessToken:

@@ -1,13 +1,14 @@
 """What surrounds every request: its id, the security headers, the log line, the count, the last resort."""
 
+import os
 import re
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jwtapi.logs import log_request
 from jwtapi.metrics import Metrics
 from jwtapi.web.problems import internal_error
 from jwtapi.web.request_body import bounded
@@ -24,16 +25,17 @@ _HEADERS = {
     b"x-content-type-options": b"nosniff",
 }
 
-log = structlog.get_logger("jwtapi.access")
+log = structlog.get_logger()
 
 
 class RequestContext:
     """Pure ASGI, so that it costs little and context variables reach the endpoint."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics | None, https: bool) -> None:
         self._app = app
         self._metrics = metrics
         self._headers = _HEADERS | ({b"strict-transport-security": b"max-age=31536000"} if https else {})
+        self._header_items = list(self._headers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,40 +54,33 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.setdefault("headers", [])
-                present = {name for name, _ in headers}
-                headers += [(name, value) for name, value in self._headers.items() if name not in present]
+                if present := {name for name, _ in headers if name in self._headers}:
+                    headers += [item for item in self._header_items if item[0] not in present]
+                else:
+                    headers += self._header_items
                 headers.append((b"x-request-id", request_id.encode()))
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(routed, bounded(receive), send_with_headers)
-            except ClientDisconnect:
-                status = _CLIENT_GONE
-            except Exception:
-                log.exception("unhandled error")
-                if status:
-                    raise  # half an answer is out: let the server cut the connection
-                await internal_error()(routed, receive, send_with_headers)
-            finally:
-                self._tell(scope, routed.get("route"), status, time.perf_counter() - started)
-
-    def _tell(self, scope: Scope, route: object, status: int, seconds: float) -> None:
-        client = scope.get("client")
-        log.info(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            milliseconds=round(seconds * 1000, 1),
-            client=client[0] if client else None,
-        )
-        # The route's pattern, not the path: what strangers make up must not become label values.
-        self._metrics.count_request(
-            method=_known(scope["method"]), route=getattr(route, "path", "none"), status=status, seconds=seconds
-        )
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(routed, bounded(receive), send_with_headers)
+        except ClientDisconnect:
+            status = _CLIENT_GONE
+        except Exception:
+            log.exception("unhandled error")
+            if status:
+                raise  # half an answer is out: let the server cut the connection
+            await internal_error()(routed, receive, send_with_headers)
+        finally:
+            seconds = time.perf_counter() - started
+            log_request(scope, request_id, status, seconds)
+            if self._metrics is not None:
+                # The route's pattern, not the path: what strangers make up must not become label values.
+                route = getattr(routed.get("route"), "path", "none")
+                self._metrics.count_request(_known(scope["method"]), route, status, seconds)
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 def _request_id(scope: Scope) -> str:
@@ -93,7 +88,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def _known(method: str) -> str:

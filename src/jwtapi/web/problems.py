@@ -70,12 +70,13 @@ def status_of(error: type[JwtapiError]) -> int:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(JwtapiError, _answer_refusal)
+    app.add_exception_handler(JwtapiError, answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_framework_error)
 
 
-async def _answer_refusal(_: Request, error: Exception) -> JsonProblem:
+async def answer_refusal(_: Request, error: Exception) -> JsonProblem:
+    """Say why not."""
     assert isinstance(error, JwtapiError)  # noqa: S101  add_exception_handler cannot say so in its type
     if isinstance(error, StorageUnavailable) and (cause := error.__cause__) is not None:
         log.error("the database does not answer", cause=f"{type(cause).__name__}: {getattr(cause, 'orig', cause)}")
