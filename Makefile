@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports audit lock wheel image clean
+.PHONY: help run install test check format lint types imports audit bench lock wheel image clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ types: $(VENV)/.development  ## check the types (mypy --strict)
 imports: $(VENV)/.development  ## check the import contract (import-linter)
 	@$(BIN)/lint-imports
 
+bench: $(VENV)/.benchmarks  ## measure beside others (an hour; wrk and Node.js): benchmarks/results
+	@$(BIN)/python -m benchmarks $(CHAPTERS)
+
 audit: $(VENV)/.development  ## look the runtime dependencies up among the known holes
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
 
@@ -45,6 +48,7 @@ lock: $(VENV)/.python  ## resolve the lock files anew
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group build -o requirements-build.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 LOCK_OPTIONS := --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
@@ -69,4 +73,14 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.python
 $(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
 	@echo "Installing the development tools into $(VENV) …"
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+PEERS := benchmarks/peers
+
+$(VENV)/.benchmarks: requirements-bench.lock $(PEERS)/fastapi_users/requirements.txt $(PEERS)/express/package.json | $(VENV)/.development
+	@echo "Installing the peers into $(PEERS) …"
+	@$(PIP) --require-hashes -r requirements-bench.lock
+	@$(PYTHON) -m venv $(PEERS)/fastapi_users/.venv
+	@$(PEERS)/fastapi_users/.venv/bin/python -m pip --disable-pip-version-check --quiet install -r $(PEERS)/fastapi_users/requirements.txt
+	@cd $(PEERS)/express && npm install --no-package-lock --no-audit --no-fund --silent
 	@touch $@

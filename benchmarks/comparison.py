@@ -1,0 +1,69 @@
+"""Gives several contestants the same work by turns, so that what happens to the machine happens to all of them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from rich.progress import Progress
+
+Turn = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    rounds: int
+    seconds: float
+    """Of requests, a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`row` of one contestant over `row` of another, or over another row of its own."""
+
+    of: str
+    over: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def is_met(self, ratio: float) -> bool:
+        return (self.at_least is None or ratio >= self.at_least) and (self.at_most is None or ratio <= self.at_most)
+
+    @property
+    def bound(self) -> str:
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Figures of one kind, those of each contestant in the order of the rounds."""
+
+    title: str
+    unit: str
+    goals: Sequence[Goal] = ()
+    figures: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, figure: float) -> None:
+        self.figures.setdefault(name, []).append(figure)
+
+    def middle(self, name: str) -> float:
+        return median(self.figures[name])
+
+    def spread(self, name: str) -> float:
+        """How far apart the rounds were: (highest - lowest) / median."""
+        values = self.figures[name]
+        return (max(values) - min(values)) / self.middle(name)
+
+    def ratio(self, goal: Goal) -> float:
+        """The median of the ratios within each round."""
+        return median(a / b for a, b in zip(self.figures[goal.of], self.figures[goal.over], strict=True))
+
+
+async def by_turns(progress: Progress, title: str, rounds: int, turns: Mapping[str, Turn]) -> None:
+    """A B C, A B C, …: in each round every contestant has its turn."""
+    task = progress.add_task(title, total=rounds * len(turns))
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            progress.update(task, description=f"{title}: {name}")
+            await turn()
+            progress.advance(task)
+    progress.update(task, description=title)

@@ -1,0 +1,132 @@
+"""Who is measured: jwtapi as shipped, its peers, and the ceilings, each in one process of its own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.support.server import clean_environment, free_port, running_server
+
+PEERS = Path(__file__).with_name("peers")
+PEERS_PYTHON = PEERS / "fastapi_users" / ".venv" / "bin" / "python"
+
+SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
+NAME, PASSWORD = "alice", "correct horse battery staple"
+
+LogIn = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    url: str
+    headers: Mapping[str, str]
+    """With which its protected route answers."""
+    log_in: LogIn
+    pid: int
+    folder: Path
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+
+
+@asynccontextmanager
+async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
+    """As shipped, on SQLite; without the limits, which would end a measurement after its tenth login."""
+
+    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/login", json={"username": NAME, "password": PASSWORD})
+
+    ours = SECRETS | {"RATE_LIMIT_ENABLED": "false", "BCRYPT_ROUNDS": "12"} | settings
+    with TemporaryDirectory() as folder, running_server(Path(folder), **ours) as server:
+        async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as client:
+            await client.post("/register", json={"username": NAME, "password": PASSWORD})
+            token = (await log_in(client)).json()["accessToken"]
+        yield Contestant(server.base_url, {"Authorization": f"Bearer {token}"}, log_in, server.pid, Path(folder))
+
+
+@asynccontextmanager
+async def express() -> AsyncIterator[Contestant]:
+    """The tutorial's steps."""
+
+    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/login", json={"username": NAME, "password": PASSWORD})
+
+    async with _running("node", str(PEERS / "express" / "server.js")) as (url, pid, folder):
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            await client.post("/register", json={"username": NAME, "password": PASSWORD})
+            token = (await log_in(client)).json()["accessToken"]
+        yield Contestant(url, {"Authorization": f"Bearer {token}"}, log_in, pid, folder)
+
+
+@asynccontextmanager
+async def fastapi_users() -> AsyncIterator[Contestant]:
+    email = f"{NAME}@example.org"
+
+    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/auth/jwt/login", data={"username": email, "password": PASSWORD})
+
+    command = (str(PEERS_PYTHON), *_uvicorn("app:app"), "--app-dir", str(PEERS / "fastapi_users"))
+    async with _running(*command) as (url, pid, folder):
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            await client.post("/auth/register", json={"email": email, "password": PASSWORD})
+            token = (await log_in(client)).json()["access_token"]
+        yield Contestant(url, {"Authorization": f"Bearer {token}"}, log_in, pid, folder)
+
+
+@asynccontextmanager
+async def ceiling(app: str) -> AsyncIterator[Contestant]:
+    """An app of `ceilings.py`."""
+
+    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
+        raise NotImplementedError
+
+    command = (sys.executable, *_uvicorn(f"benchmarks.ceilings:{app}"), "--app-dir", str(PEERS.parents[1]))
+    async with _running(*command) as (url, pid, folder):
+        yield Contestant(url, {"Authorization": "Bearer of-nothing"}, log_in, pid, folder)
+
+
+@asynccontextmanager
+async def all_of(**contestants: AbstractAsyncContextManager[Contestant]) -> AsyncIterator[dict[str, Contestant]]:
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(started) for name, started in contestants.items()}
+
+
+def _uvicorn(app: str) -> tuple[str, ...]:
+    return ("-m", "uvicorn", app, "--no-access-log", "--log-level", "warning")
+
+
+@asynccontextmanager
+async def _running(*command: str) -> AsyncIterator[tuple[str, int, Path]]:
+    port = str(free_port())
+    with TemporaryDirectory() as folder, Path(folder, "server.log").open("w") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(command if command[0] == "node" else (*command, "--port", port)),
+            cwd=folder,
+            env=clean_environment(PORT=port, JWT_SECRET=JWT_SECRET, NODE_ENV="production"),
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            await _until_it_answers(url, process)
+            yield url, process.pid, Path(folder)
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def _until_it_answers(url: str, process: asyncio.subprocess.Process) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while True:
+            try:
+                await client.get(url)
+            except httpx.TransportError:
+                assert process.returncode is None, "it ended by itself"
+                await asyncio.sleep(0.05)
+            else:
+                return
