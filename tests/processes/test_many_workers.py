@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -60,8 +61,12 @@ async def test_a_logout_on_one_server_reaches_the_other(shared: dict[str, str], 
 
 def workers_of(server: Server) -> list[psutil.Process]:
     """Those that live; the one besides them is of the multiprocessing library."""
-    children = [child for child in psutil.Process(server.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    workers = []
+    for child in psutil.Process(server.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it ended while we asked
+            if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline()):
+                workers.append(child)
+    return workers
 
 
 @pytest.fixture
