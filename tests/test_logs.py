@@ -1,11 +1,13 @@
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import structlog
 
-from jwtapi.logs import configure_logging
+from jwtapi.logs import configure_logging, log_request, request_id
 from jwtapi.settings import LogFormat
 
 HOSTILE = "alice\r\n{}\x1b[31m\u2028"
@@ -29,6 +31,28 @@ def test_each_event_is_one_line_of_json_whatever_it_holds(capsys: pytest.Capture
     assert (ours["event"], ours["level"], ours["name"]) == ("login failed", "warning", HOSTILE)
     assert (theirs["event"], theirs["logger"]) == (f"from {HOSTILE}", "uvicorn.error")
     assert ours["timestamp"].endswith("Z")
+
+
+async def test_the_access_lines_of_a_turn_are_written_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogFormat.JSON)
+    request_id.set("4711")
+    log_request({"method": "GET", "path": f"/{HOSTILE}", "client": ("192.0.2.1", 50000)}, 200, 0.00123)
+    log_request({"method": "POST", "path": "/login", "client": None}, 503, 1)
+    assert capsys.readouterr().err == ""
+    await asyncio.sleep(0)
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert datetime.fromisoformat(first.pop("timestamp")).tzinfo is UTC
+    assert first == {
+        "event": "request",
+        "level": "info",
+        "request_id": "4711",
+        "method": "GET",
+        "path": f"/{HOSTILE}",
+        "status": 200,
+        "milliseconds": 1.2,
+        "client": "192.0.2.1",
+    }
+    assert (second["path"], second["client"], second["milliseconds"]) == ("/login", None, 1000)
 
 
 def test_on_a_terminal_nothing_ends_the_line_or_colours_it(capsys: pytest.CaptureFixture[str]) -> None:

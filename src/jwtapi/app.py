@@ -1,11 +1,8 @@
 """The composition root: the one file that names every feature."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Lifespan
@@ -23,6 +20,7 @@ from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.rate_limits import RateLimits
+from jwtapi.web.request_body import BodyBounds
 
 DESCRIPTION = """\
 Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
@@ -38,24 +36,18 @@ CLAIMS_ENDPOINTS = (
 
 
 class _App(FastAPI):
-    """FastAPI, but what surrounds every request surrounds FastAPI's own layers too."""
-
-    def __init__(self, surround: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
-        self._surround = surround
-        super().__init__(**options)
+    """FastAPI without its outermost layer, which answers faults: RequestContext does, in our form."""
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101  or FastAPI has changed
-        # What that one does, answer faults, RequestContext does in our form.
-        return self._surround(outermost.app)
+        return outermost.app
 
 
-def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None) -> ASGIApp:
     """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them."""
     settings = resources.settings
     app = _App(
-        partial(_surround, resources),
         title="jwtapi",
         version=__version__,
         summary="JWT authentication",
@@ -70,7 +62,7 @@ def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) 
     )
     app.state.resources = resources
     app.state.rate_limits = RateLimits(settings, resources.windows)
-    app.state.sessions = SessionService(resources)
+    app.state.sessions = sessions = SessionService(resources)
 
     install_problem_handlers(app)
     app.include_router(auth.router)
@@ -82,13 +74,12 @@ def create_app(resources: Resources, lifespan: Lifespan[FastAPI] | None = None) 
     document(app)
     if settings.docs_enabled:
         install_docs(app)
-    return app
+    return _surrounded(Shortcut(BodyBounds(app), sessions, *CLAIMS_ENDPOINTS), resources)
 
 
-def _surround(resources: Resources, app: ASGIApp) -> ASGIApp:
-    """The first is the innermost."""
+def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
+    """With what concerns every request; the first is the innermost."""
     settings = resources.settings
-    app = Shortcut(app, *CLAIMS_ENDPOINTS)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

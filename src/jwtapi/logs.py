@@ -1,10 +1,16 @@
 """Structured logs: readable on a terminal, JSON otherwise, the same for uvicorn's lines and ours."""
 
+import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import starmap
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, TextIO
 
 import structlog
@@ -13,19 +19,45 @@ from jwtapi.settings import LogFormat
 
 log = structlog.get_logger()
 
-_json_stream: TextIO | None = None
-"""Where lines of JSON go, if they do."""
+request_id: ContextVar[str] = ContextVar("request_id")
+"""Of the request that is being answered: each of its lines has it."""
+
+
+class _AccessLines:
+    """Formats and writes the access lines of one turn of the event loop together, which costs a third of one by one.
+
+    Their answers go out at the end of that turn too: a worker that is killed takes no line with it whose answer anybody
+    got long before.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[tuple[Mapping[str, Any], str, int, float, float]] = []
+
+    def add(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append((scope, request_id.get(), status, seconds, time.time()))
+
+    def _write(self) -> None:
+        requests, self._waiting = self._waiting, []
+        self._stream.write("".join(starmap(_access_line, requests)))
+        self._stream.flush()
+
+
+_access_lines: _AccessLines | None = None
+"""For lines of JSON; people on a terminal get theirs by structlog."""
 
 
 def configure_logging(log_format: LogFormat) -> None:
-    global _json_stream  # noqa: PLW0603  as logging's own configuration
+    global _access_lines  # noqa: PLW0603  as logging's own configuration
     console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    _json_stream = None if console else sys.stderr
+    _access_lines = None if console else _AccessLines(sys.stderr)
     # Locals in a traceback would show passwords and tokens: neither renderer prints them.
     renderers: list[Any] = (
         [structlog.processors.format_exc_info, _escape_control_characters, structlog.dev.ConsoleRenderer()]
@@ -53,22 +85,45 @@ def configure_logging(log_format: LogFormat) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def log_request(scope: Mapping[str, Any], request_id: str, status: int, seconds: float) -> None:
-    """The access line of a request. JSON is put together here: structlog takes three times as long for it."""
-    method, path, milliseconds = scope["method"], scope["path"], round(seconds * 1000, 1)
-    client = scope["client"][0] if scope.get("client") else None
-    if _json_stream is None:
-        log.info("request", method=method, path=path, status=status, milliseconds=milliseconds, client=client)
+def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
+    """Give a request its access line; `seconds` from the request to the end of its answer."""
+    if _access_lines is not None:
+        _access_lines.add(scope, status, seconds)
         return
-    _json_stream.write(
-        f'{{"method": {json.dumps(method)}, "path": {json.dumps(path)}, "status": {status}, '
-        f'"milliseconds": {milliseconds}, "client": {json.dumps(client)}, "event": "request", '
-        f'"request_id": "{request_id}", "level": "info", "timestamp": "{_now()}"}}\n'
+    client = scope["client"][0] if scope.get("client") else None
+    log.info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        milliseconds=_milliseconds(seconds),
+        client=client,
     )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _access_line(scope: Mapping[str, Any], request_id: str, status: int, seconds: float, at: float) -> str:
+    # Put together here: structlog takes three times as long for it.
+    client = quoted(scope["client"][0]) if scope.get("client") else "null"
+    return (
+        f'{{"method": {quoted(scope["method"])}, "path": {quoted(scope["path"])}, "status": {status}, '
+        f'"milliseconds": {_milliseconds(seconds)}, "client": {client}, "event": "request", '
+        f'"request_id": "{request_id}", "level": "info", "timestamp": "{_second(int(at))}.{int(at % 1 * 1e6):06d}Z"}}\n'
+    )
+
+
+@lru_cache(1)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    if current := request_id.get(None):
+        event["request_id"] = current
+    return event
 
 
 # Made once; json.dumps makes one at each call that has a `default`.

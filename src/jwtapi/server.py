@@ -9,7 +9,8 @@ from functools import partial
 from tempfile import TemporaryDirectory
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
@@ -41,7 +42,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
-    _is_head_incomplete = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
@@ -53,8 +53,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._is_head_incomplete:
-            self._head_bytes = 0
+        # A message's scope is made when its first byte has come, its cycle when its head is complete.
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            if self._head_timer is not None:
+                self._head_bytes = 0
+                self._stop_timer()
             return
         # Most heads come in one piece, and need no timer.
         if self._head_timer is None:
@@ -64,15 +67,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._stop_timer()
             self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
             self.transport.close()
-
-    def on_message_begin(self) -> None:
-        self._is_head_incomplete = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._is_head_incomplete = False
-        self._stop_timer()
-        super().on_headers_complete()
 
     def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._drop)
@@ -139,12 +133,12 @@ def _serve_together(config: uvicorn.Config) -> None:
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _app_of_worker(settings: Settings) -> FastAPI:
+def _app_of_worker(settings: Settings) -> ASGIApp:
     configure_logging(settings.log_format)
     resources = make_resources(settings)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         _end_with_parent()
         try:
             async with background_tasks(resources):

@@ -30,13 +30,13 @@ async def get_account_service(resources: ResourcesDep) -> AccountService:
 
 
 @router.get("/profile")
-async def profile(claims: AccessClaimsDep) -> Profile:
+def profile(claims: AccessClaimsDep) -> Profile:
     """Who is signed in."""
     return Profile(username=claims.username)
 
 
 @api.get("/profile")
-async def api_profile(claims: AccessClaimsDep) -> Profile:
+def api_profile(claims: AccessClaimsDep) -> Profile:
     """Who is signed in; the same as /profile."""
     return Profile(username=claims.username)
 

@@ -1,5 +1,6 @@
 """Who is asking: the bearer token, what it says, and the services of this feature."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,36 +11,32 @@ from starlette.requests import HTTPConnection
 from jwtapi.auth.cookies import AuthCookies
 from jwtapi.auth.service import AuthService
 from jwtapi.security.access_tokens import AccessClaims
-from jwtapi.sessions.errors import AccessTokenInvalid, AccessTokenRequired
+from jwtapi.sessions.errors import AccessTokenInvalid
 from jwtapi.sessions.service import SessionService
 from jwtapi.storage.records import User
 from jwtapi.web.dependencies import RateLimitsDep, ResourcesDep
 
 
-async def get_bearer_token(request: Request) -> str | None:
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The token of the one Authorization header (RFC 6750 §2.1); None without it or with another scheme.
 
     Raises:
         AccessTokenInvalid: there are two such headers, and who reads which one is anybody's guess.
     """
-    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    if len(values) > 1:
-        raise AccessTokenInvalid
-    scheme, _, token = values[0].decode("latin-1").partition(" ") if values else ("", "", "")
+    authorization = None
+    for name, value in headers:
+        if name == b"authorization":
+            if authorization is not None:
+                raise AccessTokenInvalid
+            authorization = value
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
     return token if scheme.lower() == "bearer" and token else None
 
 
-async def authenticate(request: Request) -> AccessClaims:
-    """What the caller's access token says, checked down to its session.
-
-    Raises:
-        AccessTokenRequired, AccessTokenExpired, AccessTokenInvalid
-    """
-    token = await get_bearer_token(request)
-    if token is None:
-        raise AccessTokenRequired
-    sessions: SessionService = request.app.state.sessions
-    return await sessions.authenticate(token)
+async def get_bearer_token(request: Request) -> str | None:
+    return bearer_token(request.scope["headers"])
 
 
 class _PasswordFlow(OAuth2):
@@ -84,11 +81,12 @@ CookiesDep = Annotated[AuthCookies, Depends(get_cookies)]
 
 async def get_access_claims(
     request: Request,
+    sessions: SessionServiceDep,
     _password_flow: Annotated[None, Depends(_PasswordFlow())],
     _bearer_token: Annotated[None, Depends(_BearerToken())],
 ) -> AccessClaims:
-    """As `authenticate`; the rest is for the OpenAPI document."""
-    return await authenticate(request)
+    """As `SessionService.authenticate`; the rest is for the OpenAPI document."""
+    return await sessions.authenticate(bearer_token(request.scope["headers"]))
 
 
 AccessClaimsDep = Annotated[AccessClaims, Depends(get_access_claims)]

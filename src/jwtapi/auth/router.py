@@ -102,7 +102,7 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
 
 
 @router.get("/auth/verify", status_code=204, response_class=Response, responses=documentation.VERIFY_RESPONSES)
-async def verify(claims: AccessClaimsDep) -> Response:
+def verify(claims: AccessClaimsDep) -> Response:
     """Say whose access token it is, to a proxy in front of other services."""
     headers = {
         "X-Auth-User": quote(claims.username, _SAFE_IN_HEADERS),

@@ -6,7 +6,7 @@ names and `=` padding; RFC 8725 and 7515 do not, so the rest is checked here.
 
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -32,29 +32,6 @@ class ExpiredToken(InvalidToken):
     """The token was good once."""
 
 
-class Lifetime(NamedTuple):
-    """NumericDates (RFC 7519 §2): seconds since 1970."""
-
-    issued: float
-    not_before: float
-    expires: float
-
-    def check(self, now: datetime, *, max_lifetime: int | None = None, expired_too: bool = False) -> None:
-        """See whether it is now; `max_lifetime` (seconds) bounds how long a token may claim to live.
-
-        Raises:
-            ExpiredToken: it was good once; not with `expired_too`.
-            InvalidToken: it never was, or is not yet.
-        """
-        moment = now.timestamp()
-        if self.issued > moment + _CLOCK_SKEW or self.not_before > moment + _CLOCK_SKEW:
-            raise InvalidToken
-        if max_lifetime is not None and self.expires - self.issued > max_lifetime:
-            raise InvalidToken
-        if moment >= self.expires and not expired_too:
-            raise ExpiredToken
-
-
 class TokenSigner:
     """Makes and reads tokens of one kind (`typ`) under one key."""
 
@@ -69,21 +46,11 @@ class TokenSigner:
     def read(
         self, token: str, *, now: datetime, max_lifetime: int | None = None, expired_too: bool = False
     ) -> dict[str, Any]:
-        """Return the claims of a good token; see `Lifetime.check`.
+        """Return the claims of a good token; `max_lifetime` (seconds) bounds how long it may claim to live.
 
         Raises:
             ExpiredToken: it was good once; not with `expired_too`.
-            InvalidToken: it never was.
-        """
-        claims, lifetime = self.verify(token)
-        lifetime.check(now, max_lifetime=max_lifetime, expired_too=expired_too)
-        return claims
-
-    def verify(self, token: str) -> tuple[dict[str, Any], Lifetime]:
-        """Return the claims of a token that this server made, and when they hold, which is for the caller to check.
-
-        Raises:
-            InvalidToken
+            InvalidToken: it never was, or is not yet.
         """
         if len(token) > _MAX_LENGTH or _FORM.fullmatch(token) is None:
             raise InvalidToken
@@ -96,11 +63,22 @@ class TokenSigner:
             raise InvalidToken
         if "aud" in claims:
             raise InvalidToken  # RFC 7519 §4.1.3: meant for others; this server issues none
-        return claims, Lifetime(
-            issued=_moment(claims.get("iat")),
-            not_before=_moment(claims.get("nbf", 0)),
-            expires=_moment(claims.get("exp")),
+        self._check_times(claims, now.timestamp(), max_lifetime, expired_too=expired_too)
+        return claims
+
+    @staticmethod
+    def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, expired_too: bool) -> None:
+        issued, not_before, expires = (
+            _moment(claims.get("iat")),
+            _moment(claims.get("nbf", 0)),
+            _moment(claims.get("exp")),
         )
+        if issued > now + _CLOCK_SKEW or not_before > now + _CLOCK_SKEW:
+            raise InvalidToken
+        if max_lifetime is not None and expires - issued > max_lifetime:
+            raise InvalidToken
+        if now >= expires and not expired_too:
+            raise ExpiredToken
 
 
 def text_claim(claims: dict[str, Any], name: str) -> str:

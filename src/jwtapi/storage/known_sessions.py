@@ -1,5 +1,6 @@
 """What this process remembers of the sessions in the database, for as long as it is sure to hear of changes."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -23,49 +24,54 @@ TELLING = frozenset(
 """The events after which something remembered may be wrong."""
 
 
-class _Place:
-    """Where what was read of a session is kept. Whoever forgets a session takes its place away, filled or not."""
+class KnownSession:
+    """What was read of a session. Whoever forgets it says so here too, for those who hold on to it."""
 
-    __slots__ = ("access",)
+    __slots__ = ("access", "is_current")
 
-    def __init__(self) -> None:
-        self.access: Access | None = None
+    def __init__(self, access: Access | None = None, *, is_current: bool) -> None:
+        self.access = access
+        """None if the session is over or its user disabled."""
+        self.is_current = is_current
+        """False for good when something may have changed, and where changes may go unheard from the start."""
 
 
 class KnownSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._feed = ChangeFeed(database, TELLING, on_events=self._forget, on_gap=self._forget_everything)
+        self.hears_changes = self._feed.is_live
+        """Tell whether what is current is so: changes of the last seconds would have been heard of."""
         # What this process changes holds from its next request on, without the way through the feed.
         database.subscribe(self._forget)
-        self._places: dict[UUID, _Place] = {}
+        self._known: OrderedDict[UUID, KnownSession] = OrderedDict()
 
     async def follow_changes(self) -> None:
         """Hear of changes until cancelled. Nothing is remembered without it."""
         await self._feed.follow()
 
-    async def access(self, session_id: UUID, now: datetime) -> Access | None:
-        """What the session lets its bearer do; None if it is over or its user disabled.
+    async def find(self, session_id: UUID, now: datetime) -> KnownSession:
+        """What the session lets its bearer do.
 
         Asks the database where nothing is remembered, and always while changes may go unheard.
 
         Raises:
             StorageUnavailable
         """
-        if not self._feed.is_live():
-            return await self._read(session_id, now)
-        place = self._places.get(session_id)
-        if place is not None and place.access is not None and now < place.access.expires_at:
-            return place.access
-        # Made before the database is asked: a change that comes after the answer was read takes this place away, and
+        if not self.hears_changes():
+            return KnownSession(await self._read(session_id, now), is_current=False)
+        known = self._known.get(session_id)
+        if known is not None and known.access is not None and now < known.access.expires_at:
+            return known
+        # Made before the database is asked: a change that comes after the answer was read makes this one outdated, and
         # the answer, which is older than the change, is not remembered. One that others are about to fill will do; were
         # it replaced, requests that keep overlapping would never find one that is filled.
-        if place is None:
-            place = self._places[session_id] = _Place()
-            if len(self._places) > MAX_KNOWN:
-                del self._places[next(iter(self._places))]
-        place.access = await self._read(session_id, now)
-        return place.access
+        if known is None:
+            known = self._known[session_id] = KnownSession(is_current=True)
+            if len(self._known) > MAX_KNOWN:
+                self._forget_session(next(iter(self._known)))
+        known.access = await self._read(session_id, now)
+        return known
 
     def _forget(self, events: Iterable[Event]) -> None:
         """Forget what these events may have changed."""
@@ -73,18 +79,23 @@ class KnownSessions:
             if event.type not in TELLING:
                 continue
             if event.session_id is not None:
-                self._places.pop(event.session_id, None)
+                self._forget_session(event.session_id)
             else:
                 self._forget_user(event.user_id)
 
-    def _forget_everything(self) -> None:
-        self._places.clear()
+    def _forget_session(self, session_id: UUID) -> None:
+        if (known := self._known.pop(session_id, None)) is not None:
+            known.is_current = False
 
     def _forget_user(self, user_id: UUID | None) -> None:
         # Rare, and a walk over all takes a few milliseconds. Whose is what is still being read is not known.
-        for session_id, place in list(self._places.items()):
-            if place.access is None or place.access.user_id == user_id:
-                del self._places[session_id]
+        for session_id, known in list(self._known.items()):
+            if known.access is None or known.access.user_id == user_id:
+                self._forget_session(session_id)
+
+    def _forget_everything(self) -> None:
+        for session_id in list(self._known):
+            self._forget_session(session_id)
 
     async def _read(self, session_id: UUID, now: datetime) -> Access | None:
         async with self._database.read() as uow:

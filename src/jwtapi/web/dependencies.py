@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from jwtapi.client import Client
+from jwtapi.logs import request_id
 from jwtapi.resources import Resources
 from jwtapi.web.rate_limits import RateLimits
 
@@ -25,7 +26,7 @@ async def get_rate_limits(request: Request) -> RateLimits:
 async def get_client(request: Request) -> Client:
     # Cut: a proxy that is trusted may still pass on what is no address.
     address = request.client.host[:MAX_ADDRESS] if request.client else None
-    return Client(address=address, request_id=request.state.request_id)
+    return Client(address=address, request_id=request_id.get())
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]

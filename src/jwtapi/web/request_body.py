@@ -3,14 +3,23 @@
 import asyncio
 
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES = 64 * 1024
 SECONDS = 30
 
 
-def bounded(receive: Receive) -> Receive:
-    """Wrap `receive`: it raises 413 when the body is too large, whatever its Content-Length says, and 408 when late."""
+class BodyBounds:
+    """Raises 413 when a body is too large, whatever its Content-Length says, and 408 when it is late."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, _bounded(receive), send)
+
+
+def _bounded(receive: Receive) -> Receive:
     deadline: float | None = None
     received = 0
     complete = False
