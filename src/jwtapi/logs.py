@@ -26,7 +26,7 @@ request_id: ContextVar[str] = ContextVar("request_id")
 class _AccessLines:
     """Formats and writes the access lines of one turn of the event loop together, which costs a third of one by one.
 
-    A worker that is killed takes with it the lines of its last turn: a few milliseconds under load, one request without.
+    A worker that is killed takes with it the lines of its last turn: a few milliseconds under load, one request else.
     """
 
     def __init__(self, stream: TextIO) -> None:
