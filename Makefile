@@ -56,7 +56,7 @@ image:  ## build the container image jwtapi
 	docker build --tag jwtapi .
 
 clean:  ## remove what the targets made, but no data
-	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf $(VENV) benchmarks/.venv $(PEERS)/*/.venv $(PEERS)/*/node_modules build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("jwtapi needs Python 3.11 or newer: make PYTHON=/path/to/python3.x")'
@@ -77,9 +77,11 @@ $(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
 
 PEERS := benchmarks/peers
 
+# What is measured has an environment without the development tools: some libraries load others if they are there.
 $(VENV)/.benchmarks: requirements-bench.lock $(PEERS)/fastapi_users/requirements.txt $(PEERS)/express/package.json | $(VENV)/.development
-	@echo "Installing the peers into $(PEERS) …"
 	@$(PIP) --require-hashes -r requirements-bench.lock
+	@$(MAKE) --no-print-directory VENV=benchmarks/.venv benchmarks/.venv/.runtime
+	@echo "Installing the peers into $(PEERS) …"
 	@$(PYTHON) -m venv $(PEERS)/fastapi_users/.venv
 	@$(PEERS)/fastapi_users/.venv/bin/python -m pip --disable-pip-version-check --quiet install -r $(PEERS)/fastapi_users/requirements.txt
 	@cd $(PEERS)/express && npm install --no-package-lock --no-audit --no-fund --silent

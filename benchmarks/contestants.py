@@ -15,6 +15,9 @@ from tests.support.server import clean_environment, free_port, running_server
 PEERS = Path(__file__).with_name("peers")
 PEERS_PYTHON = PEERS / "fastapi_users" / ".venv" / "bin" / "python"
 
+JWTAPI = PEERS.parent / ".venv" / "bin" / "jwtapi"
+"""As users install it: without the development tools, which some libraries load if they are there."""
+
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 NAME, PASSWORD = "alice", "correct horse battery staple"
 
@@ -42,7 +45,7 @@ async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
         return await client.post("/login", json={"username": NAME, "password": PASSWORD})
 
     ours = SECRETS | {"RATE_LIMIT_ENABLED": "false", "BCRYPT_ROUNDS": "12"} | settings
-    with TemporaryDirectory() as folder, running_server(Path(folder), **ours) as server:
+    with TemporaryDirectory() as folder, running_server(Path(folder), program=JWTAPI, **ours) as server:
         async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as client:
             await client.post("/register", json={"username": NAME, "password": PASSWORD})
             token = (await log_in(client)).json()["accessToken"]

@@ -1,18 +1,17 @@
 """How soon a server answers, and how much memory it takes."""
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import SECRETS, jwtapi
+from benchmarks.contestants import JWTAPI, SECRETS, jwtapi
 from benchmarks.load import send_requests
 from benchmarks.population import fill, some_sessions, write_profiles
 from rich.progress import Progress
-from tests.support.server import running_server
+from tests.support.server import clean_environment, running_server
 
 REQUESTS = 500_000
 SESSIONS = 50_000
@@ -22,25 +21,26 @@ FIRST = "jwtapi, after the first 20 seconds of them"
 LAST = f"jwtapi, after {REQUESTS:,} requests with as many tokens"
 ALLOWED = "allowed"
 
+_PYTHON = JWTAPI.with_name("python")
 _LOADED = "import jwtapi.cli.main, sys; print(*[m for m in sys.modules if not m.startswith(('jwtapi', '__m'))])"
 _IMPORT = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)"
 
 
 def _libraries() -> list[str]:
     """All modules that are not its own, in the order in which jwtapi imports them."""
-    command = (sys.executable, "-c", _LOADED)
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    command = (_PYTHON, "-c", _LOADED)
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment()).stdout.split()
 
 
 def _seconds_to_import(modules: list[str]) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", _IMPORT, *modules], check=True)
+    subprocess.run([_PYTHON, "-c", _IMPORT, *modules], check=True, env=clean_environment())
     return time.perf_counter() - started
 
 
 def _seconds_to_first_answer() -> float:
     started = time.perf_counter()
-    with TemporaryDirectory() as folder, running_server(Path(folder), **SECRETS):
+    with TemporaryDirectory() as folder, running_server(Path(folder), program=JWTAPI, **SECRETS):
         return time.perf_counter() - started
 
 

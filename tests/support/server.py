@@ -36,9 +36,10 @@ def clean_environment(**settings: str) -> dict[str, str]:
 class Server:
     """`jwtapi serve` in a folder, which keeps its `.env` and its database across restarts."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, program: Path = JWTAPI, **settings: str) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
+        self._program = program
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
@@ -60,7 +61,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [JWTAPI, "serve"], cwd=self.folder, env=self._environment, stdout=log, stderr=log
+                [self._program, "serve"], cwd=self.folder, env=self._environment, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -85,8 +86,8 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[Server]:
-    server = Server(folder, **settings)
+def running_server(folder: Path, *, program: Path = JWTAPI, **settings: str) -> Iterator[Server]:
+    server = Server(folder, program=program, **settings)
     server.start()
     try:
         yield server
