@@ -45,7 +45,7 @@ async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
         return await client.post("/login", json={"username": NAME, "password": PASSWORD})
 
     ours = SECRETS | {"RATE_LIMIT_ENABLED": "false", "BCRYPT_ROUNDS": "12"} | settings
-    with TemporaryDirectory() as folder, running_server(Path(folder), program=JWTAPI, **ours) as server:
+    with TemporaryDirectory() as folder, running_server(Path(folder), JWTAPI, **ours) as server:
         async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as client:
             await client.post("/register", json={"username": NAME, "password": PASSWORD})
             token = (await log_in(client)).json()["accessToken"]

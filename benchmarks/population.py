@@ -117,9 +117,9 @@ def write_profiles(path: Path, found: Iterable[tuple[Session, User]], *, tokens_
     tokens = AccessTokens(JWT_SECRET, ttl=900)
     now = system_clock()
     with path.open("w") as file:
-        for _ in range(tokens_each):
-            for session, user in found:
-                claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
+        for session, user in found:
+            claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
+            for _ in range(tokens_each):
                 file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(claims, now)}\t\n")
 
 

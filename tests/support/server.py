@@ -36,7 +36,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
 class Server:
     """`jwtapi serve` in a folder, which keeps its `.env` and its database across restarts."""
 
-    def __init__(self, folder: Path, *, program: Path = JWTAPI, **settings: str) -> None:
+    def __init__(self, folder: Path, program: Path = JWTAPI, /, **settings: str) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._program = program
@@ -86,8 +86,8 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, *, program: Path = JWTAPI, **settings: str) -> Iterator[Server]:
-    server = Server(folder, program=program, **settings)
+def running_server(folder: Path, program: Path = JWTAPI, /, **settings: str) -> Iterator[Server]:
+    server = Server(folder, program, **settings)
     server.start()
     try:
         yield server

@@ -14,7 +14,7 @@ from jwtapi.security.access_tokens import AccessClaims
 from jwtapi.sessions.service import SessionService
 from jwtapi.web.problems import answer_refusal
 
-MAX_ANSWERS = 2000
+MAX_ANSWERS = 1000
 """Answers that are remembered, of all endpoints together, about 1 KB each."""
 
 

@@ -28,7 +28,7 @@ GRACE = timedelta(seconds=10)
 refresh at once. Longer helps thieves."""
 
 MAX_CHECKED = 5_000
-"""Access tokens that need no second check of their signature; about 10 MB."""
+"""Access tokens that need no second check of their signature; about 6 MB."""
 
 log = structlog.get_logger()
 

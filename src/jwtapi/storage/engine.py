@@ -21,12 +21,16 @@ WRITE = "jwtapi_write"
 HASTY = "jwtapi_hasty"
 """Execution option of a connection whose transaction need not survive a power cut."""
 
+_SQLITE_POOL_SIZE = 4
+"""One of them follows the changes, one writes; as only one thread at a time runs Python, more readers bring nothing."""
+
 _MIGRATION_WAIT_SECONDS = 600
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous = FULL",  # what was answered survives a power cut, not only a crash of the process
     "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -1000",  # KiB a connection; what is beyond it the system's cache has
 )
 
 
@@ -77,7 +81,9 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
     _make_private(path)
-    engine = create_async_engine(url, pool_size=6, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True)
+    engine = create_async_engine(
+        url, pool_size=_SQLITE_POOL_SIZE, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(dbapi_connection: Any, _: Any) -> None:

@@ -9,8 +9,8 @@ from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.records import Access, Event, EventType
 
-MAX_KNOWN = 30_000
-"""Sessions; about 15 MB. Beyond it the one that was read first is read again when it is next asked for."""
+MAX_KNOWN = 10_000
+"""Sessions; about 7 MB. Beyond it the one that was read first is read again when it is next asked for."""
 
 TELLING = frozenset(
     {
