@@ -4,13 +4,29 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
 from jwtapi.storage.tables import sessions, users
 
 _COLUMNS = [column for column in sessions.c if column is not sessions.c.expires_on]
+
+# Made once: to make one takes a third as long as all the rest, and these are sent most of all.
+_WITH_USER = select(*_COLUMNS, users).join_from(sessions, users).where(sessions.c.id == bindparam("session_id"))
+_ROTATE = (
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        sessions.c.generation == bindparam("present_generation"),
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+    )
+    .values(
+        generation=bindparam("next_generation"), refreshed_at=bindparam("now"), expires_at=bindparam("next_expires_at")
+    )
+    .returning(*_COLUMNS)
+)
 
 
 class SessionOfUser(NamedTuple):
@@ -31,8 +47,7 @@ class SessionRepository:
         return Session(*row) if row is not None else None
 
     async def with_user(self, session_id: UUID) -> SessionOfUser | None:
-        query = select(*_COLUMNS, users).join_from(sessions, users).where(sessions.c.id == session_id)
-        row = (await self._connection.execute(query)).one_or_none()
+        row = (await self._connection.execute(_WITH_USER, {"session_id": session_id})).one_or_none()
         if row is None:
             return None
         width = len(_COLUMNS)
@@ -40,18 +55,14 @@ class SessionRepository:
 
     async def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
         """Move the session one generation on; None if it is dead or somebody else moved it first."""
-        statement = (
-            update(sessions)
-            .where(
-                sessions.c.id == session.id,
-                sessions.c.generation == session.generation,
-                sessions.c.revoked_at.is_(None),
-                sessions.c.expires_at > now,
-            )
-            .values(generation=session.generation + 1, refreshed_at=now, expires_at=expires_at)
-            .returning(*_COLUMNS)
-        )
-        row = (await self._connection.execute(statement)).one_or_none()
+        values = {
+            "session_id": session.id,
+            "present_generation": session.generation,
+            "next_generation": session.generation + 1,
+            "now": now,
+            "next_expires_at": expires_at,
+        }
+        row = (await self._connection.execute(_ROTATE, values)).one_or_none()
         return Session(*row) if row is not None else None
 
     async def revoke(self, session_id: UUID, now: datetime) -> bool:
