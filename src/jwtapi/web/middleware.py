@@ -1,6 +1,7 @@
 """What surrounds every request: its id, the security headers, the log line, the count, the last resort."""
 
-import random
+import itertools
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -17,6 +18,10 @@ _CLIENT_GONE = 499
 """nginx's status, for logs and metrics: nobody was there to answer."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+# A request's id only has to differ from others; randomness for each is a system call, which costs more than the rest.
+_PROCESS = os.urandom(8).hex()
+_numbers = itertools.count()
 
 _HEADERS = {
     b"cache-control": b"no-store",
@@ -92,8 +97,7 @@ def _id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    # It only has to differ from others; os.urandom is a system call, which costs more than all the rest here.
-    return f"{random.getrandbits(128):032x}"
+    return f"{_PROCESS}{next(_numbers):016x}"
 
 
 def _known(method: str) -> str:
