@@ -19,7 +19,7 @@ SECONDS = 20
 """Of requests, between two looks at the memory."""
 SESSIONS = 60_000
 BATCH = 10_000
-TOKENS_EACH = 10
+TOKENS_EACH = 20
 MEGABYTE = 1_000_000
 
 HALF = f"jwtapi, after {REQUESTS // 2:,} requests"

@@ -10,8 +10,9 @@ from sqlalchemy import select, text
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.postgresql import PostgreSQL, own_postgresql
 
+from jwtapi.access_claims import AccessClaims
 from jwtapi.clock import system_clock
-from jwtapi.security.access_tokens import AccessClaims, AccessTokens
+from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.settings import parse_database_url
 from jwtapi.storage.database import Database
@@ -117,9 +118,9 @@ def write_profiles(path: Path, found: Iterable[tuple[Session, User]], *, tokens_
     tokens = AccessTokens(JWT_SECRET, ttl=900)
     now = system_clock()
     with path.open("w") as file:
-        for session, user in found:
-            claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
-            for _ in range(tokens_each):
+        for _ in range(tokens_each):
+            for session, user in found:
+                claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
                 file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(claims, now)}\t\n")
 
 

@@ -8,9 +8,9 @@ from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
 from fastapi.security import HTTPBearer, OAuth2
 from starlette.requests import HTTPConnection
 
+from jwtapi.access_claims import AccessClaims
 from jwtapi.auth.cookies import AuthCookies
 from jwtapi.auth.service import AuthService
-from jwtapi.security.access_tokens import AccessClaims
 from jwtapi.sessions.errors import AccessTokenInvalid
 from jwtapi.sessions.service import SessionService
 from jwtapi.storage.records import User
@@ -31,8 +31,7 @@ def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
             authorization = value
     if authorization is None:
         return None
-    scheme, _, token = authorization.decode("latin-1").partition(" ")
-    return token if scheme.lower() == "bearer" and token else None
+    return authorization[7:].decode("latin-1") or None if authorization[:7].lower() == b"bearer " else None
 
 
 async def get_bearer_token(request: Request) -> str | None:

@@ -8,9 +8,9 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jwtapi.access_claims import AccessClaims
 from jwtapi.auth.dependencies import bearer_token
 from jwtapi.errors import JwtapiError
-from jwtapi.security.access_tokens import AccessClaims
 from jwtapi.sessions.service import SessionService
 from jwtapi.web.problems import answer_refusal
 

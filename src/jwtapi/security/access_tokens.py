@@ -1,21 +1,11 @@
 """Access tokens: after RFC 9068, `typ: at+jwt`, HS256 under JWT_SECRET. Everybody who holds one can read it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+from jwtapi.access_claims import AccessClaims
 from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim, uuid_claim
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AccessClaims:
-    """Compared by identity, so that what is remembered of them is quick to look up."""
-
-    user_id: UUID
-    username: str
-    session_id: UUID
-    roles: tuple[str, ...]
 
 
 class GoodToken(NamedTuple):

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import structlog
 
 from jwtapi import audit
+from jwtapi.access_claims import AccessClaims
 from jwtapi.client import Client
 from jwtapi.clock import Clock
 from jwtapi.resources import Resources
-from jwtapi.security.access_tokens import AccessClaims
 from jwtapi.security.refresh_tokens import RefreshClaims
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
 from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired, RefreshTokenInvalid
@@ -173,18 +173,14 @@ class SessionService:
         except InvalidToken:
             raise AccessTokenInvalid from None
         session = await self._known_sessions.find(claims.session_id, now)
-        access = session.access
         # Who learns JWT_SECRET must not give their own session another name or other roles.
-        if access is None or (access.user_id, access.username, access.roles) != (
-            claims.user_id,
-            claims.username,
-            claims.roles,
-        ):
+        if session.claims is None or not session.claims.says_the_same_as(claims):
             raise AccessTokenInvalid
-        self._checked[access_token] = _CheckedToken(claims, session, min(expires_at, access.expires_at))
+        # The session's claims, not the token's: its tokens share them, and what is remembered of them.
+        self._checked[access_token] = _CheckedToken(session.claims, session, min(expires_at, session.expires_at))
         if len(self._checked) > MAX_CHECKED:
             self._checked.popitem(last=False)
-        return claims
+        return session.claims
 
     async def close(self, *, refresh_token: str | None, access_token: str | None, client: Client) -> None:
         """Revoke the sessions of the tokens. What is forged or over already is passed over."""

@@ -2,15 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
+from jwtapi.access_claims import AccessClaims
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
-from jwtapi.storage.records import Access, Event, EventType
+from jwtapi.storage.records import Event, EventType
 
 MAX_KNOWN = 10_000
 """Sessions; about 7 MB. Beyond it the one that was read first is read again when it is next asked for."""
+
+_NOT_READ = datetime.min.replace(tzinfo=UTC)
 
 TELLING = frozenset(
     {
@@ -27,11 +30,13 @@ TELLING = frozenset(
 class KnownSession:
     """What was read of a session. Whoever forgets it says so here too, for those who hold on to it."""
 
-    __slots__ = ("access", "is_current")
+    __slots__ = ("claims", "expires_at", "is_current")
 
-    def __init__(self, access: Access | None = None, *, is_current: bool) -> None:
-        self.access = access
-        """None if the session is over or its user disabled."""
+    def __init__(self, *, is_current: bool) -> None:
+        self.claims: AccessClaims | None = None
+        """What its access tokens may say. None if the session is over, its user disabled, or nothing read yet."""
+        self.expires_at = _NOT_READ
+        """When the session dies unless it is refreshed before."""
         self.is_current = is_current
         """False for good when something may have changed, and where changes may go unheard from the start."""
 
@@ -59,9 +64,9 @@ class KnownSessions:
             StorageUnavailable
         """
         if not self.hears_changes():
-            return KnownSession(await self._read(session_id, now), is_current=False)
+            return await self._read(KnownSession(is_current=False), session_id, now)
         known = self._known.get(session_id)
-        if known is not None and known.access is not None and now < known.access.expires_at:
+        if known is not None and now < known.expires_at:
             return known
         # Made before the database is asked: a change that comes after the answer was read makes this one outdated, and
         # the answer, which is older than the change, is not remembered. One that others are about to fill will do; were
@@ -70,8 +75,7 @@ class KnownSessions:
             known = self._known[session_id] = KnownSession(is_current=True)
             if len(self._known) > MAX_KNOWN:
                 self._forget_session(next(iter(self._known)))
-        known.access = await self._read(session_id, now)
-        return known
+        return await self._read(known, session_id, now)
 
     def _forget(self, events: Iterable[Event]) -> None:
         """Forget what these events may have changed."""
@@ -90,16 +94,20 @@ class KnownSessions:
     def _forget_user(self, user_id: UUID | None) -> None:
         # Rare, and a walk over all takes a few milliseconds. Whose is what is still being read is not known.
         for session_id, known in list(self._known.items()):
-            if known.access is None or known.access.user_id == user_id:
+            if known.claims is None or known.claims.user_id == user_id:
                 self._forget_session(session_id)
 
     def _forget_everything(self) -> None:
         for session_id in list(self._known):
             self._forget_session(session_id)
 
-    async def _read(self, session_id: UUID, now: datetime) -> Access | None:
+    async def _read(self, known: KnownSession, session_id: UUID, now: datetime) -> KnownSession:
         async with self._database.read() as uow:
             found = await uow.sessions.with_user(session_id)
         if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
-            return None
-        return Access(found.user.id, found.user.username, tuple(found.user.roles), found.session.expires_at)
+            known.claims, known.expires_at = None, _NOT_READ
+        else:
+            user = found.user
+            known.claims = AccessClaims(user.id, user.username, session_id, tuple(user.roles))
+            known.expires_at = found.session.expires_at
+        return known

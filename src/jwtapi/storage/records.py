@@ -47,17 +47,6 @@ class Session:
         return f"Session(id={self.id}, generation={self.generation})"
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a session that is alive, of a user who is enabled, lets its bearer do."""
-
-    user_id: UUID
-    username: str
-    roles: tuple[str, ...]
-    expires_at: datetime
-    """When the session dies unless it is refreshed before."""
-
-
 class EventType(StrEnum):
     USER_REGISTERED = "user.registered"
     USER_DISABLED = "user.disabled"
