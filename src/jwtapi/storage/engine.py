@@ -30,7 +30,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous = FULL",  # what was answered survives a power cut, not only a crash of the process
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -1000",  # KiB a connection; what is beyond it the system's cache has
+    "PRAGMA cache_size = -500",  # KiB a connection; what is beyond it the system's cache has
 )
 
 
