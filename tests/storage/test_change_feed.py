@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import structlog
+from sqlalchemy import event
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.records import EventType
+from jwtapi.storage.repositories.events import _SINCE_ON_POSTGRESQL
 from jwtapi.storage.unit_of_work import UnitOfWork
+from tests.storage.test_query_plans import nodes
 from tests.support.postgresql import PostgreSQL
 
 TYPES = frozenset({EventType.SESSION_REVOKED})
@@ -81,6 +85,28 @@ async def test_rows_of_a_restored_dump_are_no_news(database: Database, postgresq
     # The server that they come from had counted its transactions much further.
     await asyncio.to_thread(postgresql.execute, "UPDATE events SET transaction_id = transaction_id + 1000000000", url)
     assert (await new_since(database, position))[0] == []
+
+
+async def test_a_transaction_that_stays_open_does_not_make_each_look_longer(database: Database) -> None:
+    def explain(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+        prefix = "EXPLAIN (ANALYZE, FORMAT JSON) " if "pg_snapshot_xip" in statement else ""
+        return prefix + statement, parameters
+
+    engine = database._engine.sync_engine  # noqa: SLF001  to ask for the plan of what it sends
+    async with database.write() as slow:
+        await add(slow)
+        async with database.write() as uow:
+            for _ in range(300):
+                await add(uow, EventType.LOGIN_FAILED)
+        position = await end(database)
+        event.listen(engine, "before_cursor_execute", explain, retval=True)
+        async with database.read() as uow:
+            await uow._connection.exec_driver_sql("SET enable_seqscan = off")  # noqa: SLF001  with so few rows it is best
+            (plan,) = (
+                await uow._connection.execute(_SINCE_ON_POSTGRESQL, {"position": position, "types": list(TYPES)})  # noqa: SLF001
+            ).one()
+        event.remove(engine, "before_cursor_execute", explain)
+    assert all(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 2 for node in nodes(plan[0]["Plan"]))
 
 
 async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(

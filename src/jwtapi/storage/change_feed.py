@@ -41,6 +41,7 @@ class ChangeFeed:
         self._on_events = on_events
         self._on_gap = on_gap
         self._heard_at = float("-inf")
+        self._is_interrupted = False
         self._has_to_announce = False
         self._wake = asyncio.Event()
         database.subscribe(self._announce)
@@ -51,23 +52,20 @@ class ChangeFeed:
 
     async def follow(self) -> None:
         """Follow the events until cancelled, whatever happens to the database meanwhile."""
-        is_interrupted = False
         while True:
             try:
                 async with self._database.hold_connection() as connection:
-                    tail = await _open_tail(connection, self._wake)
-                    if is_interrupted:
-                        log.info("hearing of changes again")
-                    is_interrupted = False
-                    await self._follow(EventRepository(connection), tail)
+                    await self._follow(EventRepository(connection), await _open_tail(connection, self._wake))
             except StorageUnavailable as error:
-                if not is_interrupted:
+                if not self._is_interrupted:
                     cause = error.__cause__
                     log.warning("changes made elsewhere go unheard", cause=f"{type(cause).__name__}: {cause}")
-                is_interrupted = True
             except Exception:
-                log.exception("following the changes failed")
-            await asyncio.sleep(_RETRY_SECONDS)
+                if not self._is_interrupted:
+                    log.exception("following the changes failed")
+            # The first time again at once: perhaps only a connection broke, and until there is one nothing is heard.
+            await asyncio.sleep(_RETRY_SECONDS if self._is_interrupted else 0)
+            self._is_interrupted = True
 
     async def _follow(self, events: EventRepository, tail: "_Tail") -> None:
         async with asyncio.timeout(WAIT_SECONDS):
@@ -85,6 +83,9 @@ class ChangeFeed:
                     if new:
                         self._on_events(new)
             self._heard_at = asked_at
+            if self._is_interrupted:
+                self._is_interrupted = False
+                log.info("hearing of changes again")
 
     async def _sleep(self) -> None:
         try:

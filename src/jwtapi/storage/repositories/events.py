@@ -29,13 +29,18 @@ from jwtapi.storage.tables import events
 _COLUMNS = [column for column in events.c if column is not events.c.transaction_id]
 
 # Ids are given out in one order and committed in another, so on PostgreSQL a row may appear below the last one seen. A
-# snapshot says exactly which transactions were over when it was taken. The upper bound keeps out what a restored dump
-# brought from another server, where transactions had other numbers.
+# snapshot says exactly which transactions were over when it was taken; new is what had not begun or was under way then.
+# All since the oldest under way would be too many: it may be of another database, and run for days. The upper bound
+# keeps out what a restored dump brought from another server, where transactions had other numbers.
 _END_ON_POSTGRESQL: ColumnElement[str] = cast(func.pg_current_snapshot(), Text)
 _NEW_ON_POSTGRESQL = text("""(
-    events.transaction_id >= pg_snapshot_xmin(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint
-    AND events.transaction_id < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-    AND NOT pg_visible_in_snapshot(events.transaction_id::text::xid8, CAST(CAST(:position AS text) AS pg_snapshot))
+    (
+        events.transaction_id >= pg_snapshot_xmax(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint
+        AND events.transaction_id < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    )
+    OR events.transaction_id = ANY (
+        ARRAY(SELECT pg_snapshot_xip(CAST(CAST(:position AS text) AS pg_snapshot))::text::bigint)
+    )
 )""")
 _END_ON_SQLITE: ColumnElement[str] = cast(select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery(), Text)
 _NEW_ON_SQLITE: ColumnElement[bool] = events.c.id > cast(bindparam("position"), Integer)
