@@ -47,6 +47,39 @@ async def test_without_redis_limits_are_counted_in_the_database_until_it_is_back
                 await asyncio.sleep(0.01)
 
 
+async def test_a_redis_that_answers_but_cannot_count_is_as_good_as_none(run_api: RunApi) -> None:
+    with own_redis() as redis:
+        settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "20/hour"}
+        async with run_api(**settings) as api:
+            redis.let_it_take("1")
+            with structlog.testing.capture_logs() as logs:
+                assert await guess(api, 10) == [401] * 10
+            assert [entry["log_level"] for entry in logs].count("warning") == 1
+            assert is_down(api)
+            redis.let_it_take("0")
+            while is_down(api):
+                await asyncio.sleep(0.01)
+
+
+async def test_nothing_asks_for_redis_any_more_after_the_end(run_api: RunApi) -> None:
+    with own_redis() as redis:
+        async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
+            redis.freeze()
+            await guess(api, 1)
+            assert is_down(api)
+            await asyncio.sleep(0)  # it has begun to ask
+        assert [task for task in asyncio.all_tasks() if "_revive" in repr(task)] == []
+        redis.thaw()
+
+
+async def test_many_at_once_share_a_few_connections_to_redis(run_api: RunApi, redis: OwnRedis) -> None:
+    settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "1000/hour"}
+    async with run_api(**settings) as api:
+        assert await asyncio.gather(*(guess(api, 1) for _ in range(30))) == [[401]] * 30
+        assert 1 <= redis.connections() <= 20
+        assert not is_down(api)
+
+
 async def test_a_success_while_redis_is_away_forgets_the_failures_too(run_api: RunApi) -> None:
     with own_redis() as redis:
         async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:

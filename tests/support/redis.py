@@ -30,6 +30,15 @@ class OwnRedis:
             assert time.monotonic() < deadline, "no Redis"
             time.sleep(0.01)
 
+    def let_it_take(self, memory: str) -> None:
+        """Bound its memory; 0 is no bound. Beyond it, it answers but stores nothing."""
+        with redis.Redis.from_url(self.uri) as client:
+            client.config_set("maxmemory", memory)
+
+    def connections(self) -> int:
+        with redis.Redis.from_url(self.uri) as client:
+            return len(client.client_list()) - 1
+
     def empty(self) -> None:
         with redis.Redis.from_url(self.uri) as client:
             client.flushall()

@@ -84,6 +84,6 @@ async def _redis_problems(settings: Settings) -> list[str]:
 
     windows = RedisWindows(uri)
     try:
-        return [] if await windows.answers() else ["RATE_LIMIT_STORAGE_URI: Redis does not answer"]
+        return [] if await windows.can_count() else ["RATE_LIMIT_STORAGE_URI: Redis does not answer"]
     finally:
         await windows.close()

@@ -3,7 +3,6 @@
 from limits import RateLimitItem
 
 from jwtapi.clock import Clock
-from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database
 
 
@@ -24,13 +23,6 @@ class DatabaseWindows:
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         async with self._database.write_hastily() as uow:
             await uow.rate_limits.clear(limit.key_for(key))
-
-    async def answers(self) -> bool:
-        try:
-            await self._database.check()
-        except StorageUnavailable:
-            return False
-        return True
 
     async def close(self) -> None:
         """The database is closed by whoever opened it."""

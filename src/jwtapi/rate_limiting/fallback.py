@@ -1,12 +1,13 @@
 """Counting somewhere else while the first place is away."""
 
 import asyncio
+import contextvars
 
 import structlog
 from limits import RateLimitItem
 
 from jwtapi.metrics import Metrics
-from jwtapi.rate_limiting.windows import Windows, WindowsUnavailable
+from jwtapi.rate_limiting.windows import FallibleWindows, Windows, WindowsUnavailable
 
 _RETRY_SECONDS = 1
 
@@ -14,9 +15,12 @@ log = structlog.get_logger()
 
 
 class WithFallback:
-    """What was counted in one place is not known in the other: an outage gives everybody a new allowance, once."""
+    """What was counted in one place is not known in the other: an outage gives everybody a new allowance, once.
 
-    def __init__(self, first: Windows, second: Windows, metrics: Metrics) -> None:
+    And a success during the outage forgets no failures that the first place has counted before.
+    """
+
+    def __init__(self, first: FallibleWindows, second: Windows, metrics: Metrics) -> None:
         self._first = first
         self._second = second
         self._metrics = metrics
@@ -40,25 +44,26 @@ class WithFallback:
                 return
         await self._second.clear(limit, key)
 
-    async def answers(self) -> bool:
-        return await self._first.answers()
-
     async def close(self) -> None:
         if self._revival is not None:
             self._revival.cancel()
+            await asyncio.wait([self._revival])
         await self._first.close()
         await self._second.close()
 
     def _fall_back(self, error: WindowsUnavailable) -> None:
         if self._revival is None:  # of several requests that notice, one says so
             cause = error.__cause__
-            log.warning("Redis does not answer, limits are counted in the database", cause=type(cause).__name__)
+            log.warning(
+                "Redis does not answer, limits are counted in the database", cause=f"{type(cause).__name__}: {cause}"
+            )
             self._metrics.set_redis_down(True)
-            # Requests do not try again by themselves: each would wait for the time-out.
-            self._revival = asyncio.create_task(self._revive())
+            # Requests do not try again by themselves: each would wait for the time-out. A context of its own, for what
+            # it logs is not of the request that noticed.
+            self._revival = asyncio.create_task(self._revive(), context=contextvars.Context())
 
     async def _revive(self) -> None:
-        while not await self._first.answers():  # noqa: ASYNC110  it has no way to tell us
+        while not await self._first.can_count():  # noqa: ASYNC110  it has no way to tell us
             await asyncio.sleep(_RETRY_SECONDS)
         log.info("Redis answers again")
         self._metrics.set_redis_down(False)

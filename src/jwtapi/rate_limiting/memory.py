@@ -19,9 +19,6 @@ class MemoryWindows:
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         await self._limiter.clear(limit, key)
 
-    async def answers(self) -> bool:
-        return True
-
     async def close(self) -> None:
         """Nothing is open."""
 

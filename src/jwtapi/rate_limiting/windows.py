@@ -24,7 +24,11 @@ class Windows(Protocol):
             WindowsUnavailable, StorageUnavailable
         """
 
-    async def answers(self) -> bool:
-        """Tell whether it can count now."""
-
     async def close(self) -> None: ...
+
+
+class FallibleWindows(Windows, Protocol):
+    """A place that may be away."""
+
+    async def can_count(self) -> bool:
+        """Tell whether it is back."""
