@@ -162,7 +162,7 @@ def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
         ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
-        ("postgresql://u:p@h/d?a=b&sslmode=require", "postgresql+asyncpg://u:p@h/d?a=b&ssl=require"),
+        ("postgresql://u:p@h/d?a=b&sslmode=require", "postgresql+asyncpg://u:p@h/d?a=b&sslmode=require"),
     ),
 )
 def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, understood: str) -> None:

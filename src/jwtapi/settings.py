@@ -113,8 +113,7 @@ def parse_database_url(url: SecretStr) -> SecretStr:
         raise ValueError("wants sqlite:///path/to/file.db or postgresql://user:password@host/name")
     if scheme.startswith("sqlite") and rest.strip("/") in ("", ":memory:"):
         raise ValueError("wants a file: an in-memory database forgets everybody at each start")
-    # What other drivers, and most hosts of PostgreSQL, call sslmode is ssl to this one.
-    return SecretStr(f"{scheme}://{rest.replace('?sslmode=', '?ssl=').replace('&sslmode=', '&ssl=')}")
+    return SecretStr(f"{scheme}://{rest}")
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]

@@ -178,7 +178,7 @@ def test_a_database_of_a_server_is_not_copied_onto_itself(copy: Copy, here: str,
         ("sqlite:///a-folder", r"cannot be used: IsADirectoryError\. Is the URL right, is it running\?"),
         ("sqlite:///no-database.db", r"cannot be used: SQLITE_NOTADB\. "),
         ("postgresql://alice:hunter2@127.0.0.1:1/name", r"cannot be used: ConnectionRefusedError\. "),
-        ("postgresql://alice:hunter2@127.0.0.1/name?hunter2=1", r"cannot be used: TypeError\. "),
+        ("postgresql://alice:hunter2@127.0.0.1/name?sslmode=hunter2", r"cannot be used: ClientConfigurationError\. "),
     ),
 )
 def test_a_url_that_leads_nowhere_is_said(copy: Copy, here: str, folder: Path, url: str, complaint: str) -> None:

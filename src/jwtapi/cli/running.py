@@ -32,7 +32,8 @@ def failing_clearly() -> Iterator[None]:
     except OutdatedSchema:
         fail("The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
     except StorageUnavailable as error:
-        fail(f"The database does not answer: {type(error.__cause__).__name__}. Is DATABASE_URL right, is it running?")
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        fail(f"The database does not answer: {type(cause).__name__}: {cause}. Is DATABASE_URL right, is it running?")
     except UnknownUser as error:
         fail(f"There is no user {error}.")
     except JwtapiError as error:

@@ -48,16 +48,15 @@ def open_engine(url: str) -> AsyncEngine:
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=WAIT_SECONDS)
-    return create_async_engine(
+    return _open_postgresql(
         url,
+        command_timeout=WAIT_SECONDS,
         # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
         isolation_level="AUTOCOMMIT",
         pool_size=POOL_SIZE + 1,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"timeout": WAIT_SECONDS, "command_timeout": WAIT_SECONDS},
     )
 
 
@@ -69,7 +68,7 @@ def open_patient_engine(url: str) -> AsyncEngine:
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=_MIGRATION_WAIT_SECONDS)
-    return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": WAIT_SECONDS})
+    return _open_postgresql(url, command_timeout=None, poolclass=NullPool)
 
 
 def with_transactions(engine: AsyncEngine) -> AsyncEngine:
@@ -77,6 +76,18 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         return engine.execution_options(**{WRITE: True})
     return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+def _open_postgresql(url: str, *, command_timeout: float | None, **options: Any) -> AsyncEngine:
+    """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
+    address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
+
+    async def connect() -> Any:
+        import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
+
+        return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options)
 
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
