@@ -66,6 +66,12 @@ async def test_a_used_or_expired_refresh_token_still_signs_out(api: Api, alice: 
     assert refusal(await alice.post("/refresh"))[0] == 403
 
 
+async def test_an_expired_access_token_alone_still_signs_out(api: Api, alice: httpx.AsyncClient) -> None:
+    api.clock.advance(901)
+    await api.client(Authorization=alice.headers["authorization"]).post("/logout")
+    assert refusal(await alice.post("/refresh"))[0] == 403
+
+
 async def test_a_forged_token_signs_nobody_out(api: Api, alice: httpx.AsyncClient) -> None:
     claims = jwt.decode(alice.cookies["refreshToken"], REFRESH_SECRET, ["HS256"]) | {"prf": "A" * 43}
     forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})

@@ -33,13 +33,14 @@ class AccessTokens:
             }
         )
 
-    def read(self, token: str, now: datetime) -> GoodToken:
+    def read(self, token: str, now: datetime, *, expired_too: bool = False) -> GoodToken:
         """Return what a good token says; whether its session still lives, only the database knows.
 
         Raises:
-            ExpiredToken, InvalidToken: it is not good.
+            ExpiredToken: it was good once; not with `expired_too`.
+            InvalidToken: it is not good.
         """
-        claims = self._signer.read(token, now=now, max_lifetime=self.ttl)
+        claims = self._signer.read(token, now=now, max_lifetime=self.ttl, expired_too=expired_too)
         text_claim(claims, "jti")
         roles = claims.get("roles")
         if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):

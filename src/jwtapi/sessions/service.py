@@ -211,7 +211,7 @@ class SessionService:
 
     def _access_claims(self, token: str | None, now: datetime) -> AccessClaims | None:
         try:
-            return self._access_tokens.read(token, now).claims if token is not None else None
+            return self._access_tokens.read(token, now, expired_too=True).claims if token is not None else None
         except InvalidToken:
             return None
 
