@@ -1,8 +1,11 @@
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from select import PIPE_BUF
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -53,6 +56,19 @@ async def test_the_access_lines_of_a_turn_are_written_when_it_ends(capsys: pytes
         "client": "192.0.2.1",
     }
     assert (second["path"], second["client"], second["milliseconds"]) == ("/login", None, 1000)
+
+
+async def test_what_is_written_at_once_fits_into_a_pipe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.append, flush=lambda: None, isatty=lambda: False))
+    configure_logging(LogFormat.JSON)
+    request_id.set("4711")
+    for number in range(100):
+        log_request({"method": "GET", "path": f"/{number}", "client": None}, 200, 0)
+    await asyncio.sleep(0)
+    assert 1 < len(written) < 20
+    assert all(len(piece) <= PIPE_BUF and piece.endswith("\n") for piece in written)
+    assert [json.loads(line)["path"] for line in "".join(written).splitlines()] == [f"/{n}" for n in range(100)]
 
 
 def test_on_a_terminal_nothing_ends_the_line_or_colours_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
+from select import PIPE_BUF
 from typing import Any, TextIO
 
 import structlog
@@ -48,7 +49,17 @@ class _AccessLines:
             f'"event": "request", "request_id": "{id_}", "level": "info", "timestamp": "{now}Z"}}\n'
             for method, path, status, seconds, client, id_ in requests
         ]
-        self._stream.write("".join(lines))
+        piece = ""
+        for line in lines:
+            if piece and len(piece) + len(line) > PIPE_BUF:
+                self._write_piece(piece)
+                piece = ""
+            piece += line
+        self._write_piece(piece)
+
+    def _write_piece(self, lines: str) -> None:
+        # What is longer than PIPE_BUF, other workers' lines could come in between.
+        self._stream.write(lines)
         self._stream.flush()
 
 
