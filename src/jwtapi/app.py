@@ -1,5 +1,7 @@
 """The composition root: the one file that names every feature."""
 
+import ipaddress
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
@@ -93,8 +95,15 @@ def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
         app, metrics=resources.metrics if settings.metrics_enabled else None, https=settings.cookie_secure
     )
     if settings.trusted_proxies:
-        app = ProxyHeadersMiddleware(app, trusted_hosts=list(settings.trusted_proxies))  # type: ignore[arg-type,assignment]
+        trusted = [*settings.trusted_proxies, *filter(None, map(_mapped_to_ipv6, settings.trusted_proxies))]
+        app = ProxyHeadersMiddleware(app, trusted_hosts=trusted)  # type: ignore[arg-type,assignment]
     return app
+
+
+def _mapped_to_ipv6(network: str) -> str | None:
+    """What an IPv4 network's addresses look like to a socket that takes both kinds (RFC 4291 §2.5.5.2)."""
+    parsed = ipaddress.ip_network(network)
+    return f"::ffff:{parsed.network_address}/{96 + parsed.prefixlen}" if parsed.version == 4 else None  # noqa: PLR2004
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -132,9 +132,12 @@ async def test_no_header_of_a_stranger_changes_the_address(run_api: RunApi, head
         assert statuses(answers) == [401, 429, 429]
 
 
-async def test_behind_a_trusted_proxy_the_rightmost_untrusted_address_counts(run_api: RunApi) -> None:
+@pytest.mark.parametrize("proxy_address", ("10.0.0.1", "::ffff:10.0.0.1"))
+async def test_behind_a_trusted_proxy_the_rightmost_untrusted_address_counts(
+    run_api: RunApi, proxy_address: str
+) -> None:
     async with run_api(login_rate_limit="1/hour", trusted_proxies="10.0.0.0/8") as api:
-        proxy = api.client("10.0.0.1")
+        proxy = api.client(proxy_address)
 
         async def login(forwarded: str, name: str) -> int:
             body = {"username": name, "password": "x"}
