@@ -79,8 +79,11 @@ class SessionRepository:
         A session that is gone counts as dead.
         """
         today = now.astimezone(UTC).date()
-        over = select(sessions.c.id).where(sessions.c.expires_on < today).order_by(sessions.c.expires_on).limit(limit)
-        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(over)))).rowcount
+        is_over = sessions.c.expires_on < today
+        over = select(sessions.c.id).where(is_over).order_by(sessions.c.expires_on).limit(limit)
+        # Twice: by a clock behind ours it may have been refreshed since the row was found.
+        statement = delete(sessions).where(sessions.c.id.in_(over), is_over)
+        return (await self._connection.execute(statement)).rowcount
 
     async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
         alive = (which, sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
