@@ -100,7 +100,7 @@ ERROR_CODES: Mapping[str, str] = MappingProxyType(
         "invalid_credentials": "unknown user, wrong password or disabled user: nobody is told which",
         "access_token_required": "no `Authorization: Bearer …` header",
         "token_expired": "the access token has expired: refresh it",
-        "token_invalid": "the access token is forged, malformed or revoked: sign in again",
+        "token_invalid": "the access token is forged, malformed or revoked: refresh it; if that fails, sign in again",
         "refresh_token_required": "no refresh cookie",
         "refresh_token_invalid": "the refresh token is forged, used, expired or revoked: sign in again",
         "cross_origin_refused": "a web page of another origin sent this (CORS_ORIGINS)",
