@@ -62,13 +62,14 @@ async def _compare(
         people = {size: await some_sessions(url, 60_000) for size, url in urls.items()}
 
         async def measure(what: str, size: str, server: Contestant, round_: list[int]) -> None:
-            each = int(MOST_A_SECOND * effort.seconds)
-            start = round_[0] * each % (len(people[size]) - each)
+            each = min(int(MOST_A_SECOND * effort.seconds), len(people[size]) // effort.rounds)
+            start = round_[0] * each
             round_[0] += 1
             requests = folder / "requests"
             WORK[what](requests, people[size][start : start + each])
             load = await send_requests(server.url, {}, seconds=effort.seconds, connections=8, requests=requests)
             assert load.failures == 0, load
+            assert load.requests <= each, "requests were sent twice"
             found[what].add(size, 1000 / load.rate)
 
         for what in WORK:

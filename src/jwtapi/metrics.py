@@ -74,8 +74,16 @@ class Metrics:
         if folder is None:
             return generate_latest(self._registry)
         for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
-            if not Path(f"/proc/{pid}").exists():
+            if not _is_alive(pid):
                 mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
         together = CollectorRegistry()
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

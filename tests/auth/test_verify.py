@@ -3,6 +3,7 @@ import pytest
 
 from jwtapi.auth.service import AuthService
 from jwtapi.client import COMMAND_LINE
+from jwtapi.sessions.service import SessionService
 from jwtapi.web.rate_limits import RateLimits
 from tests.support.api import PASSWORD, Api, refusal, sign_in
 
@@ -26,7 +27,9 @@ async def test_a_good_token_is_told_whose_it_is(api: Api, alice: httpx.AsyncClie
 async def test_names_and_roles_are_fit_for_a_header(api: Api) -> None:
     roles = ("admin", "staff,\r\nX-Auth-User: eve", "käse")
     limits = RateLimits(api.resources.settings, api.resources.windows)
-    await AuthService(api.resources, limits).register("Zëbra%", PASSWORD, COMMAND_LINE, roles=roles)
+    await AuthService(api.resources, SessionService(api.resources), limits).register(
+        "Zëbra%", PASSWORD, COMMAND_LINE, roles=roles
+    )
     zebra = await sign_in(api.client(), "Zëbra%")
     headers = (await zebra.get("/auth/verify")).headers
     assert headers.get_list("x-auth-user") == ["Z%C3%ABbra%25"]

@@ -51,6 +51,7 @@ def test_deleting_asks_first(run: Run) -> None:
         (("create", "Alice"), PASSWORD, "Username already taken"),
         (("create", "two words"), PASSWORD, "Username must have"),
         (("create", "bob"), "short", "Password must have at least 8 characters"),
+        (("create", "bob", "--role", ""), PASSWORD, "A role wants printable characters"),
         (("disable", "nobody"), None, "There is no user nobody."),
         (("set-password", "nobody"), PASSWORD, "There is no user nobody."),
         (("delete", "nobody", "--yes"), None, "There is no user nobody."),
@@ -68,7 +69,7 @@ def test_a_database_that_does_not_answer_is_one_line(run: Run, folder: Path, mon
     monkeypatch.setenv("DATABASE_URL", "sqlite:///is-a-folder")
     result = run("user", "list")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("The database does not answer: IsADirectoryError.")
+    assert result.stderr.splitlines()[-1].startswith("The database does not answer: IsADirectoryError: ")
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,13 @@ async def get_session_service(request: Request) -> SessionService:
     return sessions
 
 
-async def get_auth_service(resources: ResourcesDep, rate_limits: RateLimitsDep) -> AuthService:
-    return AuthService(resources, rate_limits)
+SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+
+
+async def get_auth_service(
+    resources: ResourcesDep, sessions: SessionServiceDep, rate_limits: RateLimitsDep
+) -> AuthService:
+    return AuthService(resources, sessions, rate_limits)
 
 
 async def get_cookies(resources: ResourcesDep) -> AuthCookies:
@@ -73,7 +78,6 @@ async def get_cookies(resources: ResourcesDep) -> AuthCookies:
 
 
 BearerTokenDep = Annotated[str | None, Depends(get_bearer_token)]
-SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 CookiesDep = Annotated[AuthCookies, Depends(get_cookies)]
 

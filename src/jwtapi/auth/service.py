@@ -34,12 +34,12 @@ class SignedIn:
 
 
 class AuthService:
-    def __init__(self, resources: Resources, limits: AccountLimits) -> None:
+    def __init__(self, resources: Resources, sessions: SessionService, limits: AccountLimits) -> None:
         self._resources = resources
         self._database = resources.database
         self._passwords = resources.passwords
         self._limits = limits
-        self._sessions = SessionService(resources)
+        self._sessions = sessions
 
     async def register(self, username: str, password: str, client: Client, *, roles: tuple[str, ...] = ()) -> User:
         """Store a new user.

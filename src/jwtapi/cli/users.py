@@ -8,9 +8,10 @@ import typer
 
 from jwtapi.admin.service import AdminService
 from jwtapi.auth.service import AuthService
-from jwtapi.cli.running import run_with_resources
+from jwtapi.cli.running import fail, run_with_resources
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
+from jwtapi.sessions.service import SessionService
 from jwtapi.web.rate_limits import RateLimits
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
@@ -24,10 +25,14 @@ def create(
     role: Annotated[list[str] | None, typer.Option(help="Goes into the access token; repeat for more.")] = None,
 ) -> None:
     """Create a user; the password is asked for, or read from standard input."""
+    for each in role or ():
+        if not each or not each.isprintable():  # or no token could carry it, and no reader of X-Auth-Roles see it
+            fail(f"A role wants printable characters: {each!r} has none or others.")
     password = _password()
 
     async def run(resources: Resources) -> None:
-        auth = AuthService(resources, RateLimits(resources.settings, resources.windows))
+        limits = RateLimits(resources.settings, resources.windows)
+        auth = AuthService(resources, SessionService(resources), limits)
         await auth.register(name, password, COMMAND_LINE, roles=tuple(role or ()))
 
     run_with_resources(run)

@@ -97,7 +97,7 @@ class PasswordHasher:
         future = self._pool.submit(work)
         # Counted until the work is done, not until its caller has gone away.
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._count, -1))
+        future.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._count, -1))
         return await asyncio.wrap_future(future)
 
     def _count(self, change: int) -> None:

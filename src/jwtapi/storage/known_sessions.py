@@ -75,7 +75,9 @@ class KnownSessions:
             known = self._known[session_id] = KnownSession(is_current=True)
             if len(self._known) > MAX_KNOWN:
                 self._forget_session(next(iter(self._known)))
-        return await self._read(known, session_id, now)
+        if (await self._read(known, session_id, now)).claims is None:
+            self._forget_session(session_id)  # what is over stays so, and takes no place from others
+        return known
 
     def _forget(self, events: Iterable[Event]) -> None:
         """Forget what these events may have changed."""
