@@ -50,7 +50,7 @@ lock: $(VENV)/.python  ## resolve the lock files anew
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
-LOCK_OPTIONS := --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+LOCK_OPTIONS := --upgrade --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 image:  ## build the container image jwtapi
 	docker build --tag jwtapi .
