@@ -24,8 +24,8 @@ from jwtapi.storage.records import Session, User
 SMALL = "a thousand users"
 LARGE = "a million users, five million sessions"
 # Enough sessions in both to take each refresh token once, and to fill what a worker remembers.
-SIZES = {SMALL: (1000, 60_000), LARGE: (1_000_000, 5_000_000)}
-MOST_A_SECOND = 1500
+USED = 150_000
+SIZES = {SMALL: (1000, USED), LARGE: (1_000_000, 5_000_000)}
 
 Write = Callable[[Path, Iterable[tuple[Session, User]]], None]
 WORK: dict[str, Write] = {
@@ -59,10 +59,10 @@ async def _compare(
         servers = {}
         for size, url in urls.items():
             servers[size] = await stack.enter_async_context(jwtapi(DATABASE_URL=url, BCRYPT_ROUNDS="4"))
-        people = {size: await some_sessions(url, 60_000) for size, url in urls.items()}
+        people = {size: await some_sessions(url, USED) for size, url in urls.items()}
 
         async def measure(what: str, size: str, server: Contestant, round_: list[int]) -> None:
-            each = min(int(MOST_A_SECOND * effort.seconds), len(people[size]) // effort.rounds)
+            each = USED // effort.rounds
             start = round_[0] * each
             round_[0] += 1
             requests = folder / "requests"
