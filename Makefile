@@ -34,7 +34,7 @@ types: $(VENV)/.development  ## check the types (mypy --strict)
 imports: $(VENV)/.development  ## check the import contract (import-linter)
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.benchmarks  ## measure beside others (an hour; wrk and Node.js): benchmarks/results
+bench: $(VENV)/.benchmarks  ## measure beside others (20 minutes; wrk and Node.js): benchmarks/results
 	@$(BIN)/python -m benchmarks $(CHAPTERS)
 
 audit: $(VENV)/.development  ## look the runtime dependencies up among the known holes
