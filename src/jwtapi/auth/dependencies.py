@@ -73,8 +73,9 @@ async def get_auth_service(
     return AuthService(resources, sessions, rate_limits)
 
 
-async def get_cookies(resources: ResourcesDep) -> AuthCookies:
-    return AuthCookies(resources.settings)
+async def get_cookies(request: Request) -> AuthCookies:
+    cookies: AuthCookies = request.app.state.cookies
+    return cookies
 
 
 BearerTokenDep = Annotated[str | None, Depends(get_bearer_token)]
