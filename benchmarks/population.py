@@ -121,7 +121,7 @@ def write_profiles(path: Path, found: Iterable[tuple[Session, User]], *, tokens_
         for _ in range(tokens_each):
             for session, user in found:
                 claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
-                file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(claims, now)}\t\n")
+                file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(claims, now, generation=0)}\t\n")
 
 
 def write_logins(path: Path, found: Iterable[tuple[Session, User]]) -> None:

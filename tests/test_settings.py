@@ -85,6 +85,13 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ("PASSWORD_MIN_LENGTH=7", "PASSWORD_MIN_LENGTH: Input should be greater than or equal to 8"),
         ("JWT_SECRET=short", "JWT_SECRET: shorter than 32 bytes; make one with `jwtapi secrets`"),
         (f"JWT_SECRET={REFRESH_SECRET}", "REFRESH_SECRET: must differ from JWT_SECRET"),
+        (f"JWT_SECRET_PREVIOUS={JWT_SECRET}", "JWT_SECRET_PREVIOUS: must differ from JWT_SECRET"),
+        (f"REFRESH_SECRET_PREVIOUS={JWT_SECRET}", "REFRESH_SECRET_PREVIOUS: must differ from JWT_SECRET"),
+        (
+            "REFRESH_SECRET_PREVIOUS=short",
+            "REFRESH_SECRET_PREVIOUS: shorter than 32 bytes; make one with `jwtapi secrets`",
+        ),
+        ("MAX_SESSIONS_PER_USER=0", "MAX_SESSIONS_PER_USER: Input should be greater than or equal to 1"),
         ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: production wants 10 or more"),
         ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),
         ("COOKIE_NAME=__Host-r", "COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true"),

@@ -1,5 +1,6 @@
 """What is worth remembering: the events, each written in the transaction of the change that it tells of."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -24,4 +25,13 @@ async def record(  # noqa: PLR0913  an event has these parts
         session_id=session_id,
         address=client.address,
         request_id=client.request_id,
+    )
+
+
+async def record_revocations(
+    uow: UnitOfWork, session_ids: Sequence[UUID], *, at: datetime, client: Client, user_id: UUID
+) -> None:
+    """Record the end of each of a user's sessions, in one statement however many they are."""
+    await uow.events.add_revocations(
+        session_ids, at=at, user_id=user_id, address=client.address, request_id=client.request_id
     )

@@ -1,4 +1,4 @@
-"""What a serving process does besides answering: it hears of changes, and cleans up."""
+"""What a serving process does besides answering: it hears of changes, writes down what arrived, and cleans up."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from jwtapi.resources import Resources
 async def background_tasks(resources: Resources) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(resources.known_sessions.follow_changes(), name="changes"),
+        asyncio.create_task(resources.arrivals.run(), name="arrivals"),
         asyncio.create_task(Housekeeping(resources).run(), name="housekeeping"),
     ]
     try:

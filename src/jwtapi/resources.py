@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from jwtapi.clock import Clock, system_clock
 from jwtapi.metrics import Metrics
 from jwtapi.rate_limiting.database import DatabaseWindows
@@ -16,6 +18,7 @@ from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.settings import Settings
+from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
 from jwtapi.storage.known_sessions import KnownSessions
 
@@ -26,6 +29,7 @@ class Resources:
     clock: Clock
     database: Database
     known_sessions: KnownSessions
+    arrivals: Arrivals
     windows: Windows
     passwords: PasswordHasher
     password_policy: PasswordPolicy
@@ -63,14 +67,23 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         clock=clock,
         database=database,
         known_sessions=KnownSessions(database),
+        arrivals=Arrivals(database),
         windows=_windows(settings, database, metrics, clock),
         passwords=PasswordHasher(rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending),
         password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
-        access_tokens=AccessTokens(settings.jwt_secret.get_secret_value(), ttl=settings.access_token_ttl),
-        refresh_tokens=RefreshTokens(refresh_secret),
+        access_tokens=AccessTokens(
+            settings.jwt_secret.get_secret_value(),
+            ttl=settings.access_token_ttl,
+            previous_secret=_plain(settings.jwt_secret_previous),
+        ),
+        refresh_tokens=RefreshTokens(refresh_secret, previous_secret=_plain(settings.refresh_secret_previous)),
         device_tokens=DeviceTokens(refresh_secret),
         metrics=metrics,
     )
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
 
 
 def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Clock) -> Windows:

@@ -44,8 +44,8 @@ class SettingsError(Exception):
         super().__init__("; ".join(problems))
 
 
-def _strong_secret(secret: SecretStr) -> SecretStr:
-    if (weakness := weakness_of(secret.get_secret_value())) is not None:
+def _strong_secret(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and (weakness := weakness_of(secret.get_secret_value())) is not None:
         raise ValueError(f"{weakness}; make one with `jwtapi secrets`")
     return secret
 
@@ -136,11 +136,14 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=256)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
+    jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
+    refresh_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
     database_url: Annotated[SecretStr, AfterValidator(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
 
     access_token_ttl: int = Field(15 * 60, ge=1, le=24 * 3600)
     refresh_token_ttl: int = Field(7 * 24 * 3600, ge=60, le=400 * 24 * 3600)
     session_max_age: int = Field(30 * 24 * 3600, ge=60, le=3650 * 24 * 3600)
+    max_sessions_per_user: int = Field(100, ge=1, le=10_000)
 
     event_max_age: int = Field(90 * 24 * 3600, ge=3600, le=3650 * 24 * 3600)
 
@@ -178,8 +181,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.jwt_secret.get_secret_value() == self.refresh_secret.get_secret_value():
-            raise ValueError("REFRESH_SECRET: must differ from JWT_SECRET")
+        self._check_that_secrets_differ()
         if self.in_production and self.bcrypt_rounds < MIN_PRODUCTION_ROUNDS:
             raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
         if self.refresh_token_ttl > self.session_max_age:
@@ -187,6 +189,15 @@ class Settings(BaseSettings):
         if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
             raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
         return self
+
+    def _check_that_secrets_differ(self) -> None:
+        seen: dict[str, str] = {}
+        for name in ("jwt_secret", "refresh_secret", "jwt_secret_previous", "refresh_secret_previous"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None:
+                continue
+            if (other := seen.setdefault(secret.get_secret_value(), name)) != name:
+                raise ValueError(f"{name.upper()}: must differ from {other.upper()}")
 
     @classmethod
     def settings_customise_sources(

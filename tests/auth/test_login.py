@@ -52,8 +52,9 @@ async def test_the_access_token_has_the_documented_claims(client: httpx.AsyncCli
     token = (await log_in(client)).json()["accessToken"]
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "at+jwt"}
     claims = jwt.decode(token, JWT_SECRET, ["HS256"])
-    assert claims.keys() == {"iss", "sub", "username", "sid", "jti", "iat", "exp", "roles"}
+    assert claims.keys() == {"iss", "sub", "username", "sid", "jti", "iat", "exp", "roles", "gen"}
     assert (claims["iss"], claims["username"], claims["roles"]) == ("jwtapi", "alice", [])
+    assert claims["gen"] == 0
     assert claims["exp"] - claims["iat"] == 900
 
 

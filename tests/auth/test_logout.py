@@ -66,10 +66,27 @@ async def test_a_used_or_expired_refresh_token_still_signs_out(api: Api, alice: 
     assert refusal(await alice.post("/refresh"))[0] == 403
 
 
-async def test_an_expired_access_token_alone_still_signs_out(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_an_expired_access_token_alone_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:
     api.clock.advance(901)
-    await api.client(Authorization=alice.headers["authorization"]).post("/logout")
-    assert refusal(await alice.post("/refresh"))[0] == 403
+    assert answer(await api.client(Authorization=alice.headers["authorization"]).post("/logout")) == LOGGED_OUT
+    assert (await alice.post("/refresh")).status_code == 200
+
+
+async def test_an_expired_access_token_beside_the_cookie_does_not_keep_it_from_signing_out(
+    api: Api, alice: httpx.AsyncClient
+) -> None:
+    token = alice.cookies["refreshToken"]
+    api.clock.advance(901)
+    await alice.post("/logout")
+    assert refusal(await api.client(Cookie=f"refreshToken={token}").post("/refresh"))[0] == 403
+
+
+async def test_two_cookies_of_one_name_both_sign_out(api: Api, alice: httpx.AsyncClient) -> None:
+    other = await sign_in(api.client())
+    both = "; ".join(f"refreshToken={client.cookies['refreshToken']}" for client in (alice, other))
+    await api.client(Cookie=both).post("/logout")
+    for client in (alice, other):
+        assert refusal(await client.get("/profile")) == DEAD
 
 
 async def test_a_forged_token_signs_nobody_out(api: Api, alice: httpx.AsyncClient) -> None:

@@ -1,10 +1,12 @@
 import asyncio
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import jwt
 import pytest
 
+from jwtapi.storage.records import Session
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi, on_sqlite
 from tests.support.api import BASE_URL, Api, refusal, sign_in
 
@@ -16,6 +18,21 @@ DAY = 24 * 3600
 async def refresh(api: Api, token: str) -> httpx.Response:
     """Show a refresh token in a cookie, whatever cookies anybody has."""
     return await api.client(Cookie=f"refreshToken={token}").post("/refresh")
+
+
+async def use_access_token(api: Api, answer: httpx.Response) -> httpx.Response:
+    """Show that the answer to a refresh has arrived."""
+    return await api.client(Authorization=f"Bearer {answer.json()['accessToken']}").get("/profile")
+
+
+async def session_of(api: Api, username: str = "alice") -> Session:
+    """The session that the user opened last."""
+    async with api.resources.database.read() as uow:
+        session_id = (await api.events(username))[-1].session_id
+        assert session_id is not None
+        session = await uow.sessions.get(session_id)
+    assert session is not None
+    return session
 
 
 def successor(response: httpx.Response) -> str:
@@ -62,8 +79,15 @@ async def test_within_the_grace_a_used_token_gets_the_same_successor(api: Api, t
     assert "session.refresh_token_reused" not in await api.event_types()
 
 
-async def test_after_the_grace_a_used_token_ends_its_session(api: Api, alice: httpx.AsyncClient, token: str) -> None:
+@pytest.mark.parametrize("use", ("its access token", "its refresh token"))
+async def test_once_the_successor_was_used_its_predecessor_ends_the_session_after_the_grace(
+    api: Api, alice: httpx.AsyncClient, token: str, use: str
+) -> None:
     answer = await refresh(api, token)
+    if use == "its access token":
+        assert (await use_access_token(api, answer)).status_code == 200
+    else:
+        successor(await refresh(api, successor(answer)))
     api.clock.advance(GRACE + 0.001)
     assert refusal(await refresh(api, token)) == REFUSED
     assert refusal(await refresh(api, successor(answer))) == REFUSED
@@ -73,16 +97,117 @@ async def test_after_the_grace_a_used_token_ends_its_session(api: Api, alice: ht
     assert (await api.event_types())[-2:] == ["session.revoked", "session.refresh_token_reused"]
 
 
-async def test_only_the_immediate_predecessor_has_grace(api: Api, token: str) -> None:
+@pytest.mark.parametrize("seconds", (GRACE + 1, DAY, 6 * DAY))
+async def test_a_lost_answer_signs_nobody_out_however_late_the_retry_comes(
+    api: Api, token: str, seconds: float
+) -> None:
+    lost = successor(await refresh(api, token))
+    for _ in range(3):  # and the answers to the first retries are lost too
+        api.clock.advance(seconds / 3)
+        retried = await refresh(api, token)
+        assert successor(retried) == lost
+    assert (await use_access_token(api, retried)).status_code == 200
+    assert (await refresh(api, lost)).status_code == 200
+    assert "session.refresh_token_reused" not in await api.event_types()
+
+
+async def test_what_arrived_is_written_down_for_the_other_workers(run_api: RunApi) -> None:
+    async with run_api() as one, run_api() as another:
+        alice = await one.signed_in()
+        token = alice.cookies["refreshToken"]
+        await use_access_token(one, await refresh(one, token))
+        while await one.sql("SELECT arrived_generation FROM sessions") != [(1,)]:
+            await asyncio.sleep(0.01)
+        one.clock.advance(GRACE + 1)
+        assert refusal(await refresh(another, token)) == REFUSED
+
+
+async def test_what_is_known_to_have_arrived_is_not_written_down_again(api: Api, token: str) -> None:
+    answers = [await refresh(api, token) for _ in range(2)]
+    noted = api.resources.arrivals.noted
+    session_id = (await session_of(api)).id
+    await use_access_token(api, answers[0])
+    assert noted(session_id) == 1
+    while noted(session_id):
+        await asyncio.sleep(0.01)
+    for answer in answers:
+        await use_access_token(api, answer)
+        assert noted(session_id) == 0
+
+
+async def test_two_generations_in_a_row_are_not_handed_out_late(api: Api, token: str) -> None:
+    """Somebody who shows each predecessor late would follow a session whose access tokens are checked elsewhere."""
+    owners = successor(await refresh(api, token))
+    api.clock.advance(GRACE + 1)
+    followers = successor(await refresh(api, token))
+    assert followers == owners
+    owners = successor(await refresh(api, owners))
+    api.clock.advance(GRACE + 1)
+    assert refusal(await refresh(api, followers)) == REFUSED
+    assert refusal(await refresh(api, owners)) == REFUSED
+
+
+async def test_a_generation_that_was_not_late_lets_the_next_one_be(api: Api, token: str) -> None:
+    for late in (True, False, True):
+        following = successor(await refresh(api, token))
+        if late:
+            api.clock.advance(GRACE + 1)
+            assert successor(await refresh(api, token)) == following
+        token = following
+
+
+async def test_a_burst_of_tabs_two_generations_late_gets_the_present_token(api: Api, token: str) -> None:
     second = successor(await refresh(api, token))
+    api.clock.advance(GRACE / 2)
     third = successor(await refresh(api, second))
+    api.clock.advance(GRACE / 2)
+    assert successor(await refresh(api, token)) == third
+    api.clock.advance(0.001)
     assert refusal(await refresh(api, token)) == REFUSED
     assert refusal(await refresh(api, third)) == REFUSED
 
 
+async def test_three_generations_late_is_reuse_even_in_a_burst(api: Api, token: str) -> None:
+    latest = token
+    for _ in range(3):
+        latest = successor(await refresh(api, latest))
+    assert refusal(await refresh(api, token)) == REFUSED
+    assert refusal(await refresh(api, latest)) == REFUSED
+
+
+@pytest.mark.parametrize("generations", (1, 2))
+async def test_a_clock_that_was_set_back_stretches_no_grace(api: Api, token: str, generations: int) -> None:
+    latest = token
+    for _ in range(generations):
+        answer = await refresh(api, latest)
+        latest = successor(answer)
+    await use_access_token(api, answer)
+    api.clock.advance(-20)
+    assert refusal(await refresh(api, token)) == REFUSED
+
+
+async def test_two_servers_whose_clocks_differ_a_little_serve_the_same_burst(api: Api, token: str) -> None:
+    answer = await refresh(api, token)
+    await use_access_token(api, answer)
+    api.clock.advance(-1)
+    assert successor(await refresh(api, token)) == successor(answer)
+
+
+async def test_of_two_cookies_of_one_name_any_good_one_counts(api: Api, token: str) -> None:
+    old = token
+    for _ in range(3):
+        answer = await refresh(api, token)
+        await use_access_token(api, answer)
+        token = successor(answer)
+    api.clock.advance(GRACE + 1)
+    for cookies in ((old, token), ("forged", token), (token, old)):
+        header = "; ".join(f"refreshToken={value}" for value in cookies)
+        token = successor(await api.client(Cookie=header).post("/refresh"))
+
+
 async def test_reuse_leaves_other_sessions_of_the_user_alone(api: Api, token: str) -> None:
     other = await sign_in(api.client())
-    await refresh(api, token)
+    await use_access_token(api, await refresh(api, token))
     api.clock.advance(GRACE + 1)
     assert refusal(await refresh(api, token)) == REFUSED
     assert (await other.get("/profile")).status_code == 200
@@ -91,12 +216,7 @@ async def test_reuse_leaves_other_sessions_of_the_user_alone(api: Api, token: st
 async def test_fifty_refreshes_at_once_give_one_successor_and_one_row(api: Api, token: str) -> None:
     answers = await asyncio.gather(*(refresh(api, token) for _ in range(50)))
     assert len({successor(answer) for answer in answers}) == 1
-    async with api.resources.database.read() as uow:
-        session_id = (await api.events())[-1].session_id
-        assert session_id is not None
-        session = await uow.sessions.get(session_id)
-    assert session is not None
-    assert session.generation == 1
+    assert (await session_of(api)).generation == 1
 
 
 async def test_refreshing_does_not_grow_the_tables(api: Api, token: str) -> None:
@@ -133,6 +253,16 @@ async def test_a_session_is_over_after_thirty_days_however_much_it_is_used(api: 
 async def test_the_secret_alone_forges_no_token(api: Api, token: str) -> None:
     claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
     forged = jwt.encode(claims | {"gen": 1, "prf": "A" * 43}, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
+    assert refusal(await refresh(api, forged)) == REFUSED
+    assert (await refresh(api, token)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", ({"jti": "another"}, {"iat": 1}, {"exp": 2**40}, {"gen": 1}, {"nbf": 1}, {"sub": str(UUID(int=1))})
+)
+async def test_the_secret_alone_changes_no_claim(api: Api, token: str, change: dict[str, object]) -> None:
+    claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
+    forged = jwt.encode(claims | change, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     assert refusal(await refresh(api, forged)) == REFUSED
     assert (await refresh(api, token)).status_code == 200
 

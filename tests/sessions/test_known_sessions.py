@@ -87,6 +87,29 @@ async def test_so_is_what_the_command_line_does(api: Api, alice: httpx.AsyncClie
     assert refusal(response) == OUT
 
 
+async def test_roles_that_sql_changed_hold_from_the_next_refresh_on(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/auth/verify")).headers["x-auth-roles"] == ""
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    answer = await alice.post("/refresh")
+    renewed = api.client(Authorization=f"Bearer {answer.json()['accessToken']}")
+    for _ in range(3):
+        assert (await renewed.get("/auth/verify")).headers["x-auth-roles"] == "staff"
+        assert refusal(await alice.get("/auth/verify")) == OUT
+
+
+async def test_a_token_that_disagrees_makes_its_session_be_read_once(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    await alice.get("/profile")
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    renewed = (await alice.post("/refresh")).json()["accessToken"]
+    with statements(api) as sent:
+        for _ in range(5):
+            assert (await api.client(Authorization=f"Bearer {renewed}").get("/profile")).status_code == 200
+            assert refusal(await alice.get("/profile")) == OUT
+    assert len([statement for statement in sent if "FROM sessions" in statement]) == 2
+
+
 async def test_a_logout_here_holds_from_the_next_request_on(
     api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

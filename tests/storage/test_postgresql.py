@@ -23,7 +23,8 @@ async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:
         alice = await api.signed_in()
         assert (await alice.patch("/api/settings", json={"a": {"b": "é"}})).json() == {"a": {"b": "é"}}
         used = alice.cookies["refreshToken"]
-        assert (await alice.post("/refresh")).status_code == 200
+        for _ in range(2):
+            assert (await alice.post("/refresh")).status_code == 200
         api.clock.advance(11)
         reuse = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
         assert refusal(reuse)[:2] == (403, "refresh_token_invalid")

@@ -12,8 +12,9 @@ class AuthCookies:
         self._device_name = f"{settings.cookie_name}Device"
         self._secure = settings.cookie_secure
 
-    def refresh_token(self, request: Request) -> str | None:
-        return request.cookies.get(self._refresh_name) or None
+    def refresh_tokens(self, request: Request) -> tuple[str, ...]:
+        token = request.cookies.get(self._refresh_name)
+        return (token,) if token else ()
 
     def device_token(self, request: Request) -> str | None:
         return request.cookies.get(self._device_name) or None

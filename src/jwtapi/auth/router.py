@@ -56,10 +56,10 @@ async def refresh(
     request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, client: ClientDep
 ) -> AccessToken:
     """Exchange the refresh cookie for a new access token and the next refresh cookie."""
-    token = cookies.refresh_token(request)
-    if token is None:
+    tokens = cookies.refresh_tokens(request)
+    if not tokens:
         raise RefreshTokenRequired
-    return _hand_over(await sessions.refresh(token, client), response, cookies)
+    return _hand_over(await sessions.refresh(tokens, client), response, cookies)
 
 
 @router.post("/logout", responses=documentation.LOGOUT_PROBLEMS, dependencies=[Depends(refuse_other_origins)])
@@ -72,7 +72,7 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     client: ClientDep,
 ) -> Message:
     """End the session of the refresh cookie, and that of the access token if one is sent, at once."""
-    await sessions.close(refresh_token=cookies.refresh_token(request), access_token=access_token, client=client)
+    await sessions.close(refresh_tokens=cookies.refresh_tokens(request), access_token=access_token, client=client)
     cookies.clear_refresh_token(response)
     return Message(message="Logged out")
 
@@ -93,7 +93,7 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
             await limits.admit(Scope.LOGIN, request)  # only the form tells that this is one
             tokens = (await auth.login(grant.username, grant.password, client)).tokens
         else:
-            tokens = await sessions.refresh(grant.refresh_token, client)
+            tokens = await sessions.refresh([grant.refresh_token], client)
     except (InvalidCredentials, RefreshTokenInvalid) as error:
         raise InvalidGrant(error.message) from None
     return OAuthTokens(

@@ -1,5 +1,6 @@
 """Registers users and signs them in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -41,7 +42,7 @@ class AuthService:
         self._limits = limits
         self._sessions = sessions
 
-    async def register(self, username: str, password: str, client: Client, *, roles: tuple[str, ...] = ()) -> User:
+    async def register(self, username: str, password: str, client: Client, *, roles: Sequence[str] = ()) -> User:
         """Store a new user.
 
         Raises:
@@ -94,7 +95,7 @@ class AuthService:
         entrant = user if user is not None and matches and user.disabled_at is None else None
         new_hash = await self._upgraded(entrant, password) if entrant is not None else None
         async with self._database.write() as uow:
-            session = await self._open_session(uow, entrant, new_hash) if entrant is not None else None
+            session = await self._open_session(uow, entrant, new_hash, client) if entrant is not None else None
             await audit.record(
                 uow,
                 EventType.LOGIN_FAILED if session is None else EventType.LOGIN_SUCCEEDED,
@@ -112,7 +113,7 @@ class AuthService:
             device_token=self._resources.device_tokens.issue(account, self._resources.clock()),
         )
 
-    async def _open_session(self, uow: UnitOfWork, user: User, new_hash: str | None) -> Session | None:
+    async def _open_session(self, uow: UnitOfWork, user: User, new_hash: str | None, client: Client) -> Session | None:
         """Open a session, unless the user was disabled or deleted or got a new password while this one was checked."""
         # Locked: whoever disables the user now waits, and then ends this session with the others.
         present = await uow.users.get_for_update(user.id)
@@ -120,7 +121,7 @@ class AuthService:
             return None
         if new_hash is not None:
             await uow.users.set_password_hash(user.id, new_hash)
-        return await self._sessions.open(uow, user)
+        return await self._sessions.open(uow, user, client)
 
     async def _upgraded(self, user: User, password: str) -> str | None:
         """A hash of today's scheme and cost, if the stored one is of another."""

@@ -5,27 +5,39 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from jwtapi.access_claims import AccessClaims
-from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim, uuid_claim
+from jwtapi.security.signed_tokens import (
+    InvalidToken,
+    TokenSigner,
+    generation_claim,
+    seconds,
+    text_claim,
+    uuid_claim,
+)
 
 
 class GoodToken(NamedTuple):
     claims: AccessClaims
+    generation: int
+    """How often the session had been refreshed when the token was made."""
     expires_at: datetime
 
 
 class AccessTokens:
-    def __init__(self, secret: str, *, ttl: int) -> None:
-        self._signer = TokenSigner(secret.encode(), "at+jwt")
+    def __init__(self, secret: str, *, ttl: int, previous_secret: str | None = None) -> None:
+        """`previous_secret` verifies tokens and signs none."""
+        previous_key = previous_secret.encode() if previous_secret is not None else None
+        self._signer = TokenSigner(secret.encode(), "at+jwt", previous_key=previous_key)
         self.ttl = ttl
         """Seconds that a token lives."""
 
-    def issue(self, claims: AccessClaims, now: datetime) -> str:
+    def issue(self, claims: AccessClaims, now: datetime, *, generation: int) -> str:
         issued = seconds(now)
         return self._signer.sign(
             {
                 "sub": str(claims.user_id),
                 "username": claims.username,
                 "sid": str(claims.session_id),
+                "gen": generation,
                 "jti": uuid4().hex,
                 "iat": issued,
                 "exp": issued + self.ttl,
@@ -33,14 +45,14 @@ class AccessTokens:
             }
         )
 
-    def read(self, token: str, now: datetime, *, expired_too: bool = False) -> GoodToken:
+    def read(self, token: str, now: datetime) -> GoodToken:
         """Return what a good token says; whether its session still lives, only the database knows.
 
         Raises:
-            ExpiredToken: it was good once; not with `expired_too`.
+            ExpiredToken: it was good once.
             InvalidToken: it is not good.
         """
-        claims = self._signer.read(token, now=now, max_lifetime=self.ttl, expired_too=expired_too)
+        claims = self._signer.read(token, now=now, max_lifetime=self.ttl)
         text_claim(claims, "jti")
         roles = claims.get("roles")
         if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
@@ -51,4 +63,5 @@ class AccessTokens:
             session_id=uuid_claim(claims, "sid"),
             roles=tuple(roles),
         )
-        return GoodToken(access_claims, datetime.fromtimestamp(claims["exp"], UTC))
+        generation = generation_claim(claims, "gen") if "gen" in claims else 0  # tokens of earlier versions have none
+        return GoodToken(access_claims, generation, datetime.fromtimestamp(claims["exp"], UTC))

@@ -6,12 +6,14 @@ secret, makes none.
 """
 
 import hmac
+import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim, uuid_claim
+from jwtapi.security.signed_tokens import TokenSigner, generation_claim, seconds, text_claim, uuid_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +21,21 @@ class RefreshClaims:
     user_id: UUID
     session_id: UUID
     generation: int
+    issued_at: float
+    """Seconds since 1970."""
     proof: str = field(repr=False)
+    proven: bytes = field(repr=False)
+    """All other claims, in the form that the proof is about."""
 
     def is_proven_by(self, session_key: bytes) -> bool:
-        return hmac.compare_digest(self.proof.encode(), _proof(session_key, self.session_id, self.generation).encode())
+        return hmac.compare_digest(self.proof.encode(), _proof(session_key, self.proven).encode())
 
 
 class RefreshTokens:
-    def __init__(self, secret: str) -> None:
-        self._signer = TokenSigner(secret.encode(), "rt+jwt")
+    def __init__(self, secret: str, *, previous_secret: str | None = None) -> None:
+        """`previous_secret` verifies tokens and signs none."""
+        previous_key = previous_secret.encode() if previous_secret is not None else None
+        self._signer = TokenSigner(secret.encode(), "rt+jwt", previous_key=previous_key)
 
     def issue(  # noqa: PLR0913  a row's columns
         self,
@@ -39,16 +47,14 @@ class RefreshTokens:
         issued_at: datetime,
         expires_at: datetime,
     ) -> str:
-        return self._signer.sign(
-            {
-                "sub": str(user_id),
-                "sid": str(session_id),
-                "gen": generation,
-                "prf": _proof(session_key, session_id, generation),
-                "iat": seconds(issued_at),
-                "exp": seconds(expires_at),
-            }
-        )
+        claims = {
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "gen": generation,
+            "iat": seconds(issued_at),
+            "exp": seconds(expires_at),
+        }
+        return self._signer.sign(claims | {"prf": _proof(session_key, _canonical(claims))})
 
     def read(self, token: str, now: datetime, *, expired_too: bool = False) -> RefreshClaims:
         """Return what a token says that REFRESH_SECRET signed. It is good only if `is_proven_by` its session's key.
@@ -57,17 +63,21 @@ class RefreshTokens:
             InvalidToken: it is forged or, without `expired_too`, expired.
         """
         claims = self._signer.read(token, now=now, expired_too=expired_too)
-        generation = claims.get("gen")
-        if not isinstance(generation, int) or isinstance(generation, bool):
-            raise InvalidToken
         return RefreshClaims(
             user_id=uuid_claim(claims, "sub"),
             session_id=uuid_claim(claims, "sid"),
-            generation=generation,
+            generation=generation_claim(claims, "gen"),
+            issued_at=claims["iat"],
             proof=text_claim(claims, "prf"),
+            proven=_canonical(claims),
         )
 
 
-def _proof(session_key: bytes, session_id: UUID, generation: int) -> str:
-    digest = hmac.digest(session_key, f"{session_id}.{generation}".encode(), "sha256")
-    return urlsafe_b64encode(digest).decode().rstrip("=")
+def _canonical(claims: dict[str, Any]) -> bytes:
+    """The claims that the proof covers: every one, or the holder of the secret could change the others."""
+    covered = {name: value for name, value in claims.items() if name not in ("iss", "prf")}
+    return json.dumps(covered, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _proof(session_key: bytes, claims: bytes) -> str:
+    return urlsafe_b64encode(hmac.digest(session_key, claims, "sha256")).decode().rstrip("=")

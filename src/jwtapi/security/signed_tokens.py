@@ -24,6 +24,7 @@ _MAX_LENGTH = 4096
 # signature has one spelling.
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _CLOCK_SKEW = 30
+_LAST_GENERATION = 2**31 - 1  # the largest number of the column
 _LATEST = 2**53  # beyond it numbers are no longer exact, and arithmetic can overflow
 
 
@@ -50,10 +51,12 @@ class _PreparedHmac(HMACAlgorithm):
 
 
 class TokenSigner:
-    """Makes and reads tokens of one kind (`typ`) under one key."""
+    """Makes tokens of one kind (`typ`) under one key, and reads those made under it or under the key before."""
 
-    def __init__(self, key: bytes, kind: str) -> None:
-        self._key = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)
+    def __init__(self, key: bytes, kind: str, *, previous_key: bytes | None = None) -> None:
+        prepare_key = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key
+        self._key = prepare_key(key)
+        self._previous_key = prepare_key(previous_key) if previous_key is not None else None
         self._kind = kind
         self._jws = jwt.PyJWS(algorithms=[_ALGORITHM])
         self._jws.unregister_algorithm(_ALGORITHM)
@@ -75,7 +78,7 @@ class TokenSigner:
         if len(token) > _MAX_LENGTH or _FORM.fullmatch(token) is None:
             raise InvalidToken
         try:
-            decoded = self._jws.decode_complete(token, self._key, algorithms=[_ALGORITHM])
+            decoded = self._decode(token)
             claims = strict_json.loads(decoded["payload"])
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise InvalidToken from None
@@ -85,6 +88,14 @@ class TokenSigner:
             raise InvalidToken  # RFC 7519 §4.1.3: meant for others; this server issues none
         self._check_times(claims, now.timestamp(), max_lifetime, expired_too=expired_too)
         return claims
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        try:
+            return self._jws.decode_complete(token, self._key, algorithms=[_ALGORITHM])
+        except jwt.InvalidSignatureError:
+            if self._previous_key is None:
+                raise
+            return self._jws.decode_complete(token, self._previous_key, algorithms=[_ALGORITHM])
 
     @staticmethod
     def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, expired_too: bool) -> None:
@@ -105,6 +116,14 @@ def text_claim(claims: dict[str, Any], name: str) -> str:
     """Return a claim that must be there and be text, else raise `InvalidToken`."""
     value = claims.get(name)
     if not isinstance(value, str) or not value:
+        raise InvalidToken
+    return value
+
+
+def generation_claim(claims: dict[str, Any], name: str) -> int:
+    """Return a claim that must be there and count a session's refreshes, else raise `InvalidToken`."""
+    value = claims.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST_GENERATION:
         raise InvalidToken
     return value
 

@@ -3,7 +3,8 @@
 import math
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -18,14 +19,11 @@ from jwtapi.resources import Resources
 from jwtapi.security.refresh_tokens import RefreshClaims
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
 from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired, RefreshTokenInvalid
+from jwtapi.sessions.worth import Worth, worth_of
 from jwtapi.storage.known_sessions import KnownSession
 from jwtapi.storage.records import EventType, Session, User
 from jwtapi.storage.repositories.sessions import SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
-
-GRACE = timedelta(seconds=10)
-"""How long a refresh token that was just used still gets the successor that it got: an answer is lost, two tabs
-refresh at once. Longer helps thieves."""
 
 MAX_CHECKED = 5_000
 """Access tokens that need no second check of their signature; about 6 MB."""
@@ -44,9 +42,10 @@ class IssuedTokens:
 
 
 class _CheckedToken(NamedTuple):
-    """A token that was found good, and what it takes to be so again without another look at it."""
+    """What came out of the check of a token, and how long that holds."""
 
-    claims: AccessClaims
+    claims: AccessClaims | None
+    """None if the signature is good and the session says otherwise."""
     session: KnownSession
     expires_at: datetime
     """When it expires, or its session unless that is refreshed before."""
@@ -56,15 +55,20 @@ class SessionService:
     def __init__(self, resources: Resources) -> None:
         self._database = resources.database
         self._known_sessions = resources.known_sessions
+        self._arrivals = resources.arrivals
         self._clock: Clock = resources.clock
         self._access_tokens = resources.access_tokens
         self._refresh_tokens = resources.refresh_tokens
         self._idle = timedelta(seconds=resources.settings.refresh_token_ttl)
         self._checked: OrderedDict[str, _CheckedToken] = OrderedDict()
         self._longest = timedelta(seconds=resources.settings.session_max_age)
+        self._max_sessions = resources.settings.max_sessions_per_user
 
-    async def open(self, uow: UnitOfWork, user: User) -> Session:
-        """Store a new session. Issue its tokens when the transaction has been committed, not before."""
+    async def open(self, uow: UnitOfWork, user: User, client: Client) -> Session:
+        """Store a new session of a user whose row is locked, and end the oldest unused one of too many.
+
+        Issue its tokens when the transaction has been committed, not before.
+        """
         now = self._clock()
         session = Session(
             id=uuid4(),
@@ -77,6 +81,9 @@ class SessionService:
             ends_at=now + self._longest,
             revoked_at=None,
         )
+        # Before the new one is stored: a clock that was set back would make it the oldest.
+        ended = await uow.sessions.revoke_surplus(user.id, now, keep=self._max_sessions - 1)
+        await audit.record_revocations(uow, ended, at=now, client=client, user_id=user.id)
         await uow.sessions.add(session)
         return session
 
@@ -84,7 +91,7 @@ class SessionService:
         """Make an access token and the refresh token of the session's present generation."""
         now = self._clock()
         return IssuedTokens(
-            access_token=self._access_tokens.issue(_claims_of(session, user), now),
+            access_token=self._access_tokens.issue(_claims_of(session, user), now, generation=session.generation),
             expires_in=self._access_tokens.ttl,
             refresh_token=self._refresh_tokens.issue(
                 user_id=user.id,
@@ -97,56 +104,77 @@ class SessionService:
             refresh_expires_in=math.ceil((session.expires_at - now).total_seconds()),
         )
 
-    async def refresh(self, refresh_token: str, client: Client) -> IssuedTokens:
+    async def refresh(self, refresh_tokens: Sequence[str], client: Client) -> IssuedTokens:
         """Exchange a refresh token for its successor and an access token.
 
+        A browser can have several cookies of one name: of several good tokens the newest counts.
+
         Raises:
-            RefreshTokenInvalid: it is forged, used, expired or revoked. If it was used, its session has been revoked.
+            RefreshTokenInvalid: none is good. What is forged, expired or revoked is passed over; the session of a token
+                that was used before has been revoked.
         """
         now = self._clock()
-        try:
-            claims = self._refresh_tokens.read(refresh_token, now)
-        except InvalidToken:
-            raise RefreshTokenInvalid from None
-        async with self._database.write() as uow:
-            found = await _proven_session(uow, claims)
-            rotated = await self._rotate(uow, found, claims, now, client) if found is not None else None
-        if found is None or rotated is None:
+        shown = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, now)) is not None]
+        shown.sort(key=lambda claims: claims.issued_at, reverse=True)
+        if not shown:
             raise RefreshTokenInvalid
-        return self.issue(rotated, found.user)
+        async with self._database.write() as uow:
+            found = await self._first_good(uow, shown, now, client)
+        if found is None:
+            raise RefreshTokenInvalid
+        return self.issue(found.session, found.user)
 
-    async def _rotate(
-        self, uow: UnitOfWork, found: SessionOfUser, claims: RefreshClaims, now: datetime, client: Client
-    ) -> Session | None:
-        """Return the session in the generation that the client shall have; None if it shall have none."""
-        session = found.session
-        if not session.is_alive(now) or found.user.disabled_at is not None:
-            return None
-        if claims.generation == session.generation:
-            rotated = await uow.sessions.rotate(session, now=now, expires_at=min(now + self._idle, session.ends_at))
-            if rotated is not None:
-                return rotated
-            # Somebody was faster since the row was read. What the token is worth is for the row of now to say.
-            session = await uow.sessions.get(session.id) or session
-        if (
-            session.is_alive(now)
-            and claims.generation == session.generation - 1
-            and now - session.refreshed_at <= GRACE
-        ):
-            return session
-        if await self._revoke(uow, session.id, session.user_id, now, client):
-            await audit.record(
-                uow,
-                EventType.REFRESH_TOKEN_REUSED,
-                at=now,
-                client=client,
-                user_id=session.user_id,
-                session_id=session.id,
-            )
-            log.warning(
-                "refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id)
-            )
+    async def _first_good(
+        self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, client: Client
+    ) -> SessionOfUser | None:
+        """The session that the first good token belongs to, in the generation that the client shall have."""
+        reused: list[Session] = []
+        for claims in shown:
+            found = await _proven_session(uow, claims)
+            if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
+                continue
+            session = await self._exchange(uow, found.session, claims.generation, now)
+            if session is not None:
+                return SessionOfUser(session, found.user)
+            reused.append(found.session)
+        for session in reused:
+            await self._end_reused(uow, session, now, client)
         return None
+
+    async def _exchange(self, uow: UnitOfWork, read: Session, generation: int, now: datetime) -> Session | None:
+        """The session in the generation that the client shall have; None if the token was used before."""
+        session: Session | None = read
+        while session is not None and session.is_alive(now):
+            arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
+            session = replace(session, arrived_generation=arrived)
+            match worth_of(generation, session, now):
+                case Worth.NEXT:
+                    expires_at = min(now + self._idle, session.ends_at)
+                    decided = await uow.sessions.rotate(session, now=now, expires_at=expires_at)
+                case Worth.PRESENT:
+                    decided = session
+                case Worth.PRESENT_LATE:
+                    decided = await uow.sessions.hand_out_late(session, now=now)
+                case Worth.REUSED:
+                    return None
+            if decided is not None:
+                return decided
+            # Another request changed the row since it was read. A token is only ever worth less, so this ends.
+            session = await uow.sessions.get(session.id)
+        return None
+
+    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, client: Client) -> None:
+        if not await self._revoke(uow, session.id, session.user_id, now, client):
+            return
+        await audit.record(
+            uow,
+            EventType.REFRESH_TOKEN_REUSED,
+            at=now,
+            client=client,
+            user_id=session.user_id,
+            session_id=session.id,
+        )
+        log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
 
     async def authenticate(self, access_token: str | None) -> AccessClaims:
         """Return what the caller's access token says, if its session is alive and its user enabled.
@@ -165,33 +193,60 @@ class SessionService:
             and now < checked.expires_at
             and self._known_sessions.hears_changes()
         ):
+            if checked.claims is None:
+                raise AccessTokenInvalid
             return checked.claims
+        return await self._check(access_token, now)
+
+    async def _check(self, access_token: str, now: datetime) -> AccessClaims:
+        """As `authenticate`, for a token that was not checked lately."""
         try:
-            claims, expires_at = self._access_tokens.read(access_token, now)
+            claims, generation, expires_at = self._access_tokens.read(access_token, now)
         except ExpiredToken:
             raise AccessTokenExpired from None
         except InvalidToken:
             raise AccessTokenInvalid from None
         session = await self._known_sessions.find(claims.session_id, now)
-        # Who learns JWT_SECRET must not give their own session another name or other roles.
-        if session.claims is None or not session.claims.says_the_same_as(claims):
+        if session.claims is not None and not session.claims.says_the_same_as(claims):
+            # SQL changed the name or the roles, and what is remembered or what the token says is older than that.
+            session = await self._known_sessions.find_anew(claims.session_id, now)
+        if session.claims is None:
             raise AccessTokenInvalid
-        # The session's claims, not the token's: its tokens share them, and what is remembered of them.
-        self._checked[access_token] = _CheckedToken(session.claims, session, min(expires_at, session.expires_at))
+        # Who learns JWT_SECRET must not give their own session another name or other roles.
+        agrees = session.claims.says_the_same_as(claims)
+        # The session's claims, not the token's: its tokens share them, and what is remembered of them. A refusal is
+        # remembered too, so that an old token makes its session be read once.
+        self._checked[access_token] = _CheckedToken(
+            session.claims if agrees else None, session, min(expires_at, session.expires_at)
+        )
         if len(self._checked) > MAX_CHECKED:
             self._checked.popitem(last=False)
+        if not agrees:
+            raise AccessTokenInvalid
+        if generation > session.arrived_generation:
+            session.arrived_generation = generation
+            self._arrivals.note(claims.session_id, generation)
         return session.claims
 
-    async def close(self, *, refresh_token: str | None, access_token: str | None, client: Client) -> None:
-        """Revoke the sessions of the tokens. What is forged or over already is passed over."""
+    async def close(self, *, refresh_tokens: Sequence[str], access_token: str | None, client: Client) -> None:
+        """Revoke the sessions of the tokens. What is forged or has ended is passed over.
+
+        A refresh token signs out even if it was used or has expired, an access token only while it is good: an old one
+        may lie in a log.
+        """
         now = self._clock()
-        refresh_claims = self._refresh_claims(refresh_token, now)
+        refresh_claims = [
+            claims
+            for token in refresh_tokens
+            if (claims := self._refresh_claims(token, now, expired_too=True)) is not None
+        ]
         access_claims = self._access_claims(access_token, now)
-        if refresh_claims is None and access_claims is None:
+        if not refresh_claims and access_claims is None:
             return
         async with self._database.write() as uow:
-            if refresh_claims is not None and await _proven_session(uow, refresh_claims) is not None:
-                await self._revoke(uow, refresh_claims.session_id, refresh_claims.user_id, now, client)
+            for claims in refresh_claims:
+                if await _proven_session(uow, claims) is not None:
+                    await self._revoke(uow, claims.session_id, claims.user_id, now, client)
             if access_claims is not None:
                 await self._revoke(uow, access_claims.session_id, access_claims.user_id, now, client)
 
@@ -203,15 +258,15 @@ class SessionService:
             )
         return revoked
 
-    def _refresh_claims(self, token: str | None, now: datetime) -> RefreshClaims | None:
+    def _refresh_claims(self, token: str, now: datetime, *, expired_too: bool = False) -> RefreshClaims | None:
         try:
-            return self._refresh_tokens.read(token, now, expired_too=True) if token is not None else None
+            return self._refresh_tokens.read(token, now, expired_too=expired_too)
         except InvalidToken:
             return None
 
     def _access_claims(self, token: str | None, now: datetime) -> AccessClaims | None:
         try:
-            return self._access_tokens.read(token, now, expired_too=True).claims if token is not None else None
+            return self._access_tokens.read(token, now).claims if token is not None else None
         except InvalidToken:
             return None
 

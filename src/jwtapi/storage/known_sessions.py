@@ -22,6 +22,7 @@ TELLING = frozenset(
         EventType.USER_ENABLED,
         EventType.USER_DELETED,
         EventType.PASSWORD_CHANGED,
+        EventType.ROLES_CHANGED,
     }
 )
 """The events after which something remembered may be wrong."""
@@ -30,13 +31,15 @@ TELLING = frozenset(
 class KnownSession:
     """What was read of a session. Whoever forgets it says so here too, for those who hold on to it."""
 
-    __slots__ = ("claims", "expires_at", "is_current")
+    __slots__ = ("arrived_generation", "claims", "expires_at", "is_current")
 
     def __init__(self, *, is_current: bool) -> None:
         self.claims: AccessClaims | None = None
         """What its access tokens may say. None if the session is over, its user disabled, or nothing read yet."""
         self.expires_at = _NOT_READ
         """When the session dies unless it is refreshed before."""
+        self.arrived_generation = 0
+        """The newest generation of which a token is known to have reached the client."""
         self.is_current = is_current
         """False for good when something may have changed, and where changes may go unheard from the start."""
 
@@ -79,6 +82,15 @@ class KnownSessions:
             self._forget_session(session_id)  # what is over stays so, and takes no place from others
         return known
 
+    async def find_anew(self, session_id: UUID, now: datetime) -> KnownSession:
+        """As `find`, but ask the database, for what is remembered may be wrong: SQL changes rows without an event.
+
+        Raises:
+            StorageUnavailable
+        """
+        self._forget_session(session_id)
+        return await self.find(session_id, now)
+
     def _forget(self, events: Iterable[Event]) -> None:
         """Forget what these events may have changed."""
         for event in events:
@@ -112,4 +124,5 @@ class KnownSessions:
             user = found.user
             known.claims = AccessClaims(user.id, user.username, session_id, tuple(user.roles))
             known.expires_at = found.session.expires_at
+            known.arrived_generation = max(known.arrived_generation, found.session.arrived_generation)
         return known

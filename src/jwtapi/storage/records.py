@@ -39,6 +39,12 @@ class Session:
     ends_at: datetime
     """When it dies however often it is refreshed."""
     revoked_at: datetime | None
+    previously_refreshed_at: datetime | None = None
+    """When the refresh before the last one was."""
+    arrived_generation: int = 0
+    """The newest generation of which a token is known to have reached the client; see sessions/worth.py."""
+    late_generation: int | None = None
+    """The last generation that was handed out again to its predecessor after the grace."""
 
     def is_alive(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
@@ -53,6 +59,7 @@ class EventType(StrEnum):
     USER_ENABLED = "user.enabled"
     USER_DELETED = "user.deleted"
     PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  an event, no password
+    ROLES_CHANGED = "user.roles_changed"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     SESSION_REVOKED = "session.revoked"

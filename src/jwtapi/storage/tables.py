@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -56,9 +57,22 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("ends_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    # When the refresh before the last one was; NULL if there was none.
+    Column("previously_refreshed_at", UtcDateTime),
+    # The newest generation of which a token is known to have reached the client; see sessions/worth.py.
+    Column("arrived_generation", Integer, nullable=False, server_default="0"),
+    # The last generation that was handed out again to its predecessor after the grace; NULL if none ever was.
+    Column("late_generation", Integer),
     # Computed by the database from `expires_at` (migration 0002). A refresh that changes no indexed column costs
     # PostgreSQL no entry in any index, and the day changes once a day.
     Column("expires_on", Date, index=True),
+    # The sessions of a user that have not been ended. Whoever signs in and out all day leaves thousands that have.
+    Index(
+        "ix_sessions_user_id_unrevoked",
+        "user_id",
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
 )
 
 events = Table(

@@ -1,6 +1,6 @@
 """Queries on events. There is no way to change one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -79,6 +79,24 @@ class EventRepository:
                 type=type_, at=at, user_id=user_id, session_id=session_id, address=address, request_id=request_id
             )
         )
+
+    async def add_revocations(
+        self,
+        session_ids: Sequence[UUID],
+        *,
+        at: datetime,
+        user_id: UUID,
+        address: str | None,
+        request_id: str | None,
+    ) -> None:
+        """Add SESSION_REVOKED for each of these sessions of a user, all in one statement."""
+        type_ = EventType.SESSION_REVOKED
+        revocations = [Event(0, at, type_, user_id, session_id, address, request_id) for session_id in session_ids]
+        self.added += revocations
+        if revocations:
+            columns = [column.name for column in _COLUMNS if column is not events.c.id]
+            values = [{name: getattr(event, name) for name in columns} for event in revocations]
+            await self._connection.execute(insert(events), values)
 
     async def of_user(self, user_id: UUID | None) -> list[Event]:
         """The events of a user, oldest first; of None, those that name no user."""

@@ -1,10 +1,11 @@
 """Queries on sessions. Every race about a session is decided here, by the condition of one statement."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
@@ -23,9 +24,21 @@ _ROTATE = (
         sessions.c.expires_at > bindparam("now"),
     )
     .values(
-        generation=bindparam("next_generation"), refreshed_at=bindparam("now"), expires_at=bindparam("next_expires_at")
+        generation=bindparam("next_generation"),
+        previously_refreshed_at=sessions.c.refreshed_at,
+        refreshed_at=bindparam("now"),
+        expires_at=bindparam("next_expires_at"),
     )
     .returning(*_COLUMNS)
+)
+_MARK_ARRIVED = (
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        sessions.c.generation == bindparam("arrived"),
+        sessions.c.arrived_generation < bindparam("arrived"),
+    )
+    .values(arrived_generation=bindparam("arrived"))
 )
 
 
@@ -65,6 +78,33 @@ class SessionRepository:
         row = (await self._connection.execute(_ROTATE, values)).one_or_none()
         return Session(*row) if row is not None else None
 
+    async def hand_out_late(self, session: Session, *, now: datetime) -> Session | None:
+        """Write down that the present generation is handed out again to its predecessor after the grace.
+
+        None if it may not be: the session has ended or moved on, a token of this generation has reached the client, or
+        the generation before this one was handed out late too.
+        """
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.id == session.id,
+                sessions.c.generation == session.generation,
+                sessions.c.arrived_generation < session.generation,
+                sessions.c.late_generation.is_distinct_from(session.generation - 1),
+                sessions.c.revoked_at.is_(None),
+                sessions.c.expires_at > now,
+            )
+            .values(late_generation=session.generation)
+            .returning(*_COLUMNS)
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        return Session(*row) if row is not None else None
+
+    async def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
+        """Write down, by session, of which generation a token has reached the client; an older one says nothing."""
+        values = [{"session_id": id_, "arrived": generation} for id_, generation in generations.items()]
+        await self._connection.execute(_MARK_ARRIVED, values)
+
     async def revoke(self, session_id: UUID, now: datetime) -> bool:
         """End the session; False if it had ended before."""
         return bool(await self._revoke(sessions.c.id == session_id, now))
@@ -72,6 +112,25 @@ class SessionRepository:
     async def revoke_all(self, user_id: UUID, now: datetime) -> list[UUID]:
         """End every session of the user; return those that were alive."""
         return await self._revoke(sessions.c.user_id == user_id, now)
+
+    async def revoke_surplus(self, user_id: UUID, now: datetime, *, keep: int) -> list[UUID]:
+        """End all but the `keep` sessions of the user that were refreshed last; return those that were ended."""
+        surplus = (
+            select(sessions.c.id)
+            .where(sessions.c.user_id == user_id, *_alive(now))
+            .order_by(sessions.c.refreshed_at.desc(), sessions.c.created_at.desc())
+            .offset(keep)
+        )
+        return await self._revoke(sessions.c.id.in_(surplus), now)
+
+    async def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
+        """Delete up to `limit` sessions of the user that have ended, and say how many."""
+        ended = (
+            select(sessions.c.id)
+            .where(sessions.c.user_id == user_id, or_(sessions.c.revoked_at.is_not(None), sessions.c.expires_at <= now))
+            .limit(limit)
+        )
+        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended)))).rowcount
 
     async def prune(self, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions that were over before today, and say how many.
@@ -86,7 +145,12 @@ class SessionRepository:
         return (await self._connection.execute(statement)).rowcount
 
     async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
-        alive = (which, sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
         # Its expiry too, by which the dead are found and deleted.
-        statement = update(sessions).where(*alive).values(revoked_at=now, expires_at=now).returning(sessions.c.id)
+        statement = (
+            update(sessions).where(which, *_alive(now)).values(revoked_at=now, expires_at=now).returning(sessions.c.id)
+        )
         return list((await self._connection.execute(statement)).scalars())
+
+
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return sessions.c.revoked_at.is_(None), sessions.c.expires_at > now

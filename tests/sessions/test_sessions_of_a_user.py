@@ -1,0 +1,58 @@
+"""How many sessions a user can have at once."""
+
+import asyncio
+
+import httpx
+
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal, register, sign_in
+
+DEAD = (401, "token_invalid", "Invalid token")
+
+
+async def test_one_session_too_many_ends_the_one_that_was_refreshed_longest_ago(run_api: RunApi) -> None:
+    async with run_api(max_sessions_per_user=3) as api:
+        first = await api.signed_in()
+        api.clock.advance(60)
+        second = await sign_in(api.client())
+        api.clock.advance(60)
+        third = await sign_in(api.client())
+        await first.post("/refresh")
+        fourth = await sign_in(api.client())
+        assert refusal(await second.get("/profile")) == DEAD
+        for client in (first, third, fourth):
+            assert (await client.post("/refresh")).status_code == 200
+        assert (await api.event_types()).count("session.revoked") == 1
+
+
+async def test_sessions_that_have_ended_and_other_users_sessions_do_not_count(run_api: RunApi) -> None:
+    async with run_api(max_sessions_per_user=2, refresh_token_ttl=600) as api:
+        alice = await api.signed_in()
+        bob = await api.signed_in("bob")
+        for _ in range(3):
+            guest = await sign_in(api.client())
+            assert (await guest.post("/logout")).status_code == 200
+        assert (await alice.get("/profile")).status_code == 200
+        api.clock.advance(601)
+        alice, other = [await sign_in(api.client()) for _ in range(2)]
+        for client in (alice, other):
+            assert (await client.get("/profile")).status_code == 200
+        assert refusal(await bob.get("/profile"))[0] == 401  # expired, not ended
+        assert "session.revoked" not in await api.event_types("bob")
+
+
+async def test_many_logins_at_once_leave_as_many_sessions_as_there_may_be(run_api: RunApi) -> None:
+    async with run_api(max_sessions_per_user=2) as api:
+        await register(api.client())
+        await asyncio.gather(*(sign_in(api.client()) for _ in range(8)))
+        assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(2,)]
+
+
+async def test_a_user_who_had_more_sessions_before_loses_all_but_the_newest(api: Api, run_api: RunApi) -> None:
+    await api.signed_in()
+    clients: list[httpx.AsyncClient] = [await sign_in(api.client()) for _ in range(4)]
+    async with run_api(max_sessions_per_user=2) as stricter:
+        newest = await sign_in(stricter.client())
+        assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(2,)]
+        assert (await newest.get("/profile")).status_code == 200
+        assert refusal(await clients[0].post("/refresh"))[0] == 403
