@@ -1,11 +1,35 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
 import httpx
 import pytest
+from sqlalchemy import NullPool, event, insert, select
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from jwtapi.admin.roles import RolesInvalid
 from jwtapi.admin.service import AdminService, UnknownUser
 from jwtapi.security.password_policy import PasswordTooShort
-from tests.support.api import Api, refusal, sign_in
+from jwtapi.storage.tables import sessions
+from tests.support.api import PASSWORD, Api, refusal, sign_in
 
 DEAD = (401, "token_invalid", "Invalid token")
+
+
+@contextmanager
+def executions(api: Api) -> Iterator[list[str]]:
+    """The statements that change rows, each time one is sent; what runs in the background is left out."""
+    sent: list[str] = []
+
+    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")) and "arrived_generation" not in statement:
+            sent.append(statement)
+
+    engine = api.resources.database._engine.sync_engine  # noqa: SLF001  to look over its shoulder
+    event.listen(engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(engine, "before_cursor_execute", remember)
 
 
 @pytest.fixture
@@ -20,6 +44,77 @@ async def test_disabling_ends_every_session_at_once(api: Api, admin: AdminServic
         assert refusal(await client.get("/profile")) == DEAD
         assert refusal(await client.post("/refresh"))[0] == 403
     assert (await api.event_types())[-3:] == ["user.disabled", "session.revoked", "session.revoked"]
+
+
+async def add_sessions(api: Api, count: int) -> None:
+    """Copy alice's session, as often as a job that signs in each minute opens one."""
+    columns = [column for column in sessions.c if column is not sessions.c.expires_on]
+    engine = create_async_engine(api.resources.settings.database_url.get_secret_value(), poolclass=NullPool)
+    async with engine.begin() as connection:
+        row = (await connection.execute(select(*columns))).mappings().first()
+        assert row is not None
+        await connection.execute(insert(sessions), [{**row, "id": uuid4()} for _ in range(count)])
+
+
+MANY = 10_080
+
+
+@pytest.mark.parametrize("act", ("disable", "set_password", "delete"))
+async def test_an_account_with_a_weeks_sessions_is_locked_in_as_many_statements_as_any_other(
+    api: Api, admin: AdminService, alice: httpx.AsyncClient, act: str
+) -> None:
+    async def lock() -> None:
+        await (
+            admin.set_password("alice", "another password") if act == "set_password" else getattr(admin, act)("alice")
+        )
+
+    with executions(api) as for_two:
+        await sign_in(api.client())
+        for_two.clear()
+        await lock()
+    if act == "delete":
+        alice = await api.signed_in()
+    else:
+        await admin.enable("alice")
+        await sign_in(alice, password="another password" if act == "set_password" else PASSWORD)
+    await add_sessions(api, MANY)
+    with executions(api) as for_many:
+        await lock()
+    assert len(for_many) == len(for_two)
+    assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(0,)]
+    assert refusal(await alice.get("/profile")) == DEAD
+
+
+async def test_a_user_who_signed_in_and_out_all_day_is_deleted(
+    api: Api, admin: AdminService, alice: httpx.AsyncClient
+) -> None:
+    await alice.post("/logout")
+    await add_sessions(api, 1200)
+    await admin.delete("alice")
+    assert await api.sql("SELECT count(*) FROM sessions") == [(0,)]
+
+
+async def test_changed_roles_hold_at_once_and_void_the_old_tokens(
+    api: Api, admin: AdminService, alice: httpx.AsyncClient
+) -> None:
+    assert await admin.change_roles("alice", add=["staff", "admin", "staff"], remove=[]) == ["staff", "admin"]
+    assert refusal(await alice.get("/profile")) == DEAD
+    answer = await alice.post("/refresh")
+    verified = await api.client(Authorization=f"Bearer {answer.json()['accessToken']}").get("/auth/verify")
+    assert verified.headers["x-auth-roles"] == "staff,admin"
+    assert await admin.change_roles("alice", add=[], remove=["staff", "unknown"]) == ["admin"]
+    assert await admin.change_roles("alice", add=["admin"], remove=[]) == ["admin"]
+    assert (await api.event_types()).count("user.roles_changed") == 2
+
+
+@pytest.mark.parametrize("role", ("", "two\nlines", "x" * 1100))
+async def test_roles_that_no_token_can_carry_are_refused(
+    api: Api, admin: AdminService, alice: httpx.AsyncClient, role: str
+) -> None:
+    with pytest.raises(RolesInvalid):
+        await admin.change_roles("alice", add=[role], remove=[])
+    assert (await alice.get("/profile")).status_code == 200
+    assert "user.roles_changed" not in await api.event_types()
 
 
 async def test_enabling_lets_the_user_sign_in_again(api: Api, admin: AdminService, alice: httpx.AsyncClient) -> None:
@@ -60,6 +155,11 @@ async def test_deleting_takes_all_but_the_events(api: Api, admin: AdminService, 
     async with api.resources.database.read() as uow:
         assert await uow.users.list() == []
         assert [event.type for event in await uow.events.of_user(user_id)][-2:] == ["session.revoked", "user.deleted"]
+
+
+async def test_changing_the_roles_of_an_unknown_user_names_it(admin: AdminService) -> None:
+    with pytest.raises(UnknownUser, match="nobody"):
+        await admin.change_roles("nobody", add=["staff"], remove=[])
 
 
 @pytest.mark.parametrize("act", ("disable", "enable", "delete"))

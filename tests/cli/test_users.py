@@ -31,6 +31,14 @@ def test_a_user_is_disabled_and_enabled(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("alice")
+def test_roles_are_added_removed_and_printed(run: Run) -> None:
+    assert run("user", "roles", "alice").stdout == "alice has no role.\n"
+    assert run("user", "roles", "alice", "--add", "staff", "--add", "admin").stdout == "alice has staff, admin.\n"
+    assert run("user", "roles", "alice", "--add", "editor", "--remove", "staff").stdout == "alice has admin, editor.\n"
+    assert run("user", "list").stdout.split("\t")[3] == "admin,editor"
+
+
+@pytest.mark.usefixtures("alice")
 def test_a_password_is_set(run: Run) -> None:
     result = run("user", "set-password", "alice", stdin="another password\n")
     assert (result.exit_code, result.stdout) == (0, "Set the password of alice.\n")
@@ -52,6 +60,9 @@ def test_deleting_asks_first(run: Run) -> None:
         (("create", "two words"), PASSWORD, "Username must have"),
         (("create", "bob"), "short", "Password must have at least 8 characters"),
         (("create", "bob", "--role", ""), PASSWORD, "A role wants printable characters"),
+        (("create", "bob", "--role", "x" * 1100), PASSWORD, "The roles of a user must not exceed 1024 bytes"),
+        (("roles", "alice", "--add", "two\nlines"), None, "A role wants printable characters"),
+        (("roles", "nobody", "--add", "staff"), None, "There is no user nobody."),
         (("disable", "nobody"), None, "There is no user nobody."),
         (("set-password", "nobody"), PASSWORD, "There is no user nobody."),
         (("delete", "nobody", "--yes"), None, "There is no user nobody."),

@@ -1,6 +1,9 @@
 """Administers users and sessions. Whatever ends a user's sessions holds from the next request on."""
 
+from collections.abc import Collection
+
 from jwtapi import audit
+from jwtapi.admin.roles import parse_roles
 from jwtapi.auth.service import hash_new_password
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
@@ -9,6 +12,8 @@ from jwtapi.storage.records import EventType, User
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 _PAGE = 1000
+_BATCH = 500
+"""Rows a transaction: on SQLite nobody else can write meanwhile."""
 
 
 class UnknownUser(Exception):
@@ -72,23 +77,44 @@ class AdminService:
         Raises:
             UnknownUser
         """
+        await self._delete_ended_sessions(username)
         async with self._database.write() as uow:
             user = await _user_named(uow, username)
             await self._end_sessions(uow, user)
             await uow.users.delete(user.id)
             await self._record(uow, EventType.USER_DELETED, user)
 
+    async def change_roles(self, username: str, *, add: Collection[str], remove: Collection[str]) -> list[str]:
+        """Add and remove roles, and return those that the user has now. Tokens with the old roles are refused at once.
+
+        Raises:
+            UnknownUser
+            RolesInvalid: the user would have roles that no token can carry.
+        """
+        async with self._database.write() as uow:
+            user = await uow.users.get_for_update((await _user_named(uow, username)).id)
+            if user is None:
+                raise UnknownUser(username)
+            kept = [role for role in user.roles if role not in remove]
+            roles = parse_roles([*kept, *(role for role in add if role not in kept)])
+            if roles != user.roles:
+                await uow.users.set_roles(user.id, roles)
+                await self._record(uow, EventType.ROLES_CHANGED, user)
+        return roles
+
+    async def _delete_ended_sessions(self, username: str) -> None:
+        """Delete the sessions that have ended a batch a transaction: a user can leave more than one bears."""
+        while True:
+            async with self._database.write() as uow:
+                user = await _user_named(uow, username)
+                deleted = await uow.sessions.delete_ended(user.id, self._resources.clock(), limit=_BATCH)
+            if deleted < _BATCH:
+                return
+
     async def _end_sessions(self, uow: UnitOfWork, user: User) -> None:
         now = self._resources.clock()
-        for session_id in await uow.sessions.revoke_all(user.id, now):
-            await audit.record(
-                uow,
-                EventType.SESSION_REVOKED,
-                at=now,
-                client=COMMAND_LINE,
-                user_id=user.id,
-                session_id=session_id,
-            )
+        ended = await uow.sessions.revoke_all(user.id, now)
+        await audit.record_revocations(uow, ended, at=now, client=COMMAND_LINE, user_id=user.id)
 
     async def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
         await audit.record(uow, type_, at=self._resources.clock(), client=COMMAND_LINE, user_id=user.id)

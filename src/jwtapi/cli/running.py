@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
+from jwtapi.admin.roles import RolesInvalid
 from jwtapi.admin.service import UnknownUser
 from jwtapi.env_file import add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
@@ -36,6 +37,8 @@ def failing_clearly() -> Iterator[None]:
         fail(f"The database does not answer: {type(cause).__name__}: {cause}. Is DATABASE_URL right, is it running?")
     except UnknownUser as error:
         fail(f"There is no user {error}.")
+    except RolesInvalid as error:
+        fail(str(error))
     except JwtapiError as error:
         fail(error.message)
 

@@ -1,4 +1,4 @@
-"""`jwtapi user create | list | disable | enable | set-password | delete`."""
+"""`jwtapi user create | list | roles | disable | enable | set-password | delete`."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from jwtapi.admin.roles import parse_roles
 from jwtapi.admin.service import AdminService
 from jwtapi.auth.service import AuthService
-from jwtapi.cli.running import fail, run_with_resources
+from jwtapi.cli.running import failing_clearly, run_with_resources
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
@@ -25,15 +26,14 @@ def create(
     role: Annotated[list[str] | None, typer.Option(help="Goes into the access token; repeat for more.")] = None,
 ) -> None:
     """Create a user; the password is asked for, or read from standard input."""
-    for each in role or ():
-        if not each or not each.isprintable():  # or no token could carry it, and no reader of X-Auth-Roles see it
-            fail(f"A role wants printable characters: {each!r} has none or others.")
+    with failing_clearly():
+        roles = parse_roles(role or ())
     password = _password()
 
     async def run(resources: Resources) -> None:
         limits = RateLimits(resources.settings, resources.windows)
         auth = AuthService(resources, SessionService(resources), limits)
-        await auth.register(name, password, COMMAND_LINE, roles=tuple(role or ()))
+        await auth.register(name, password, COMMAND_LINE, roles=roles)
 
     run_with_resources(run)
     typer.echo(f"Created {name}.")
@@ -74,6 +74,19 @@ def enable(name: Name) -> None:
     """Let a disabled user sign in again."""
     _administer(lambda admin: admin.enable(name))
     typer.echo(f"Enabled {name}.")
+
+
+@app.command()
+def roles(
+    name: Name,
+    add: Annotated[list[str] | None, typer.Option(help="Give this role; repeat for more.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Take this role away; repeat for more.")] = None,
+) -> None:
+    """Add and remove roles, and print those that the user has; tokens with the old roles are refused at once."""
+    has = run_with_resources(
+        lambda resources: AdminService(resources).change_roles(name, add=add or (), remove=remove or ())
+    )
+    typer.echo(f"{name} has {', '.join(has) or 'no role'}.")
 
 
 @app.command()

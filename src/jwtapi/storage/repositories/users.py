@@ -1,5 +1,6 @@
 """Queries on users."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,9 @@ class UserRepository:
 
     async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
         await self._set(user_id, password_hash=password_hash)
+
+    async def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
+        await self._set(user_id, roles=list(roles))
 
     async def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
         await self._set(user_id, disabled_at=disabled_at)
