@@ -81,10 +81,10 @@ class SessionService:
             ends_at=now + self._longest,
             revoked_at=None,
         )
-        # Before the new one is stored: a clock that was set back would make it the oldest.
-        ended = await uow.sessions.revoke_surplus(user.id, now, keep=self._max_sessions - 1)
-        await audit.record_revocations(uow, ended, at=now, client=client, user_id=user.id)
-        await uow.sessions.add(session)
+        others = await uow.sessions.add(session)
+        if others >= self._max_sessions:
+            ended = await uow.sessions.revoke_surplus(session, keep=self._max_sessions - 1)
+            await audit.record_revocations(uow, ended, at=now, client=client, user_id=user.id)
         return session
 
     def issue(self, session: Session, user: User) -> IssuedTokens:

@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
 from jwtapi.storage.tables import sessions, users
 
 _COLUMNS = [column for column in sessions.c if column is not sessions.c.expires_on]
+
+_others = sessions.alias("others")
 
 # Made once: to make one takes a third as long as all the rest, and these are sent most of all.
 _WITH_USER = select(*_COLUMNS, users).join_from(sessions, users).where(sessions.c.id == bindparam("session_id"))
@@ -30,6 +32,18 @@ _ROTATE = (
         expires_at=bindparam("next_expires_at"),
     )
     .returning(*_COLUMNS)
+)
+# The count comes with the same round trip. The user's row is locked, so no other login adds a session meanwhile.
+_ADD = insert(sessions).returning(
+    select(func.count())
+    .select_from(_others)
+    .where(
+        _others.c.user_id == bindparam("of_user"),
+        _others.c.id != bindparam("new_id"),
+        _others.c.revoked_at.is_(None),
+        _others.c.expires_at > bindparam("now"),
+    )
+    .scalar_subquery()
 )
 _MARK_ARRIVED = (
     update(sessions)
@@ -51,9 +65,11 @@ class SessionRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, session: Session) -> None:
+    async def add(self, session: Session) -> int:
+        """Store a new session, and say how many others of its user are alive."""
         values = {column.name: getattr(session, column.name) for column in _COLUMNS}
-        await self._connection.execute(insert(sessions).values(values))
+        others = {"of_user": session.user_id, "new_id": session.id, "now": session.created_at}
+        return int((await self._connection.execute(_ADD, values | others)).scalar_one())
 
     async def get(self, session_id: UUID) -> Session | None:
         row = (await self._connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id))).one_or_none()
@@ -113,12 +129,13 @@ class SessionRepository:
         """End every session of the user; return those that were alive."""
         return await self._revoke(sessions.c.user_id == user_id, now)
 
-    async def revoke_surplus(self, user_id: UUID, now: datetime, *, keep: int) -> list[UUID]:
-        """End all but the `keep` sessions of the user that were refreshed last; return those that were ended."""
+    async def revoke_surplus(self, session: Session, *, keep: int) -> list[UUID]:
+        """End all but the `keep` other sessions of a new one's user that were refreshed last; return those ended."""
+        now = session.created_at
         surplus = (
             select(sessions.c.id)
-            .where(sessions.c.user_id == user_id, *_alive(now))
-            .order_by(sessions.c.refreshed_at.desc(), sessions.c.created_at.desc())
+            .where(sessions.c.user_id == session.user_id, sessions.c.id != session.id, *_alive(now))
+            .order_by(sessions.c.refreshed_at.desc())
             .offset(keep)
         )
         return await self._revoke(sessions.c.id.in_(surplus), now)
