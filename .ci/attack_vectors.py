@@ -1,0 +1,27 @@
+"""Copies the attack vectors, and lets two of them use the successor before they show its predecessor again.
+
+A predecessor whose successor was never used is a client whose answer was lost (docs/decisions/0017-a-lost-answer.md), and
+for 10 seconds one that is two generations old belongs to a burst of tabs. What the two vectors expect stays as it is.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+USE_SUCCESSOR = {"do": "refresh", "session": "s2", "as": "s3", "expect": "refresh_ok"}
+
+
+def let_them_use_the_successor(vectors: dict[str, dict[str, Any]]) -> None:
+    two_rotations, restart = vectors["sessions-005"]["steps"], vectors["restart-002"]["steps"]
+    if {"do": "sleep_grace"} not in two_rotations:
+        two_rotations.insert(two_rotations.index(USE_SUCCESSOR) + 1, {"do": "sleep_grace"})
+    if USE_SUCCESSOR not in restart:
+        restart.insert(restart.index({"do": "restart"}), USE_SUCCESSOR)
+
+
+if __name__ == "__main__":
+    original, copy = map(Path, sys.argv[1:])
+    data = json.loads(original.read_text(encoding="utf-8"))
+    let_them_use_the_successor({vector["id"]: vector for vector in data["vectors"]})
+    copy.write_text(json.dumps(data), encoding="utf-8")
