@@ -1,8 +1,7 @@
 """Copies the attack vectors, and lets two of them use the successor before they show its predecessor again.
 
 A predecessor whose successor was never used comes from a client whose answer was lost, and for 10 seconds one that is
-two generations old belongs to a burst of tabs: docs/decisions/0017-a-lost-answer.md. What the vectors expect stays as it
-is.
+two generations old belongs to a burst of tabs: docs/decisions/0017-a-lost-answer.md. What the vectors expect stays.
 """
 
 import json
