@@ -82,14 +82,14 @@ class AuthService:
             Overloaded: too many hashes are waiting.
         """
         account = _account_name(username)
-        bucket = self._bucket(account, device_token)
+        async with self._database.read() as uow:
+            user = await uow.users.by_name(account)
+        bucket = self._bucket(account, user, device_token)
         try:
             await self._limits.admit_account(bucket)
         except TooManyRequests:
             self._resources.metrics.count_login(LoginOutcome.THROTTLED)
             raise
-        async with self._database.read() as uow:
-            user = await uow.users.by_name(account)
         # Neither a connection nor a lock is held meanwhile.
         matches = await self._passwords.verify(password, user.password_hash if user is not None else None)
         entrant = user if user is not None and matches and user.disabled_at is None else None
@@ -108,9 +108,10 @@ class AuthService:
         if entrant is None or session is None:
             raise InvalidCredentials
         await self._limits.forget_account(bucket)
+        password_hash = new_hash if new_hash is not None else entrant.password_hash
         return SignedIn(
             tokens=self._sessions.issue(session, entrant),
-            device_token=self._resources.device_tokens.issue(account, self._resources.clock()),
+            device_token=self._resources.device_tokens.issue(account, password_hash, self._resources.clock()),
         )
 
     async def _open_session(self, uow: UnitOfWork, user: User, new_hash: str | None, client: Client) -> Session | None:
@@ -127,10 +128,12 @@ class AuthService:
         """A hash of today's scheme and cost, if the stored one is of another."""
         return await self._passwords.hash(password) if self._passwords.needs_update(user.password_hash) else None
 
-    def _bucket(self, account: str, device_token: str | None) -> str:
-        """What the attempt counts against: the device, if it signed in to this account before, else the account."""
+    def _bucket(self, account: str, user: User | None, device_token: str | None) -> str:
+        """What the attempt counts against: the device, if it has signed in with this password, else the account."""
         if device_token is not None:
-            device = self._resources.device_tokens.device_of(device_token, account, self._resources.clock())
+            password_hash = user.password_hash if user is not None else ""
+            now = self._resources.clock()
+            device = self._resources.device_tokens.device_of(device_token, account, password_hash, now)
             if device is not None:
                 return f"device:{device}"
         return f"name:{sha256(account.encode()).hexdigest()}"
