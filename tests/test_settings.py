@@ -31,10 +31,16 @@ def test_secrets_are_all_that_must_be_given(env_file: Path) -> None:
 
 
 def test_development_is_lenient_and_production_is_strict(make_settings: MakeSettings) -> None:
-    names = ("password_min_length", "password_blocklist", "cookie_secure", "docs_enabled")
+    names = (
+        "password_min_length",
+        "password_blocklist",
+        "cookie_secure",
+        "docs_enabled",
+        "login_rate_limit_spares_success",
+    )
     development, production = make_settings(), make_settings(environment="production", bcrypt_rounds=12)
-    assert [getattr(development, name) for name in names] == [8, False, False, True]
-    assert [getattr(production, name) for name in names] == [15, True, True, False]
+    assert [getattr(development, name) for name in names] == [8, False, False, True, False]
+    assert [getattr(production, name) for name in names] == [15, True, True, False, True]
 
 
 def test_the_environment_is_stronger_than_a_file_and_that_than_dot_env(
@@ -99,6 +105,12 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         ("LOGIN_RATE_LIMIT=5/minute;9/hour", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        ("ACCOUNT_RATE_LIMIT=x", "ACCOUNT_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        *(
+            (f"{name}={limit}", f"{name}: wants at most 10000, within at most 30 days")
+            for name in ("LOGIN_RATE_LIMIT", "ACCOUNT_RATE_LIMIT", "REGISTER_RATE_LIMIT", "REFRESH_RATE_LIMIT")
+            for limit in ("10001/minute", "10/31 days", "10/year")
+        ),
         (
             "RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h",
             "RATE_LIMIT_STORAGE_URI: wants database://, redis://host:port or memory://",
@@ -116,7 +128,14 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
                 f"CORS_ORIGINS={origin}",
                 "CORS_ORIGINS: wants origins such as https://app.example.com, comma separated; no path, no wildcard",
             )
-            for origin in ("*", "https://*.example.com", "https://a.example/", "a.example", "https://u@a.example")
+            for origin in (
+                "*",
+                "https://*.example.com",
+                "https://a.example/",
+                "a.example",
+                "https://u@a.example",
+                "http://[",
+            )
         ),
         *(
             (

@@ -91,7 +91,7 @@ def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
             allow_credentials=True,
             allow_methods=["GET", "POST", "PATCH"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["Retry-After", "X-Request-ID"],
+            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
         )
     app = RequestContext(
         app, metrics=resources.metrics if settings.metrics_enabled else None, https=settings.cookie_secure

@@ -64,7 +64,15 @@ class Retryable(JwtapiError):
 
 class TooManyRequests(Retryable):
     code = "too_many_attempts"
+    message = "Too many requests. Try again later."
+
+
+class TooManyLogins(TooManyRequests):
     message = "Too many login attempts. Try again later."
+
+
+class TooManyRegistrations(TooManyRequests):
+    message = "Too many registrations. Try again later."
 
 
 class Unavailable(Retryable):
@@ -81,7 +89,7 @@ class StorageUnavailable(Unavailable):
 
 class Overloaded(Unavailable):
     code = "overloaded"
-    message = "Too many logins at once. Try again later."
+    message = "Too many passwords to hash at once. Try again later."
 
     def __init__(self) -> None:
         super().__init__(retry_after=5)

@@ -96,4 +96,4 @@ def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Cl
         return in_database
     from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
 
-    return WithFallback(RedisWindows(uri), in_database, metrics)
+    return WithFallback(RedisWindows(uri, clock), in_database, metrics)

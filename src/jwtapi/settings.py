@@ -24,6 +24,11 @@ from jwtapi.secret_strength import weakness_of
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
 
+MAX_RATE_LIMIT = 10_000
+"""Attempts in a window. Each is remembered until its time is over."""
+
+MAX_RATE_LIMIT_SECONDS = 30 * 24 * 3600
+
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
@@ -59,9 +64,12 @@ def _each(check: Callable[[str], str]) -> AfterValidator:
 
 
 def _origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    bare = f"{parts.scheme}://{parts.netloc}"
-    if parts.scheme not in ("http", "https") or not parts.netloc or origin != bare or "*" in origin or "@" in origin:
+    try:
+        parts = urlsplit(origin)
+        is_bare = origin == f"{parts.scheme}://{parts.netloc}" and parts.netloc != ""
+    except ValueError:  # http://[
+        is_bare = False
+    if not is_bare or parts.scheme not in ("http", "https") or "*" in origin or "@" in origin:
         raise ValueError("wants origins such as https://app.example.com, comma separated; no path, no wildcard")
     return origin
 
@@ -74,14 +82,16 @@ def _network(network: str) -> str:
     return network
 
 
-def _rate_limit(limit: str) -> str:
+def _rate_limit(text: str) -> str:
     try:
-        amounts = [item.amount for item in limits.parse_many(limit)]
+        found = limits.parse_many(text)
     except ValueError:
-        amounts = []
-    if len(amounts) != 1 or amounts[0] < 1:
+        found = []
+    if len(found) != 1 or found[0].amount < 1:
         raise ValueError("wants one limit, such as 10/15 minutes")
-    return limit
+    if found[0].amount > MAX_RATE_LIMIT or found[0].get_expiry() > MAX_RATE_LIMIT_SECONDS:
+        raise ValueError(f"wants at most {MAX_RATE_LIMIT}, within at most {MAX_RATE_LIMIT_SECONDS // 86400} days")
+    return text
 
 
 def _storage_uri(uri: SecretStr) -> SecretStr:
@@ -116,6 +126,7 @@ def parse_database_url(url: SecretStr) -> SecretStr:
     return SecretStr(f"{scheme}://{rest}")
 
 
+RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
@@ -152,7 +163,11 @@ class Settings(BaseSettings):
     password_blocklist: bool
 
     rate_limit_enabled: bool = True
-    login_rate_limit: Annotated[str, AfterValidator(_rate_limit)] = "10/15 minutes"
+    login_rate_limit: RateLimit = "10/15 minutes"
+    login_rate_limit_spares_success: bool
+    account_rate_limit: RateLimit = "10/15 minutes"
+    register_rate_limit: RateLimit = "10/15 minutes"
+    refresh_rate_limit: RateLimit = "1000/15 minutes"
     rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
 
@@ -175,6 +190,7 @@ class Settings(BaseSettings):
         return {
             "password_min_length": 15 if production else 8,
             "password_blocklist": production,
+            "login_rate_limit_spares_success": production,
             "cookie_secure": production,
             "docs_enabled": not production,
         } | given

@@ -73,7 +73,12 @@ async def test_nothing_asks_for_redis_any_more_after_the_end(run_api: RunApi) ->
 
 
 async def test_many_at_once_share_a_few_connections_to_redis(run_api: RunApi, redis: OwnRedis) -> None:
-    settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "1000/hour"}
+    settings = {
+        "rate_limit_enabled": True,
+        "rate_limit_storage_uri": redis.uri,
+        "login_rate_limit": "1000/hour",
+        "account_rate_limit": "1000/hour",
+    }
     async with run_api(**settings) as api:
         assert await asyncio.gather(*(guess(api, 1) for _ in range(30))) == [[401]] * 30
         assert 1 <= redis.connections() <= 20

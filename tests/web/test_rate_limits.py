@@ -1,8 +1,12 @@
 import asyncio
+from typing import Any
 
+import bcrypt
 import httpx
 import pytest
 
+from jwtapi.admin.service import AdminService
+from jwtapi.errors import StorageUnavailable
 from tests.conftest import RunApi
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 from tests.support.redis import OwnRedis
@@ -15,6 +19,7 @@ pytestmark = pytest.mark.parametrize(
 )
 
 LIMITED = (429, "too_many_attempts", "Too many login attempts. Try again later.")
+SPARING = {"login_rate_limit_spares_success": True}
 RIGHT = {"username": "alice", "password": PASSWORD}
 WRONG = {"username": "alice", "password": "not the password"}
 
@@ -93,9 +98,208 @@ async def test_registrations_have_a_limit_of_their_own(run_api: RunApi) -> None:
         await sign_in(client)
 
 
-async def test_refreshes_have_a_limit(run_api: RunApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jwtapi.web.rate_limits.REFRESH_LIMIT", "3/minute")
+async def test_what_is_malformed_is_no_registration(run_api: RunApi) -> None:
+    async with run_api(password_blocklist=True) as api:
+        client = api.client()
+        malformed: tuple[dict[str, Any], ...] = (
+            {"json": {}},
+            {"json": {"username": "a", "password": 5}},
+            {"json": {"username": "no spaces", "password": PASSWORD}},
+            {"json": {"username": "alice", "password": "short"}},
+            {"json": {"username": "alice", "password": "x" * 1025}},
+            {"content": b"{", "headers": {"Content-Type": "application/json"}},
+            {"content": b"{}", "headers": {"Content-Type": "text/plain"}},
+        )
+        for request_ in malformed:
+            for _ in range(3):
+                assert (await client.post("/register", **request_)).status_code in {400, 415}
+        # These cost a hash, an assessment, or tell that a name is taken.
+        assert await attempts(client, 1, RIGHT, "/register") == [201]
+        assert await attempts(client, 4, RIGHT | {"password": "passwordpassword"}, "/register") == [409] * 4
+        common = {"username": "bob", "password": "passwordpassword"}
+        assert await attempts(client, 6, common, "/register") == [400] * 5 + [429]
+        assert await attempts(client, 1, {"username": "bob", "password": "short"}, "/register") == [400]
+
+
+async def test_each_limit_speaks_of_what_it_is_about(run_api: RunApi) -> None:
+    one_each = dict.fromkeys(("login_rate_limit", "register_rate_limit", "refresh_rate_limit"), "1/hour")
+    async with run_api(**one_each) as api:
+        client = api.client()
+        for path, body in (("/register", RIGHT), ("/login", RIGHT), ("/refresh", None)):
+            assert (await client.post(path, json=body)).status_code < 300
+        registered, signed_in, refreshed = [
+            refusal(await client.post(path, json=RIGHT)) for path in ("/register", "/login", "/refresh")
+        ]
+        assert registered == (429, "too_many_attempts", "Too many registrations. Try again later.")
+        assert signed_in == LIMITED
+        assert refreshed == (429, "too_many_attempts", "Too many requests. Try again later.")
+        with_token = await client.post("/token", data={"grant_type": "refresh_token", "refresh_token": "a.b.c"})
+        assert refusal(with_token) == refreshed
+
+
+async def test_each_limit_has_a_setting_of_its_own(run_api: RunApi) -> None:
+    names = ("account_rate_limit", "login_rate_limit", "register_rate_limit", "refresh_rate_limit")
+    async with run_api(**{name: f"{amount}/hour" for amount, name in enumerate(names, 1)}) as api:
+        client = api.client()
+        names_to_take = [{"username": f"user{n}", "password": PASSWORD} for n in range(4)]
+        registrations = [await attempts(client, 1, body, "/register") for body in names_to_take]
+        assert registrations == [[201], [201], [201], [429]]
+        assert await attempts(client, 3, {"username": "user0", "password": "x"}) == [401, 429, 429]
+        assert await attempts(api.client("203.0.113.8"), 1, {"username": "user0", "password": "x"}) == [429]
+        assert await attempts(api.client("203.0.113.8"), 1, {"username": "user1", "password": "x"}) == [401]
+        assert [(await client.post("/refresh")).status_code for _ in range(5)] == [401] * 4 + [429]
+
+
+async def test_in_development_ten_logins_are_ten_whatever_becomes_of_them(run_api: RunApi) -> None:
     async with run_api() as api:
+        client = api.client()
+        await register(client)
+        assert await attempts(client, 11, RIGHT) == [200] * 10 + [429]
+
+
+async def test_of_many_people_behind_one_address_who_know_their_passwords_none_waits(run_api: RunApi) -> None:
+    async with run_api(**SPARING) as api:
+        client = api.client()
+        await register(client)
+        assert await attempts(client, 12, RIGHT) == [200] * 12
+        form = {"grant_type": "password", **RIGHT}
+        assert [(await client.post("/token", data=form)).status_code for _ in range(12)] == [200] * 12
+
+
+async def test_a_success_gives_its_own_count_back_and_no_other(run_api: RunApi) -> None:
+    async with run_api(**SPARING) as api:
+        attacker = api.client()
+        await register(attacker, "mallory")
+        mallory = {"username": "mallory", "password": PASSWORD}
+        guesses = []
+        for n in range(9):
+            guesses += await attempts(attacker, 1, {"username": f"victim{n}", "password": "x"})
+            guesses += await attempts(attacker, 2, mallory)
+        assert guesses == [401, 200, 200] * 9
+        assert await attempts(attacker, 2, {"username": "victim", "password": "x"}) == [401, 429]
+        assert await attempts(attacker, 3, mallory) == [429] * 3
+        assert await attempts(attacker, 1, {"username": "victim", "password": "x"}) == [429]
+
+
+async def test_of_many_wrong_logins_at_once_ten_are_tried_where_success_is_spared_too(run_api: RunApi) -> None:
+    async with run_api(**SPARING) as api:
+        client = api.client()
+        await register(client)
+        await sign_in(client)
+        answers = await asyncio.gather(
+            *(client.post("/login", json={"username": f"user{n}", "password": "x"}) for n in range(40))
+        )
+        assert statuses(answers) == [401] * 10 + [429] * 30
+
+
+async def test_who_comes_while_ten_right_logins_are_checked_waits_for_a_moment(run_api: RunApi) -> None:
+    async with run_api(**SPARING) as api:
+        pupils = [{"username": f"pupil{n}", "password": PASSWORD} for n in range(12)]
+        for n, pupil in enumerate(pupils):
+            await register(api.client(f"198.51.100.{n}"), **pupil)
+        client = api.client()
+        answers = await asyncio.gather(*(client.post("/login", json=pupil) for pupil in pupils))
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert statuses(answers)[:10] == [200] * 10
+        for answer in refused:
+            assert int(answer.headers["retry-after"]) <= 2
+            assert answer.headers["ratelimit"] == f'"login";r=0;t={answer.headers["retry-after"]}'
+        # And nothing that was remembered of the refusal outlives the reason for it.
+        assert await attempts(client, 3, pupils[0]) == [200] * 3
+
+
+async def test_what_one_process_gives_back_another_lets_in(
+    run_api: RunApi, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place.startswith("memory"):
+        pytest.skip("each counts by itself")
+    monkeypatch.setattr("jwtapi.web.rate_limits._SPARED_SECONDS", 0)
+    async with run_api(**SPARING) as one, run_api(**SPARING) as another:
+        await register(one.client())
+        assert await attempts(one.client(), 9, {"username": "nobody", "password": "x"}) == [401] * 9
+        check = one.resources.passwords.verify
+        meanwhile = []
+
+        async def verify(password: str, password_hash: str | None) -> bool:
+            meanwhile.append(await another.client().post("/login", json=RIGHT))
+            return await check(password, password_hash)
+
+        monkeypatch.setattr(type(one.resources.passwords), "verify", lambda _, *given: verify(*given))
+        assert await attempts(one.client(), 1, RIGHT) == [200]
+        monkeypatch.undo()
+        assert statuses(meanwhile) == [429]
+        assert await attempts(another.client(), 2, RIGHT) == [200] * 2
+
+
+async def test_a_count_that_cannot_be_given_back_costs_no_login(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_api(**SPARING) as api:
+        client = api.client()
+        await register(client)
+
+        async def fail(*_: object) -> None:
+            raise StorageUnavailable
+
+        for method in ("take_back", "clear"):
+            monkeypatch.setattr(type(api.resources.windows), method, fail)
+        assert await attempts(client, 11, RIGHT) == [200] * 10 + [429]
+
+
+def standing(response: httpx.Response) -> tuple[str, str]:
+    return response.headers["ratelimit-policy"], response.headers["ratelimit"]
+
+
+async def test_answers_tell_an_address_where_it_stands(run_api: RunApi) -> None:
+    async with run_api(login_rate_limit="3/15 minutes", refresh_rate_limit="3/hour", **SPARING) as api:
+        client = api.client()
+        assert standing(await client.post("/register", json=RIGHT)) == (
+            '"register";q=10;w=900',
+            '"register";r=9;t=900',
+        )
+        policy = '"login";q=3;w=900'
+        answers = [await client.post("/login", json=body) for body in (WRONG, RIGHT, {"username": 5}, WRONG, RIGHT)]
+        assert [answer.status_code for answer in answers] == [401, 200, 400, 401, 429]
+        assert [standing(answer) for answer in answers] == [
+            (policy, f'"login";r={remaining};t=900') for remaining in (2, 2, 1, 0, 0)
+        ]
+        assert answers[-1].headers["retry-after"] == "900"
+        refused = await client.post("/token", data={"grant_type": "password", **RIGHT})
+        assert standing(refused) == (f'"refresh";q=3;w=3600, {policy}', '"refresh";r=2;t=3600, "login";r=0;t=900')
+        assert [(await client.post("/refresh")).headers["ratelimit"] for _ in range(3)] == [
+            f'"refresh";r={remaining};t=3600' for remaining in (1, 0, 0)
+        ]
+        for answer in (await client.post("/logout"), await client.get("/")):
+            assert not {"ratelimit", "ratelimit-policy"} & answer.headers.keys()
+
+
+async def test_where_an_address_stands_does_not_tell_whether_a_name_is_taken(run_api: RunApi) -> None:
+    async with run_api(account_rate_limit="2/15 minutes") as api:
+        await register(api.client())
+        heads = []
+        for name, address in (("alice", "198.51.100.1"), ("nobody", "198.51.100.2")):
+            client = api.client(address, **{"X-Request-ID": "same"})
+            answers = [await client.post("/login", json={"username": name, "password": "x"}) for _ in range(4)]
+            heads.append([(answer.status_code, sorted(answer.headers.items())) for answer in answers])
+        assert heads[0] == heads[1]
+        assert [status for status, _ in heads[0]] == [401, 401, 429, 429]
+
+
+async def test_without_limits_no_answer_speaks_of_them(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=False) as api:
+        response = await api.client().post("/login", json=WRONG)
+        assert not {"ratelimit", "ratelimit-policy"} & response.headers.keys()
+
+
+async def test_pages_of_other_origins_may_read_where_they_stand(run_api: RunApi) -> None:
+    async with run_api(cors_origins="https://app.example") as api:
+        response = await api.client(Origin="https://app.example").post("/login", json=WRONG)
+        exposed = response.headers["access-control-expose-headers"].split(", ")
+        assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= set(exposed)
+
+
+async def test_refreshes_have_a_limit(run_api: RunApi) -> None:
+    async with run_api(refresh_rate_limit="3/minute") as api:
         client = api.client()
         assert [(await client.post("/refresh")).status_code for _ in range(4)] == [401, 401, 401, 429]
 
@@ -211,6 +415,54 @@ async def test_the_mark_of_another_account_or_a_forged_one_counts_for_nothing(ru
         assert refusal(await forged.post("/login", json=RIGHT)) == LIMITED
 
 
+async def guess_with(api: Api, cookies: list[dict[str, str]]) -> list[int]:
+    """Guess alice's password ten times with each browser's cookies, each time from another address."""
+    answers = []
+    for n, of_one in enumerate(cookies):
+        for m in range(10):
+            client = api.client(f"198.51.{n}.{m}")
+            client.cookies.update(of_one)
+            answers.append((await client.post("/login", json=WRONG)).status_code)
+    return answers
+
+
+async def test_a_new_password_voids_the_marks_of_all_browsers(run_api: RunApi) -> None:
+    async with run_api() as api:
+        await register(api.client())
+        old = [dict((await sign_in(api.client())).cookies) for _ in range(5)]
+        await AdminService(api.resources).set_password("alice", f"another {PASSWORD}")
+        assert await guess_with(api, old) == [401] * 10 + [429] * 40
+        owner = api.client("192.0.2.1")
+        assert (await owner.post("/login", json=RIGHT | {"password": f"another {PASSWORD}"})).status_code == 429
+
+
+async def test_a_mark_is_of_the_account_and_not_of_its_name(run_api: RunApi) -> None:
+    async with run_api() as api:
+        old = dict((await api.signed_in()).cookies)
+        await AdminService(api.resources).delete("alice")
+        await register(api.client())
+        assert await guess_with(api, [old, {}]) == [401] * 10 + [429] * 10
+
+
+async def test_a_mark_outlives_disabling_and_enabling(run_api: RunApi) -> None:
+    async with run_api() as api:
+        owner = await api.signed_in()
+        await AdminService(api.resources).disable("alice")
+        await AdminService(api.resources).enable("alice")
+        await fail_on_alice(api, 10)
+        assert (await owner.post("/login", json=RIGHT)).status_code == 200
+
+
+async def test_a_login_that_renews_the_hash_marks_the_browser(run_api: RunApi) -> None:
+    async with run_api() as api:
+        await register(api.client())
+        imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        await api.sql(f"UPDATE users SET password_hash = '{imported}'")  # noqa: S608  a hash has no quotes
+        owner = await sign_in(api.client())
+        await fail_on_alice(api, 10)
+        assert (await owner.post("/login", json=RIGHT)).status_code == 200
+
+
 async def test_a_success_forgets_the_failures(run_api: RunApi) -> None:
     async with run_api() as api:
         await register(api.client())
@@ -220,9 +472,9 @@ async def test_a_success_forgets_the_failures(run_api: RunApi) -> None:
 
 
 async def test_the_window_moves_on(run_api: RunApi, place: str) -> None:
-    if not place.startswith("database"):
-        pytest.skip("the library's own places go by the clock of the machine")
-    async with run_api(login_rate_limit="3/hour") as api:
+    if place.startswith("memory"):
+        pytest.skip("memory goes by the monotonic clock of the machine")
+    async with run_api(account_rate_limit="3/hour") as api:
         await register(api.client())
         assert await fail_on_alice(api, 2) == [401] * 2
         api.clock.advance(1800)

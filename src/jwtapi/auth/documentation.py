@@ -11,7 +11,7 @@ from jwtapi.auth.errors import (
     UsernameTaken,
 )
 from jwtapi.auth.schemas import OAuthProblem
-from jwtapi.errors import Overloaded
+from jwtapi.errors import Overloaded, TooManyLogins, TooManyRegistrations, TooManyRequests
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong
 from jwtapi.security.usernames import UsernameInvalid
 from jwtapi.sessions.errors import (
@@ -46,12 +46,20 @@ def _with_credentials_required(responses: Responses) -> Responses:
 
 
 REGISTER_PROBLEMS = _with_credentials_required(
-    problems(UsernameInvalid, PasswordTooLong, PasswordTooCommon, UsernameTaken, Overloaded, body=True, limited=True)
+    problems(
+        UsernameInvalid,
+        PasswordTooLong,
+        PasswordTooCommon,
+        UsernameTaken,
+        TooManyRegistrations,
+        Overloaded,
+        body=True,
+    )
 )
 LOGIN_PROBLEMS = _with_credentials_required(
-    problems(InvalidCredentials, CrossOriginRefused, Overloaded, body=True, limited=True)
+    problems(InvalidCredentials, CrossOriginRefused, TooManyLogins, Overloaded, body=True)
 )
-REFRESH_PROBLEMS = problems(RefreshTokenRequired, RefreshTokenInvalid, CrossOriginRefused, limited=True)
+REFRESH_PROBLEMS = problems(RefreshTokenRequired, RefreshTokenInvalid, CrossOriginRefused, TooManyRequests)
 LOGOUT_PROBLEMS = problems(CrossOriginRefused)
 VERIFY_RESPONSES = problems(*ACCESS_TOKEN_ERRORS) | {
     204: {
@@ -67,7 +75,7 @@ VERIFY_RESPONSES = problems(*ACCESS_TOKEN_ERRORS) | {
         },
     }
 }
-TOKEN_PROBLEMS = problems(Overloaded, limited=True) | {
+TOKEN_PROBLEMS = problems(TooManyLogins, Overloaded) | {
     400: problem(
         400,
         {

@@ -1,5 +1,6 @@
 """POST /register, /login, /refresh, /logout, /token; GET /auth/verify."""
 
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -23,10 +24,12 @@ _SAFE_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) 
 
 
 @router.post("/register", status_code=201, responses=documentation.REGISTER_PROBLEMS)
-@limited_as(Scope.REGISTER)
-async def register(body: RegisterRequest, auth: AuthServiceDep, client: ClientDep) -> Message:
+async def register(
+    body: RegisterRequest, request: Request, auth: AuthServiceDep, limits: RateLimitsDep, client: ClientDep
+) -> Message:
     """Create an account."""
-    await auth.register(body.username, body.password.get_secret_value(), client)
+    admit = partial(limits.admit, Scope.REGISTER, request)  # what is malformed is no registration
+    await auth.register(body.username, body.password.get_secret_value(), client, admit=admit)
     return Message(message="User registered successfully")
 
 

@@ -1,6 +1,6 @@
 """Registers users and signs them in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -42,8 +42,16 @@ class AuthService:
         self._limits = limits
         self._sessions = sessions
 
-    async def register(self, username: str, password: str, client: Client, *, roles: Sequence[str] = ()) -> User:
-        """Store a new user.
+    async def register(
+        self,
+        username: str,
+        password: str,
+        client: Client,
+        *,
+        roles: Sequence[str] = (),
+        admit: Callable[[], Awaitable[None]] | None = None,
+    ) -> User:
+        """Store a new user. `admit` is asked when the form is right, before anything that costs or tells something.
 
         Raises:
             UsernameInvalid, UsernameTaken: the name cannot be had.
@@ -51,6 +59,9 @@ class AuthService:
             Overloaded: too many hashes are waiting.
         """
         name = parse_username(username)
+        self._resources.password_policy.check_length(password)
+        if admit is not None:
+            await admit()
         async with self._database.read() as uow:
             # Only to spare a hash: what decides is the constraint, below.
             if await uow.users.by_name(name.canonical) is not None:

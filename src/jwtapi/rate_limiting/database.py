@@ -3,6 +3,7 @@
 from limits import RateLimitItem
 
 from jwtapi.clock import Clock
+from jwtapi.rate_limiting.windows import CLOCKS_DIFFER_BY, Hit
 from jwtapi.storage.database import Database
 
 
@@ -11,14 +12,31 @@ class DatabaseWindows:
         self._database = database
         self._clock = clock
 
-    async def hit(self, limit: RateLimitItem, key: str) -> float | None:
-        key, now, period = limit.key_for(key), self._clock().timestamp(), limit.get_expiry()
+    async def hit(self, limit: RateLimitItem, key: str) -> Hit:
+        window, period = limit.key_for(key), limit.get_expiry()
+        # Milliseconds: older versions of SQLite write 15 digits into JSON, and the attempt has to be found again.
+        now = round(self._clock().timestamp(), 3)
+        latest = now + CLOCKS_DIFFER_BY
         async with self._database.write_hastily() as uow:
-            if await uow.rate_limits.hit(key, amount=limit.amount, period=period, now=now):
-                return None
-            oldest = await uow.rate_limits.oldest(key, since=now - period)
-        # Another process's clock may be a little ahead of ours.
-        return min(max(0.0, oldest + period - now), period) if oldest is not None else 0.0
+            counted = await uow.rate_limits.hit(window, amount=limit.amount, period=period, now=now, latest=latest)
+            admitted = counted is not None
+            if counted is None:
+                counted = await uow.rate_limits.counted(window, since=now - period)
+                if counted.newest > latest:
+                    await uow.rate_limits.bring_forward(window, period=period, latest=latest)
+        return Hit(
+            admitted=admitted,
+            remaining=max(0, limit.amount - counted.hits),
+            # Another machine's clock may be a little ahead of ours.
+            wait=min(max(0.0, counted.oldest + period - now), period),
+            window=window,
+            mark=now,
+            place=self,
+        )
+
+    async def take_back(self, hit: Hit) -> None:
+        async with self._database.write_hastily() as uow:
+            await uow.rate_limits.take_back(hit.window, float(hit.mark))
 
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         async with self._database.write_hastily() as uow:

@@ -7,7 +7,7 @@ import structlog
 from limits import RateLimitItem
 
 from jwtapi.metrics import Metrics
-from jwtapi.rate_limiting.windows import FallibleWindows, Windows, WindowsUnavailable
+from jwtapi.rate_limiting.windows import FallibleWindows, Hit, Windows, WindowsUnavailable
 
 _RETRY_SECONDS = 1
 
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 class WithFallback:
     """What was counted in one place is not known in the other: an outage gives everybody a new allowance, once.
 
-    And a success during the outage forgets no failures that the first place has counted before.
+    And a success during the outage forgets nothing that the first place has counted before.
     """
 
     def __init__(self, first: FallibleWindows, second: Windows, metrics: Metrics) -> None:
@@ -26,13 +26,22 @@ class WithFallback:
         self._metrics = metrics
         self._revival: asyncio.Task[None] | None = None
 
-    async def hit(self, limit: RateLimitItem, key: str) -> float | None:
+    async def hit(self, limit: RateLimitItem, key: str) -> Hit:
         if self._revival is None:
             try:
                 return await self._first.hit(limit, key)
             except WindowsUnavailable as error:
                 self._fall_back(error)
         return await self._second.hit(limit, key)
+
+    async def take_back(self, hit: Hit) -> None:
+        if hit.place is self._second:
+            await self._second.take_back(hit)
+        elif self._revival is None:
+            try:
+                await self._first.take_back(hit)
+            except WindowsUnavailable as error:
+                self._fall_back(error)
 
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         if self._revival is None:

@@ -45,16 +45,20 @@ class PasswordPolicy:
 
             self._guess = zxcvbn
 
+    def check_length(self, password: str) -> None:
+        """Raises PasswordTooShort, PasswordTooLong."""
+        if len(password) < self._min_length:
+            raise PasswordTooShort(self._min_length)
+        if len(password) > MAX_LENGTH:
+            raise PasswordTooLong
+
     def check(self, password: str, *, username: str) -> None:
         """Take some milliseconds of processor time, so off the event loop.
 
         Raises:
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the password is refused.
         """
-        if len(password) < self._min_length:
-            raise PasswordTooShort(self._min_length)
-        if len(password) > MAX_LENGTH:
-            raise PasswordTooLong
+        self.check_length(password)
         if self._guess is not None:
             guess = self._guess(password[:_ASSESSED], user_inputs=[username, "jwtapi"])
             if guess["score"] < _MIN_SCORE:

@@ -7,13 +7,20 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from jwtapi.errors import JwtapiError, StorageUnavailable, TooManyRequests, UnsupportedMediaType
+from jwtapi.errors import JwtapiError, StorageUnavailable, UnsupportedMediaType
 from jwtapi.web.problems import status_of
 from jwtapi.web.schemas import Problem
 
 _CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 §3"}}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds"}}
-_HEADERS: Mapping[int, Any] = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+_RATE_LIMIT = {
+    name: {"schema": {"type": "string"}, "description": description}
+    for name, description in {
+        "RateLimit-Policy": "What the limits are (draft-ietf-httpapi-ratelimit-headers)",
+        "RateLimit": "Where the address stands in them",
+    }.items()
+}
+_HEADERS: Mapping[int, Any] = {401: _CHALLENGE, 429: _RETRY_AFTER | _RATE_LIMIT, 503: _RETRY_AFTER}
 
 _BODY_EXAMPLES: Mapping[int, Any] = {
     400: {
@@ -48,12 +55,8 @@ def document(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def problems(
-    *errors: type[JwtapiError], body: bool = False, limited: bool = False, storage: bool = True
-) -> dict[int | str, dict[str, Any]]:
-    """Make the `responses` of an operation: those of `errors`, and what comes with a JSON body, a limit, a database."""
-    if limited:
-        errors += (TooManyRequests,)
+def problems(*errors: type[JwtapiError], body: bool = False, storage: bool = True) -> dict[int | str, dict[str, Any]]:
+    """Make the `responses` of an operation: those of `errors`, and what comes with a JSON body, a database."""
     if storage:
         errors += (StorageUnavailable,)
     examples: dict[int, dict[str, Any]] = defaultdict(dict)

@@ -5,10 +5,14 @@ requests whose body is malformed.
 """
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Message as ASGIMessage
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from jwtapi import strict_json
 from jwtapi.errors import InvalidInput, UnsupportedMediaType
@@ -16,6 +20,8 @@ from jwtapi.web.rate_limits import RateLimits, Scope
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _SCOPE = "jwtapi_rate_limit"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110 §9.2.1: they change nothing, whoever sends them."""
 
 
 class InvalidJson(InvalidInput):
@@ -26,7 +32,10 @@ class InvalidJson(InvalidInput):
 
 
 def limited_as(scope: Scope) -> Callable[[Endpoint], Endpoint]:
-    """Count the requests to an endpoint, by address, in the given scope. Endpoints of one scope share its limit."""
+    """Count the requests to an endpoint, by address, in the given scope. Endpoints of one scope share its limit.
+
+    An endpoint that knows only later whether a request shall count asks `RateLimits.admit` itself.
+    """
 
     def mark(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _SCOPE, scope)
@@ -36,6 +45,24 @@ def limited_as(scope: Scope) -> Callable[[Endpoint], Endpoint]:
 
 
 class StrictRoute(APIRoute):
+    async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if self._changes_nothing():
+            await super().handle(scope, receive, send)
+            return
+        limits: RateLimits = scope["app"].state.rate_limits
+
+        async def settle_and_send(message: ASGIMessage) -> None:
+            """Every answer passes here, refusals included."""
+            if message["type"] == "http.response.start":
+                await limits.settle(scope, succeeded=message["status"] < HTTPStatus.BAD_REQUEST)
+                message["headers"] = [*message["headers"], *limits.headers(scope)]
+            await send(message)
+
+        try:
+            await super().handle(scope, receive, settle_and_send)
+        finally:
+            await limits.settle(scope, succeeded=False)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         scope: Scope | None = getattr(self.endpoint, _SCOPE, None)
@@ -51,6 +78,9 @@ class StrictRoute(APIRoute):
             return await answer(request)
 
         return handle
+
+    def _changes_nothing(self) -> bool:
+        return _SAFE_METHODS.issuperset(self.methods or ())
 
 
 class _JsonRequest(Request):
