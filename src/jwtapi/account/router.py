@@ -11,6 +11,7 @@ from jwtapi.auth.dependencies import AccessClaimsDep, CurrentUser, get_access_cl
 from jwtapi.auth.documentation import ACCESS_TOKEN_ERRORS
 from jwtapi.web.dependencies import ResourcesDep
 from jwtapi.web.documentation import problems
+from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.routes import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*ACCESS_TOKEN_ERRORS))
@@ -47,7 +48,7 @@ async def read_settings(user: CurrentUser) -> AccountSettings:
     return AccountSettings(user.settings)
 
 
-@api.patch("/settings", responses=problems(*ACCESS_TOKEN_ERRORS, SettingsTooLarge, body=True))
+@api.patch("/settings", responses=problems(*ACCESS_TOKEN_ERRORS, CrossOriginRefused, SettingsTooLarge, body=True))
 async def change_settings(
     patch: AccountSettings,
     claims: AccessClaimsDep,

@@ -50,6 +50,7 @@ REGISTER_PROBLEMS = _with_credentials_required(
         UsernameInvalid,
         PasswordTooLong,
         PasswordTooCommon,
+        CrossOriginRefused,
         UsernameTaken,
         TooManyRegistrations,
         Overloaded,
@@ -75,7 +76,7 @@ VERIFY_RESPONSES = problems(*ACCESS_TOKEN_ERRORS) | {
         },
     }
 }
-TOKEN_PROBLEMS = problems(TooManyLogins, Overloaded) | {
+TOKEN_PROBLEMS = problems(CrossOriginRefused, TooManyLogins, Overloaded) | {
     400: problem(
         400,
         {

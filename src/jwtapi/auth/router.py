@@ -3,7 +3,7 @@
 from functools import partial
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from jwtapi.auth import documentation
 from jwtapi.auth.dependencies import AccessClaimsDep, AuthServiceDep, BearerTokenDep, CookiesDep, SessionServiceDep
@@ -13,7 +13,6 @@ from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, Register
 from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
 from jwtapi.sessions.service import IssuedTokens
 from jwtapi.web.dependencies import ClientDep, RateLimitsDep
-from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import Scope
 from jwtapi.web.routes import StrictRoute, limited_as
 from jwtapi.web.schemas import Message
@@ -33,7 +32,7 @@ async def register(
     return Message(message="User registered successfully")
 
 
-@router.post("/login", responses=documentation.LOGIN_PROBLEMS, dependencies=[Depends(refuse_other_origins)])
+@router.post("/login", responses=documentation.LOGIN_PROBLEMS)
 @limited_as(Scope.LOGIN)
 async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     body: LoginRequest,
@@ -49,11 +48,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     return _hand_over(signed_in.tokens, response, cookies)
 
 
-@router.post(
-    "/refresh",
-    responses=documentation.REFRESH_PROBLEMS,
-    dependencies=[Depends(refuse_other_origins)],
-)
+@router.post("/refresh", responses=documentation.REFRESH_PROBLEMS)
 @limited_as(Scope.REFRESH)
 async def refresh(
     request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, client: ClientDep
@@ -65,7 +60,7 @@ async def refresh(
     return _hand_over(await sessions.refresh(tokens, client), response, cookies)
 
 
-@router.post("/logout", responses=documentation.LOGOUT_PROBLEMS, dependencies=[Depends(refuse_other_origins)])
+@router.post("/logout", responses=documentation.LOGOUT_PROBLEMS)
 async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     request: Request,
     response: Response,

@@ -1,9 +1,8 @@
-"""Refuses what pages of other origins make a browser send with our cookie (OWASP CSRF cheat sheet, fetch metadata).
+"""Refuses what pages of other origins make a browser send (OWASP CSRF cheat sheet, fetch metadata).
 
-SameSite=Strict is not enough: it is per site, and a sibling host is of the same site.
+SameSite=Strict is not enough: it is per site, and a sibling host is of the same site. Nor are cookies all that is at
+stake: whatever any page can send would use up the limits of its visitor's address.
 """
-
-from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -16,10 +15,10 @@ class CrossOriginRefused(Forbidden):
     message = "Cross-origin request refused"
 
 
-async def refuse_other_origins(request: Request) -> None:
+def refuse_other_origins(request: Request) -> None:
     """Raises CrossOriginRefused, unless the request is of this origin, of CORS_ORIGINS, or of no web page at all."""
-    resources: Resources = request.app.state.resources
     origin = request.headers.get("origin")
+    resources: Resources = request.app.state.resources
     if origin in resources.settings.cors_origins:
         return
     site = request.headers.get("sec-fetch-site")
@@ -27,6 +26,9 @@ async def refuse_other_origins(request: Request) -> None:
         # Browsers set it themselves; "none" is the user's own doing.
         if site not in ("same-origin", "none"):
             raise CrossOriginRefused
-    elif origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    elif origin is not None:
         # An old browser, or plain http: it names the page's origin, and its user cannot be made to send another Host.
-        raise CrossOriginRefused
+        # Not parsed: what is no origin at all is another one.
+        host = request.headers.get("host")
+        if not host or origin not in (f"https://{host}", f"http://{host}"):
+            raise CrossOriginRefused

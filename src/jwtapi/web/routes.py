@@ -1,7 +1,8 @@
-"""The route class of every router: limits come first, then the body, strictly, then the endpoint.
+"""The route class of every router: first who sent it, then limits, then the body, strictly, then the endpoint.
 
 FastAPI reads the body before it calls dependencies or decorated endpoints, so a limit there would not count the
-requests whose body is malformed.
+requests whose body is malformed. And what a page of another origin sent must not be counted, or any page could use up
+its visitors' limits.
 """
 
 from collections.abc import Callable, Coroutine
@@ -16,6 +17,7 @@ from starlette.types import Scope as ASGIScope
 
 from jwtapi import strict_json
 from jwtapi.errors import InvalidInput, UnsupportedMediaType
+from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import RateLimits, Scope
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -67,8 +69,11 @@ class StrictRoute(APIRoute):
         answer = super().get_route_handler()
         scope: Scope | None = getattr(self.endpoint, _SCOPE, None)
         takes_json = self.body_field is not None
+        changes_nothing = self._changes_nothing()
 
         async def handle(request: Request) -> Response:
+            if not changes_nothing:
+                refuse_other_origins(request)
             if scope is not None:
                 limits: RateLimits = request.app.state.rate_limits
                 await limits.admit(scope, request)

@@ -1,0 +1,198 @@
+import asyncio
+
+import httpx
+import pytest
+
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import BASE_URL, PASSWORD, Api, refusal, register, sign_in
+
+REFUSED = (403, "cross_origin_refused", "Cross-origin request refused")
+RIGHT = {"username": "alice", "password": PASSWORD}
+
+# What browsers send of their own accord with a request that a page of another origin made.
+FROM_ANOTHER_PAGE = (
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    {"Origin": "https://sibling.api.example", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+    {"Origin": "null", "Sec-Fetch-Site": "cross-site"},  # a sandboxed frame
+    {"Origin": "null"},  # the same, of an old browser
+    {"Origin": "http://evil.example"},  # over plain http browsers send no Sec-Fetch-Site
+    {"Origin": "http://api.example:8080"},  # another port is another origin
+    {"Origin": "http://api.example.evil.example"},
+)
+
+# What no browser sends: an origin that cannot be read is not this one, and never a fault of the server.
+ODD = (
+    {"Origin": "http://["},
+    {"Origin": "http://[::1"},
+    {"Origin": "http://api.example]"},
+    {"Origin": "http://\N{LATIN SMALL LETTER E WITH ACUTE}".encode()},
+    {"Origin": b"\xff\xfe\x80"},
+    {"Origin": ""},
+    {"Origin": "http://"},
+    {"Origin": "api.example"},
+    {"Origin": "ftp://api.example"},
+    {"Origin": f"{BASE_URL}/"},
+    {"Origin": f"{BASE_URL} http://evil.example"},
+    {"Origin": "http://a@api.example"},
+    {"Origin": "x" * 8000},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "SAME-ORIGIN"},
+    {"Sec-Fetch-Site": "same-origin, none"},
+    {"Sec-Fetch-Site": b"\xff"},
+)
+
+
+async def operations(client: httpx.AsyncClient) -> list[tuple[str, str]]:
+    """Method and path of everything that the server does."""
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
+
+
+@on_sqlite
+@pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE + ODD)
+async def test_whatever_may_change_something_is_refused_to_pages_of_other_origins(
+    api: Api, headers: dict[str, str | bytes]
+) -> None:
+    alice = await api.signed_in()
+    changing = [(method, path) for method, path in await operations(alice) if method != "GET"]
+    assert {path for _, path in changing} >= {"/login", "/register", "/refresh", "/logout", "/token"}
+    for method, path in changing:
+        response = await alice.request(method, path, json=RIGHT, headers=headers)  # type: ignore[arg-type]
+        assert refusal(response) == REFUSED, (method, path)
+        assert "set-cookie" not in response.headers
+    assert (await alice.get("/profile")).status_code == 200
+
+
+@pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE[:1] + ODD[:1])
+async def test_what_other_pages_send_is_not_counted(run_api: RunApi, headers: dict[str, str]) -> None:
+    async with run_api(rate_limit_enabled=True, refresh_rate_limit="10/15 minutes") as api:
+        client = api.client()
+        form = "grant_type=password&username=alice&password=x"
+        for _ in range(11):
+            for path in ("/login", "/register", "/refresh", "/logout"):
+                response = await client.post(path, content="x", headers=headers | {"Content-Type": "text/plain"})
+                assert refusal(response) == REFUSED
+            response = await client.post(
+                "/token", content=form, headers=headers | {"Content-Type": "application/x-www-form-urlencoded"}
+            )
+            assert refusal(response) == REFUSED
+        assert await api.sql("SELECT count(*) FROM rate_limits") == [(0,)]
+        await register(client)
+        await sign_in(client)
+        assert (await client.post("/refresh")).status_code == 200
+        assert (await client.post("/token", content=form)).status_code == 400
+        assert (await client.post("/token", data={"grant_type": "password", **RIGHT})).status_code == 200
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "headers",
+    (
+        {},  # curl, OAuth2 libraries, apps on a phone
+        {"Sec-Fetch-Site": "same-origin", "Origin": BASE_URL},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},  # a page with Referrer-Policy: no-referrer
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": BASE_URL},
+        {"Origin": "https://api.example"},  # the proxy in front speaks TLS
+        {"Origin": "https://app.example"},
+        {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"},
+    ),
+)
+async def test_own_pages_and_programs_are_served(run_api: RunApi, headers: dict[str, str]) -> None:
+    async with run_api(cors_origins="https://app.example") as api:
+        client = api.client(**headers)
+        await register(client)
+        await sign_in(client)
+        assert (await client.patch("/api/settings", json={"theme": "dark"})).status_code == 200
+        assert (await client.post("/refresh")).status_code == 200
+        assert (await client.post("/token", data={"grant_type": "password", **RIGHT})).status_code == 200
+        assert (await client.post("/logout")).status_code == 200
+
+
+@on_sqlite
+async def test_preflights_and_other_methods_are_not_counted(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=True, cors_origins="https://app.example") as api:
+        preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        for origin in ("https://app.example", "https://evil.example"):
+            client = api.client(Origin=origin)
+            for path in ("/login", "/register", "/refresh", "/token"):
+                await client.options(path, headers=preflight)
+                assert (await client.get(path)).status_code == 405
+        assert await api.sql("SELECT count(*) FROM rate_limits") == [(0,)]
+
+
+@on_sqlite
+async def test_a_refusal_costs_the_database_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_database() -> None:
+        raise AssertionError
+
+    for block in ("read", "write", "write_hastily"):
+        monkeypatch.setattr(type(api.resources.database), block, lambda _: no_database())
+    client = api.client(Origin="https://evil.example")
+    answers = await asyncio.gather(*(client.post(path, json=RIGHT) for path in ("/login", "/register", "/refresh")))
+    assert [answer.status_code for answer in answers] == [403] * 3
+
+
+HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Encoding",
+    "Content-Type",
+    "Cookie",
+    "Forwarded",
+    "Host",
+    "If-None-Match",
+    "Origin",
+    "Range",
+    "Referer",
+    "Sec-Fetch-Site",
+    "Transfer-Encoding",
+    "Upgrade",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-HTTP-Method-Override",
+    "X-Request-ID",
+)
+VALUES = (
+    b"",
+    b" ",
+    b"[",
+    b"http://[",
+    b"http://[::1",
+    b"[::1]:99999999",
+    b"::1%lo",
+    b"1.2.3.4:99999",
+    b"\xff\xfe",
+    "\N{FULLWIDTH SOLIDUS}\N{RIGHT-TO-LEFT OVERRIDE}".encode(),
+    b"\xc3\x28",
+    b'"',
+    b"'; DROP TABLE users; --",
+    b"a=b; a; =; ;;,",
+    b"application/json; charset=\xff",
+    b"application/json; charset=utf-16",
+    b"Bearer",
+    b"Bearer \xff.\xff.\xff",
+    b"Basic ====",
+    b"9" * 5000,
+    b"-1",
+    b"%",
+    b"%00%ff",
+    b"null",
+    b"for=[::",
+    b"," * 1000,
+    b"\t",
+)
+
+
+@on_sqlite
+@pytest.mark.parametrize("name", HEADERS)
+async def test_no_value_of_a_header_is_a_fault_of_the_server(run_api: RunApi, name: str) -> None:
+    many = dict.fromkeys(("login_rate_limit", "register_rate_limit", "refresh_rate_limit"), "10000/minute")
+    proxy = {"trusted_proxies": "203.0.113.7", "cors_origins": "https://app.example"}
+    async with run_api(rate_limit_enabled=True, metrics_enabled=True, **many, **proxy) as api:
+        alice = await api.signed_in()
+        for method, path in [*await operations(alice), ("OPTIONS", "/login"), ("GET", "/docs"), ("GET", "/nothing")]:
+            for value in VALUES:
+                response = await alice.request(method, path, json={}, headers={name.encode(): value})
+                assert response.status_code < 500, (method, path, value)
