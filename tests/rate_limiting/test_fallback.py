@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import Api
+from tests.support.api import PASSWORD, Api, register
 from tests.support.redis import OwnRedis, own_redis
 
 pytestmark = on_sqlite
@@ -111,3 +111,35 @@ async def test_a_redis_that_dies_between_the_count_and_a_success_costs_no_login(
             body = {"username": "alice", "password": "correct horse battery staple"}
             assert (await api.client().post("/login", json=body)).status_code == 200
             assert is_down(api)
+
+
+@pytest.mark.parametrize("counted_in", ("redis", "database"))
+async def test_what_one_place_has_counted_is_not_given_back_in_the_other(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, counted_in: str
+) -> None:
+    """A right login, during which Redis goes away or comes back."""
+    right = {"username": "alice", "password": PASSWORD}
+    with own_redis() as redis:
+        settings = {"rate_limit_storage_uri": redis.uri, "login_rate_limit": "3/hour", "account_rate_limit": "99/hour"}
+        async with run_api(rate_limit_enabled=True, login_rate_limit_spares_success=True, **settings) as api:
+            await register(api.client())
+            if counted_in == "database":
+                redis.stop()
+            assert await guess(api, 2) == [401] * 2
+            verify = api.resources.passwords.verify
+
+            async def verify_meanwhile(password: str, password_hash: str | None) -> bool:
+                monkeypatch.undo()
+                if counted_in == "redis":
+                    redis.stop()
+                    assert await guess(api, 1) == [401]
+                else:
+                    redis.start()
+                    while is_down(api):
+                        await asyncio.sleep(0.01)
+                return await verify(password, password_hash)
+
+            monkeypatch.setattr(type(api.resources.passwords), "verify", lambda _, *given: verify_meanwhile(*given))
+            assert (await api.client().post("/login", json=right)).status_code == 200
+            hits = await api.sql("SELECT json_array_length(hits) FROM rate_limits WHERE key LIKE '%login:%'")
+            assert hits == [(1 if counted_in == "redis" else 2,)]

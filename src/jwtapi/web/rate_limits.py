@@ -99,8 +99,10 @@ class RateLimits:
             if hit.admitted:
                 _standings(request.scope).append(Standing(scope, key, hit.remaining, hit.wait, hit))
                 self._in_flight[key] += 1
+                self._refusals.pop(key, None)
                 return
-            log.warning("address over its limit", scope=scope, address=address)
+            if key not in self._refusals:
+                log.warning("address over its limit", scope=scope, address=address)
             wait = self._remember_refusal(scope, key, hit.wait)
         _standings(request.scope).append(Standing(scope, key, 0, wait, None))
         raise _REFUSALS[scope](retry_after=_seconds(wait))
