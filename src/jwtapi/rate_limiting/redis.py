@@ -1,7 +1,6 @@
-"""Counting in Redis: a window is a sorted set of attempts by their moments."""
+"""Counting in Redis: a window is the list of its attempts' moments, the newest first, as in the `limits` library."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,18 +20,26 @@ _MAX_CONNECTIONS = 20
 """Whoever comes when all are in use waits for one, which takes less than a millisecond."""
 
 _HIT = """
-local window, mark, now, from, latest, amount, seconds = KEYS[1], unpack(ARGV)
-local admitted = redis.call('ZCOUNT', window, '(' .. from, '+inf') < tonumber(amount)
+local window, now, from, latest, amount, seconds = KEYS[1], unpack(ARGV)
+local function at(index) return tonumber(redis.call('LINDEX', window, index)) end
+local hits = redis.call('LLEN', window)
+local ahead = 0
+while ahead < hits and at(ahead) > tonumber(latest) do
+    redis.call('LSET', window, ahead, latest)
+    ahead = ahead + 1
+end
+while hits > 0 and at(hits - 1) <= tonumber(from) do
+    hits = hits - 1
+end
+local admitted = hits < tonumber(amount)
 if admitted then
-    -- The first write: a Redis that is full lets a script that has written go on, and so would count on for ever.
-    redis.call('ZADD', window, now, mark)
+    -- Before what makes room: a Redis that is full stops a script at its first write, and none that has written.
+    redis.call('LPUSH', window, now)
+    hits = hits + 1
 end
-redis.call('ZREMRANGEBYSCORE', window, '-inf', from)
-for _, ahead in ipairs(redis.call('ZRANGEBYSCORE', window, '(' .. latest, '+inf')) do
-    redis.call('ZADD', window, latest, ahead)
-end
+redis.call('LTRIM', window, 0, hits - 1)
 redis.call('EXPIRE', window, seconds)
-return {admitted and 1 or 0, redis.call('ZCARD', window), redis.call('ZRANGE', window, 0, 0, 'WITHSCORES')[2]}
+return {admitted and 1 or 0, hits, redis.call('LINDEX', window, -1)}
 """
 """In one step, for everybody else."""
 
@@ -52,9 +59,9 @@ class RedisWindows:
         self._clock = clock
 
     async def hit(self, limit: RateLimitItem, key: str) -> Hit:
-        window, mark, period = f"jwtapi/{limit.key_for(key)}", secrets.token_urlsafe(9), limit.get_expiry()
-        now = self._clock().timestamp()
-        arguments = (mark, now, now - period, now + CLOCKS_DIFFER_BY, limit.amount, period + CLOCKS_DIFFER_BY)
+        window, period, now = _name(limit, key), limit.get_expiry(), self._clock().timestamp()
+        mark = repr(now)
+        arguments = (mark, now - period, now + CLOCKS_DIFFER_BY, limit.amount, period + CLOCKS_DIFFER_BY)
         async with _bounded():
             admitted, hits, oldest = await self._hit(keys=[window], args=arguments)
         return Hit(
@@ -68,11 +75,11 @@ class RedisWindows:
 
     async def take_back(self, hit: Hit) -> None:
         async with _bounded():
-            await self._redis.zrem(hit.window, hit.mark)
+            await self._redis.lrem(hit.window, 1, str(hit.mark))  # type: ignore[misc]  # it is the asynchronous one
 
     async def clear(self, limit: RateLimitItem, key: str) -> None:
         async with _bounded():
-            await self._redis.delete(f"jwtapi/{limit.key_for(key)}")
+            await self._redis.delete(_name(limit, key))
 
     async def can_count(self) -> bool:
         try:
@@ -84,6 +91,11 @@ class RedisWindows:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def _name(limit: RateLimitItem, key: str) -> str:
+    """The library's, whose counts earlier versions left."""
+    return f"LIMITS:{limit.key_for(key)}"
 
 
 @asynccontextmanager
