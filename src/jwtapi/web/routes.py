@@ -6,6 +6,7 @@ its visitors' limits.
 """
 
 from collections.abc import Callable, Coroutine
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -48,7 +49,7 @@ def limited_as(scope: Scope) -> Callable[[Endpoint], Endpoint]:
 
 class StrictRoute(APIRoute):
     async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if self._changes_nothing():
+        if self._changes_nothing:
             await super().handle(scope, receive, send)
             return
         limits: RateLimits = scope["app"].state.rate_limits
@@ -69,7 +70,7 @@ class StrictRoute(APIRoute):
         answer = super().get_route_handler()
         scope: Scope | None = getattr(self.endpoint, _SCOPE, None)
         takes_json = self.body_field is not None
-        changes_nothing = self._changes_nothing()
+        changes_nothing = self._changes_nothing
 
         async def handle(request: Request) -> Response:
             if not changes_nothing:
@@ -84,6 +85,7 @@ class StrictRoute(APIRoute):
 
         return handle
 
+    @cached_property
     def _changes_nothing(self) -> bool:
         return _SAFE_METHODS.issuperset(self.methods or ())
 
