@@ -62,6 +62,7 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
     metrics = Metrics()
     database = Database(settings.database_url.get_secret_value())
     refresh_secret = settings.refresh_secret.get_secret_value()
+    previous_refresh_secret = _plain(settings.refresh_secret_previous)
     return Resources(
         settings=settings,
         clock=clock,
@@ -76,8 +77,8 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
             ttl=settings.access_token_ttl,
             previous_secret=_plain(settings.jwt_secret_previous),
         ),
-        refresh_tokens=RefreshTokens(refresh_secret, previous_secret=_plain(settings.refresh_secret_previous)),
-        device_tokens=DeviceTokens(refresh_secret),
+        refresh_tokens=RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
+        device_tokens=DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
         metrics=metrics,
     )
 

@@ -35,6 +35,13 @@ def test_a_mark_of_another_secret_is_none() -> None:
     assert devices.device_of("not a token", "alice", HASH, NOW) is None
 
 
+def test_a_mark_of_the_previous_secret_is_known_and_the_next_one_has_the_new_secret() -> None:
+    changed = DeviceTokens("y" * 64, previous_secret=REFRESH_SECRET)
+    assert changed.device_of(devices.issue("alice", HASH, NOW), "alice", HASH, NOW)
+    assert changed.device_of(devices.issue("alice", HASH, NOW), "bob", HASH, NOW) is None
+    assert devices.device_of(changed.issue("alice", HASH, NOW), "alice", HASH, NOW) is None
+
+
 def test_the_name_cannot_be_read_off_it() -> None:
     token = devices.issue("alice", HASH, NOW)
     assert "alice" not in str(jwt.decode(token, options={"verify_signature": False}))

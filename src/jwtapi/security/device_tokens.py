@@ -16,15 +16,17 @@ LIFETIME = 365 * 24 * 3600
 
 
 class DeviceTokens:
-    def __init__(self, refresh_secret: str) -> None:
-        # A key of its own, so that a device token is no other kind of token under any reading.
-        self._key = hmac.digest(refresh_secret.encode(), b"jwtapi device tokens", "sha256")
-        self._signer = TokenSigner(self._key, "dt+jwt")
+    def __init__(self, refresh_secret: str, *, previous_secret: str | None = None) -> None:
+        """`previous_secret` verifies tokens and signs none."""
+        self._keys = [_key_from(secret) for secret in (refresh_secret, previous_secret) if secret is not None]
+        self._signer = TokenSigner(
+            self._keys[0], "dt+jwt", previous_key=self._keys[1] if previous_secret is not None else None
+        )
 
     def issue(self, canonical_username: str, password_hash: str, now: datetime) -> str:
         issued = seconds(now)
         claims = {
-            "sub": self._account(canonical_username, password_hash),
+            "sub": _account(self._keys[0], canonical_username, password_hash),
             "jti": uuid4().hex,
             "iat": issued,
             "exp": issued + LIFETIME,
@@ -35,11 +37,17 @@ class DeviceTokens:
         """Return the device's id if the token is good and of this account with this password."""
         try:
             claims = self._signer.read(token, now=now, max_lifetime=LIFETIME)
-            is_its = claims.get("sub") == self._account(canonical_username, password_hash)
-            return text_claim(claims, "jti") if is_its else None
+            accounts = [_account(key, canonical_username, password_hash) for key in self._keys]
+            return text_claim(claims, "jti") if claims.get("sub") in accounts else None
         except InvalidToken:
             return None
 
-    def _account(self, canonical_username: str, password_hash: str) -> str:
-        """Neither can be read off the cookie. Names have no NUL."""
-        return hmac.new(self._key, f"{canonical_username}\0{password_hash}".encode(), "sha256").hexdigest()
+
+def _key_from(secret: str) -> bytes:
+    """A key of its own, so that a device token is no other kind of token under any reading."""
+    return hmac.digest(secret.encode(), b"jwtapi device tokens", "sha256")
+
+
+def _account(key: bytes, canonical_username: str, password_hash: str) -> str:
+    """Neither can be read off the cookie. Names have no NUL."""
+    return hmac.new(key, f"{canonical_username}\0{password_hash}".encode(), "sha256").hexdigest()
