@@ -1,5 +1,7 @@
 """Counting in the database, which every process has in common."""
 
+import math
+
 from limits import RateLimitItem
 
 from jwtapi.clock import Clock
@@ -15,7 +17,7 @@ class DatabaseWindows:
     async def hit(self, limit: RateLimitItem, key: str) -> Hit:
         window, period = limit.key_for(key), limit.get_expiry()
         # Milliseconds: older versions of SQLite write 15 digits into JSON, and the attempt has to be found again.
-        now = round(self._clock().timestamp(), 3)
+        now = math.floor(self._clock().timestamp() * 1000) / 1000
         latest = now + CLOCKS_DIFFER_BY
         async with self._database.write_hastily() as uow:
             counted = await uow.rate_limits.hit(window, amount=limit.amount, period=period, now=now, latest=latest)
