@@ -24,6 +24,9 @@ def test_what_is_json_is_read(text: bytes | str, value: object) -> None:
         (b"NaN", "NaN and Infinity are not JSON"),
         (b"-Infinity", "NaN and Infinity are not JSON"),
         (b"1e400", "a number is out of range"),
+        (b"1" * 5000, "a number is out of range"),
+        (b"-" + b"1" * 60_000, "a number is out of range"),
+        (b"1" * 60_000 + b".5", "a number is out of range"),
         (b'{"a": 1, "a": 2}', "a name occurs twice in one object"),
         (b'{"a": {"b": 1, "b": 1}}', "a name occurs twice in one object"),
         (b'"\\ud800"', "a string has half of a surrogate pair"),
@@ -37,11 +40,6 @@ def test_what_is_json_is_read(text: bytes | str, value: object) -> None:
 def test_what_is_not_is_refused_for_a_reason(text: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=f"^{complaint}$"):
         strict_json.loads(text)
-
-
-def test_an_enormous_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="Exceeds the limit"):
-        strict_json.loads(b"1" * 5000)
 
 
 def test_the_error_does_not_hold_the_text() -> None:

@@ -24,6 +24,7 @@ from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.rate_limits import RateLimits
 from jwtapi.web.request_body import BodyBounds
+from jwtapi.web.withheld import WithoutQueryAndCookies
 
 DESCRIPTION = """\
 Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
@@ -78,7 +79,7 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
     document(app)
     if settings.docs_enabled:
         install_docs(app)
-    return _surrounded(Shortcut(BodyBounds(app), sessions, *CLAIMS_ENDPOINTS), resources)
+    return _surrounded(Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS), resources)
 
 
 def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:

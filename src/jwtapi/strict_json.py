@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 MAX_DEPTH = 64
 """Levels of nesting; far below the recursion limit of anything that walks the value later."""
 
+_OUT_OF_RANGE = "a number is out of range"
+
 
 def loads(data: bytes) -> Any:
     """Parse strict JSON.
@@ -32,25 +34,34 @@ def loads(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         # Its str() is safe, but the exception carries the whole document: let go of it here.
         raise ValueError(f"{error.msg} at position {error.pos}") from None
+    except _NotStrict:
+        raise
+    except ValueError:
+        # An integer of more digits than Python converts, whose message speaks of Python.
+        raise ValueError(_OUT_OF_RANGE) from None
     _check(value)
     return value
+
+
+class _NotStrict(ValueError):
+    """What the standard parser would take."""
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name occurs twice in one object")
+        raise _NotStrict("a name occurs twice in one object")
     return members
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
+    raise _NotStrict("NaN and Infinity are not JSON")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("a number is out of range")
+        raise _NotStrict(_OUT_OF_RANGE)
     return number
 
 

@@ -393,6 +393,15 @@ async def test_a_browser_that_has_signed_in_before_cannot_be_locked_out(run_api:
         assert (await owner.post("/login", json=RIGHT)).status_code == 200
 
 
+async def test_a_second_mark_of_a_browser_does_not_hide_the_good_one(run_api: RunApi) -> None:
+    async with run_api() as api:
+        mark = (await api.signed_in()).cookies["refreshTokenDevice"]
+        await fail_on_alice(api, 12)
+        for others in ("refreshTokenDevice=old; ", ""):
+            owner = api.client("192.0.2.1", Cookie=f"{others}refreshTokenDevice={mark}; refreshTokenDevice=old")
+            assert (await owner.post("/login", json=RIGHT)).status_code == 200
+
+
 async def test_that_browser_has_a_limit_too(run_api: RunApi) -> None:
     async with run_api() as api:
         owner = await api.signed_in()

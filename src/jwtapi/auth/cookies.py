@@ -1,9 +1,17 @@
 """The two cookies: the refresh token, and the mark of a browser that has signed in before."""
 
+import re
+from collections.abc import Iterator
+from itertools import islice
+
 from fastapi import Request, Response
 
 from jwtapi.security import device_tokens
 from jwtapi.settings import Settings
+from jwtapi.web.withheld import COOKIE_HEADERS
+
+MAX_OF_A_NAME = 4
+"""Cookies of one name that are looked at. A browser sends several if they were set with another path or domain."""
 
 
 class AuthCookies:
@@ -12,12 +20,14 @@ class AuthCookies:
         self._device_name = f"{settings.cookie_name}Device"
         self._secure = settings.cookie_secure
 
-    def refresh_tokens(self, request: Request) -> tuple[str, ...]:
-        token = request.cookies.get(self._refresh_name)
-        return (token,) if token else ()
 
-    def device_token(self, request: Request) -> str | None:
-        return request.cookies.get(self._device_name) or None
+    def refresh_tokens(self, request: Request) -> tuple[str, ...]:
+        """Each token that came under the refresh cookie's name, in the order of the request, at most MAX_OF_A_NAME."""
+        return _values(request, self._refresh_name)
+
+    def device_tokens(self, request: Request) -> tuple[str, ...]:
+        """Each token that came under the device cookie's name, likewise."""
+        return _values(request, self._device_name)
 
     def set_refresh_token(self, response: Response, token: str, *, max_age: int) -> None:
         self._set(response, self._refresh_name, token, max_age)
@@ -33,3 +43,17 @@ class AuthCookies:
         response.set_cookie(
             name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="strict"
         )
+
+
+def _values(request: Request, name: str) -> tuple[str, ...]:
+    """The distinct values of the cookies of a name (RFC 6265 §5.4), of all Cookie headers together."""
+    return tuple(islice(dict.fromkeys(_every_value(request, name)), MAX_OF_A_NAME))
+
+
+def _every_value(request: Request, name: str) -> Iterator[str]:
+    # In linear time, and nothing is unquoted: what this server sets has no quotes, backslashes or percent signs.
+    cookie = re.compile(rb"(?:^|;)[ \t]*%b=([^;]+)" % re.escape(name.encode()))
+    for header in request.scope[COOKIE_HEADERS]:
+        for found in cookie.finditer(header):
+            if value := found[1].strip(b" \t"):
+                yield value.decode("latin-1")  # whatever it is: a token that is not one is refused as such

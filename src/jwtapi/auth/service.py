@@ -84,7 +84,9 @@ class AuthService:
             raise UsernameTaken from None
         return user
 
-    async def login(self, username: str, password: str, client: Client, device_token: str | None = None) -> SignedIn:
+    async def login(
+        self, username: str, password: str, client: Client, device_tokens: tuple[str, ...] = ()
+    ) -> SignedIn:
         """Check the password and open a session. The work is the same whether or not there is such a user.
 
         Raises:
@@ -95,7 +97,7 @@ class AuthService:
         account = _account_name(username)
         async with self._database.read() as uow:
             user = await uow.users.by_name(account)
-        bucket = self._bucket(account, user, device_token)
+        bucket = self._bucket(account, user, device_tokens)
         try:
             await self._limits.admit_account(bucket)
         except TooManyRequests:
@@ -139,11 +141,11 @@ class AuthService:
         """A hash of today's scheme and cost, if the stored one is of another."""
         return await self._passwords.hash(password) if self._passwords.needs_update(user.password_hash) else None
 
-    def _bucket(self, account: str, user: User | None, device_token: str | None) -> str:
+    def _bucket(self, account: str, user: User | None, device_tokens: tuple[str, ...]) -> str:
         """What the attempt counts against: the device, if it has signed in with this password, else the account."""
-        if device_token is not None:
-            password_hash = user.password_hash if user is not None else ""
-            now = self._resources.clock()
+        password_hash = user.password_hash if user is not None else ""
+        now = self._resources.clock()
+        for device_token in device_tokens:
             device = self._resources.device_tokens.device_of(device_token, account, password_hash, now)
             if device is not None:
                 return f"device:{device}"
