@@ -14,6 +14,8 @@ ISSUED = int(NOW.timestamp())
 KEY = b"k" * 32
 CLAIMS = {"iss": "jwtapi", "sub": "x", "iat": ISSUED, "exp": ISSUED + 900}
 
+HEADER = '{"alg":"HS256","typ":"at+jwt"}'
+
 signer = TokenSigner(KEY, "at+jwt")
 
 
@@ -103,6 +105,8 @@ def test_an_expired_token_can_be_asked_for() -> None:
         b"true",
         b"{",
         json.dumps(CLAIMS).encode("utf-16"),
+        json.dumps(CLAIMS).encode("utf-16-le"),
+        json.dumps(CLAIMS).encode("utf-32"),
         b"\xef\xbb\xbf" + json.dumps(CLAIMS).encode(),
         json.dumps(CLAIMS).encode()[:-1] + b', "exp": 9999999999}',
         json.dumps(CLAIMS).encode()[:-1] + b', "x": NaN}',
@@ -126,6 +130,19 @@ def test_a_payload_that_is_no_strict_json_object_is_refused(payload: bytes) -> N
         b'{"alg":"HS256","typ":"at+jwt","b64":false,"crit":["b64"]}',
         b'["HS256"]',
         b"",
+        HEADER.encode("utf-16"),
+        HEADER.encode("utf-16-le"),
+        HEADER.encode("utf-16-be"),
+        HEADER.encode("utf-32"),
+        HEADER.encode("utf-32-be"),
+        HEADER.encode("utf-8-sig"),
+        b'{"alg":"HS256","typ":"at+jwt","typ":"at+jwt"}',
+        b'{"alg":"none","alg":"HS256","typ":"at+jwt"}',
+        b'{"alg":"HS256","typ":"at+jwt","x":NaN}',
+        b'{"alg":"HS256","typ":"at+jwt","x":1e400}',
+        b'{"alg":"HS256","typ":"at+jwt","kid":"\\ud800"}',
+        b'{"alg":"HS256","typ":"at+jwt","x":' + b"[" * 100 + b"]" * 100 + b"}",
+        b'{"alg":"HS256","typ":"at+jwt","x":"\xff"}',
     ),
 )
 def test_a_header_that_is_not_ours_is_refused(header: bytes) -> None:
