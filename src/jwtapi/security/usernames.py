@@ -18,7 +18,7 @@ class UsernameInvalid(InvalidInput):
     field = "username"
     message = (
         f"Username must have 1 to {MAX_LENGTH} letters, digits or ASCII punctuation; "
-        "no spaces, no invisible characters, no emoji"
+        "no spaces, no invisible characters, no emoji, no combining mark at the start"
     )
 
 
@@ -48,4 +48,11 @@ def parse_username(name: str) -> Username:
     # A few characters become several: ﷺ is eighteen letters.
     if len(display) > MAX_LENGTH or len(canonical) > MAX_CANONICAL_LENGTH:
         raise UsernameInvalid
+    # RFC 5891 §4.2.3.2: it would combine with what is written before the name. Folding makes some marks letters.
+    if _starts_with_a_mark(display) or _starts_with_a_mark(canonical):
+        raise UsernameInvalid
     return Username(display=display, canonical=canonical)
+
+
+def _starts_with_a_mark(name: str) -> bool:
+    return unicodedata.category(name[0]).startswith("M")
