@@ -1,14 +1,11 @@
 """The composition root: the one file that names every feature."""
 
-import ipaddress
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Lifespan
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from jwtapi import __version__
 from jwtapi.account import router as account
@@ -22,6 +19,7 @@ from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
+from jwtapi.web.proxies import TrustedProxies
 from jwtapi.web.rate_limits import RateLimits
 from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.withheld import WithoutQueryAndCookies
@@ -98,15 +96,8 @@ def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
         app, metrics=resources.metrics if settings.metrics_enabled else None, https=settings.cookie_secure
     )
     if settings.trusted_proxies:
-        trusted = [*settings.trusted_proxies, *filter(None, map(_mapped_to_ipv6, settings.trusted_proxies))]
-        app = ProxyHeadersMiddleware(app, trusted_hosts=trusted)  # type: ignore[arg-type,assignment]
+        app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]
     return app
-
-
-def _mapped_to_ipv6(network: str) -> str | None:
-    """What an IPv4 network's addresses look like to a socket that takes both kinds (RFC 4291 §2.5.5.2)."""
-    parsed = ipaddress.ip_network(network)
-    return f"::ffff:{parsed.network_address}/{96 + parsed.prefixlen}" if parsed.version == 4 else None  # noqa: PLR2004
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -67,7 +67,7 @@ async def test_no_endpoint_has_cookies_or_the_query_parsed(
         paths: dict[str, Any] = (await api.client().get("/openapi.json")).json()["paths"]
         operations = [(method, path) for path, operations in paths.items() for method in operations]
         for method, path in [*operations, ("get", "/docs"), ("get", "/docs/assets/x"), ("get", "/nowhere")]:
-            answer = await api.client().request(method, f"{path}?a=1", headers={"Cookie": HOSTILE})
+            answer = await api.client().request(method, f"{path}?a=1", headers={b"Cookie": HOSTILE})
             assert answer.status_code < 500
     assert not [text for text in parsed if text]
 
@@ -81,7 +81,7 @@ async def test_a_cookie_of_any_bytes_is_no_token(run_api: RunApi, value: bytes, 
         cookie = b"refreshToken=" + value + b"; refreshTokenDevice=" + value
         answer = await api.client().post(
             path,
-            headers={"Cookie": cookie},
+            headers={b"Cookie": cookie},
             json={"username": "alice", "password": PASSWORD} if path == "/login" else None,
         )
         if path == "/refresh":

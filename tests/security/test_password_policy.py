@@ -1,4 +1,9 @@
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from zxcvbn import matching, scoring
 
 from jwtapi.errors import InvalidInput
 from jwtapi.security.password_policy import PasswordPolicy, PasswordTooCommon, PasswordTooLong, PasswordTooShort
@@ -32,7 +37,17 @@ def test_a_password_that_is_hard_to_guess_is_taken_whatever_it_is_made_of(passwo
         ("qwertyuiopasdfgh", PasswordTooCommon),
         ("jwtapijwtapijwtapi", PasswordTooCommon),
         ("bartholomew-the-great", PasswordTooCommon),
+        ("Bartholomew-The-Great1", PasswordTooCommon),
+        ("b4rth0l0m3w-th3-gr3@t", PasswordTooCommon),
+        ("jwtapijwtapi2026", PasswordTooCommon),
+        ("P@ssw0rd12345678", PasswordTooCommon),
+        ("p4ssw0rdp4ssw0rd", PasswordTooCommon),
+        ("5p00n15p00n15p00n1", PasswordTooCommon),
+        ("e\u0301" * 14, PasswordTooShort),
+        ("a\u0301" * 15, PasswordTooCommon),
+        ("\u0301\u0316" * 32_768, PasswordTooLong),
     ),
+    ids=range(18),
 )
 def test_any_other_is_refused(password: str, error: type[InvalidInput]) -> None:
     with pytest.raises(error):
@@ -43,3 +58,62 @@ def test_length_is_counted_in_characters_not_bytes() -> None:
     PasswordPolicy(min_length=8, blocklist=False).check("пароль12", username="alice")
     with pytest.raises(PasswordTooShort):
         PasswordPolicy(min_length=8, blocklist=False).check("пароль1", username="alice")
+
+
+@pytest.mark.parametrize(
+    "password", ("p@ssword", "Passw0rd", "qwerty123", "alice2024", "11111111", "dragon99", "\u00e9" * 8)
+)
+def test_what_all_know_is_refused_where_passwords_may_be_short(password: str) -> None:
+    with pytest.raises(PasswordTooCommon):
+        PasswordPolicy(min_length=8, blocklist=True).check(password, username="alice")
+
+
+def test_a_name_longer_than_what_is_assessed_is_no_password() -> None:
+    name = "qmzvtrbwkyhxjpdnglcf" * 3
+    with pytest.raises(PasswordTooCommon):
+        STRICT.check(name, username=name)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The characters of each text that zxcvbn looks through, and a 0 for each guess that it estimates."""
+    done = []
+
+    def spied(module: Any, name: str, size: Callable[..., int]) -> None:
+        real = getattr(module, name)
+
+        def spy(*args: Any, **kwargs: Any) -> Any:
+            done.append(size(*args))
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, spy)
+
+    for name in ("dictionary_match", "spatial_match", "repeat_match", "sequence_match", "date_match"):
+        spied(matching, name, lambda text, *_: len(text))
+    spied(scoring, "estimate_guesses", lambda *_: 0)
+    return done
+
+
+@pytest.mark.parametrize(
+    "password",
+    (
+        "4@8({[</369#&!1/|0$5+7%2/4@8({[</369#&!1/|0$5+7%2/",
+        "4@8({[<369!1|7+$50%2" * 50,
+        "12" * 512,
+        "1" * 1024,
+        "01-02-1990" * 100,
+        "1/1/11" * 150,
+        "p4$$w0rdm0n3y" * 75,
+        "ab" * 512,
+        # Found by searching for much work.
+        "11na@eed15121212121212121212121212121212",
+        "i5it7ohongguyi5satigeassholeideran123456",
+    ),
+)
+def test_a_password_cannot_be_chosen_so_that_assessing_it_takes_long(work: list[int], password: str) -> None:
+    with suppress(PasswordTooCommon):
+        STRICT.check(password, username="alice")
+    looked_through = [size for size in work if size]
+    assert max(looked_through) == 40
+    assert len(looked_through) < 200
+    assert work.count(0) < 5000

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import unicodedata
+from typing import Literal
 
 import bcrypt
 import pytest
@@ -56,6 +57,32 @@ async def test_every_character_matters(hasher: PasswordHasher, one: str, other: 
 async def test_composition_does_not_matter(hasher: PasswordHasher) -> None:
     composed = unicodedata.normalize("NFC", "pässwörd")
     assert await hasher.verify(unicodedata.normalize("NFD", composed), await hasher.hash(composed))
+
+
+@pytest.mark.parametrize("character", ("\U0001d160", "\u0958", "\u0301", "é"))
+async def test_the_longest_password_can_be_had_in_any_characters(hasher: PasswordHasher, character: str) -> None:
+    longest = character * 1024
+    stored = await hasher.hash(longest)
+    assert await hasher.verify(longest, stored)
+    assert not await hasher.verify(longest[:-1], stored)
+
+
+async def test_a_password_that_is_too_long_is_not_even_normalised(
+    hasher: PasswordHasher, computed: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = await hasher.hash("correct horse")
+    lengths = []
+
+    def spy(form: Literal["NFC"], text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    normalize = unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", spy)
+    for length in (1024, 1025, 65_536):
+        assert not await hasher.verify(("\u0301\u0316" * length)[:length], stored)
+    assert max(lengths) == 1024
+    assert len(computed) == 4
 
 
 async def test_plain_bcrypt_verifies_and_wants_an_update(hasher: PasswordHasher) -> None:

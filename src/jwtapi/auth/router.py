@@ -43,7 +43,9 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     client: ClientDep,
 ) -> AccessToken:
     """Sign in: an access token in the answer, a refresh token in an httpOnly cookie."""
-    signed_in = await auth.login(body.username, body.password.get_secret_value(), client, cookies.device_tokens(request))
+    signed_in = await auth.login(
+        body.username, body.password.get_secret_value(), client, cookies.device_tokens(request)
+    )
     cookies.set_device_token(response, signed_in.device_token)
     return _hand_over(signed_in.tokens, response, cookies)
 

@@ -1,19 +1,13 @@
 """Which new passwords are taken: NIST SP 800-63B-4 §3.1.1.2. Length and guessability, no composition rules."""
 
 from collections.abc import Callable
-from typing import Any
 
 from jwtapi.errors import InvalidInput
+from jwtapi.security.passwords import MAX_LENGTH, normalised
 
-MAX_LENGTH = 1024
-"""Code points. There is a bound because checking and hashing take time that grows with the length."""
-
-_MIN_SCORE = 2
-"""zxcvbn's score for more than a million guesses. Below are the 30,000 commonest passwords, repetitions ("aaaa…",
-"passwordpassword"), keyboard runs, sequences, dates, and the user's or the service's own name."""
-
-_ASSESSED = 72
-"""Code points that zxcvbn looks at; its time grows with the square of the length."""
+_MIN_GUESSES = 1_000_000
+"""Fewer do for the 30,000 commonest passwords, repetitions ("aaaa…", "passwordpassword"), keyboard runs, sequences,
+dates, and the user's or the service's own name."""
 
 
 class PasswordTooShort(InvalidInput):
@@ -39,18 +33,25 @@ class PasswordTooCommon(InvalidInput):
 class PasswordPolicy:
     def __init__(self, *, min_length: int, blocklist: bool) -> None:
         self._min_length = min_length
-        self._guess: Callable[..., dict[str, Any]] | None = None
+        self._guesses: Callable[[str, tuple[str, ...]], int] | None = None
         if blocklist:
-            from zxcvbn import zxcvbn  # noqa: PLC0415  its lists take 13 MB
+            from jwtapi.security import guessing  # noqa: PLC0415  its lists take 13 MB
 
-            self._guess = zxcvbn
+            guessing.load()
+            self._guesses = guessing.guesses
 
-    def check_length(self, password: str) -> None:
-        """Raises PasswordTooShort, PasswordTooLong."""
-        if len(password) < self._min_length:
-            raise PasswordTooShort(self._min_length)
+    def check_length(self, password: str) -> str:
+        """Return the password as it will be hashed. Takes a millisecond or two for the longest.
+
+        Raises:
+            PasswordTooShort, PasswordTooLong: the password is refused.
+        """
         if len(password) > MAX_LENGTH:
             raise PasswordTooLong
+        normal = normalised(password)
+        if len(normal) < self._min_length:
+            raise PasswordTooShort(self._min_length)
+        return normal
 
     def check(self, password: str, *, username: str) -> None:
         """Take some milliseconds of processor time, so off the event loop.
@@ -58,8 +59,6 @@ class PasswordPolicy:
         Raises:
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the password is refused.
         """
-        self.check_length(password)
-        if self._guess is not None:
-            guess = self._guess(password[:_ASSESSED], user_inputs=[username, "jwtapi"])
-            if guess["score"] < _MIN_SCORE:
-                raise PasswordTooCommon
+        normal = self.check_length(password)
+        if self._guesses is not None and self._guesses(normal, (username, "jwtapi")) <= _MIN_GUESSES:
+            raise PasswordTooCommon

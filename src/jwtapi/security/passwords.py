@@ -15,6 +15,9 @@ from jwtapi.errors import Overloaded
 
 T = TypeVar("T")
 
+MAX_LENGTH = 1024
+"""Code points of a password, as it was sent. Of more, none is hashed, checked or even normalised."""
+
 WAITING_PER_THREAD = 16
 """Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
 
@@ -60,7 +63,7 @@ class PasswordHasher:
         def check_and_hash() -> str:
             if after is not None:
                 after()
-            return str(self._context.hash(_normalise(password)))
+            return str(self._context.hash(normalised(password)))
 
         return await self._run(check_and_hash)
 
@@ -70,7 +73,7 @@ class PasswordHasher:
         Raises:
             Overloaded: too many are waiting.
         """
-        return await self._run(lambda: self._verify(_normalise(password), password_hash))
+        return await self._run(lambda: self._verify(password, password_hash))
 
     def needs_update(self, password_hash: str) -> bool:
         """Tell whether the hash is of another scheme or cost than new ones."""
@@ -80,12 +83,14 @@ class PasswordHasher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, password_hash: str | None) -> bool:
-        known = password_hash is not None and _is_affordable(password_hash)
+        known = password_hash is not None and _is_affordable(password_hash) and len(password) <= MAX_LENGTH
         try:
-            matches = self._context.verify(password, password_hash if known else self._nobody)
+            matches = self._context.verify(
+                normalised(password) if known else "", password_hash if known else self._nobody
+            )
         except ValueError:
-            # Plain bcrypt cannot hold more than 72 bytes or a NUL, and passlib takes no more than 4096 characters:
-            # no such password was ever set. The time of one hash must pass all the same.
+            # Plain bcrypt cannot hold more than 72 bytes or a NUL: no such password was ever set. The time of one hash
+            # must pass all the same.
             self._context.verify("", self._nobody)
             return False
         return matches and known
@@ -105,7 +110,14 @@ class PasswordHasher:
         self._on_pending(self._pending)
 
 
-def _normalise(password: str) -> str:
+def normalised(password: str) -> str:
+    """NFC, which takes time that grows with the square of the length (CVE-2026-3276): a millisecond or two for 1024.
+
+    Raises:
+        ValueError: it is longer than MAX_LENGTH.
+    """
+    if len(password) > MAX_LENGTH:
+        raise ValueError(f"more than {MAX_LENGTH} code points")
     return unicodedata.normalize("NFC", password)
 
 
