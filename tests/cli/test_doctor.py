@@ -54,6 +54,15 @@ def test_what_is_unwise_or_wrong_is_said(
     assert result.stdout.count("\n") == 1
 
 
+def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("migrate")
+    monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 11, 7))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("✗ Python 3.11.7 has known holes")
+    assert result.stdout.count("\n") == 1
+
+
 def test_a_dot_env_that_others_can_read_is_said(run: Run, configuration: Path) -> None:
     run("migrate")
     configuration.chmod(0o644)

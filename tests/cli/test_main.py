@@ -101,3 +101,12 @@ def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_
     )
     assert run("serve").exit_code == 0
     assert run("user", "list").exit_code == 0
+
+
+def test_serving_warns_once_of_a_python_with_known_holes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jwtapi.server.serve", lambda _: None)
+    for version, warnings in (((3, 11, 7), 1), ((3, 11, 16), 0)):
+        monkeypatch.setattr("jwtapi.interpreter.RUNNING", version)
+        with structlog.testing.capture_logs() as logs:
+            assert run("serve").exit_code == 0
+        assert sum("known holes" in entry["event"] for entry in logs) == warnings

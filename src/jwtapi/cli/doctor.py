@@ -6,6 +6,7 @@ import ipaddress
 import typer
 
 from jwtapi.errors import StorageUnavailable
+from jwtapi.interpreter import interpreter_problems
 from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
@@ -49,7 +50,7 @@ def _problems() -> list[str]:
         settings = load_settings()
     except SettingsError as error:
         return error.problems
-    problems = warnings_of(settings)
+    problems = warnings_of(settings) + interpreter_problems()
     if ENV_FILE.exists() and ENV_FILE.stat().st_mode & 0o077:
         problems.append(f"{ENV_FILE} can be read by other users of this machine: chmod 600 {ENV_FILE}")
     problems += asyncio.run(_database_problems(settings))

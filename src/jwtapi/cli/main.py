@@ -11,6 +11,7 @@ from jwtapi.cli import database, sessions, users
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import failing_clearly, settings_or_exit
 from jwtapi.env_file import SECRETS
+from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import Settings
@@ -39,7 +40,7 @@ def serve(
     settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format)
     log = structlog.get_logger()
-    for warning in warnings_of(settings):
+    for warning in warnings_of(settings) + interpreter_problems():
         log.warning(warning)
     with failing_clearly():
         asyncio.run(_migrate(settings))

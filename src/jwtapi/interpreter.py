@@ -1,0 +1,32 @@
+"""Which releases of Python have holes that a client of this server comes near."""
+
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Hole(NamedTuple):
+    name: str
+    closed_in: Mapping[tuple[int, int], int]
+    """The first patch release without it, of each minor that ever had it."""
+
+
+HOLES = (
+    Hole("CVE-2024-7592 in http.cookies", {(3, 11): 10, (3, 12): 6}),
+    Hole("CVE-2026-3276 in unicodedata", {(3, 11): 16, (3, 12): 14, (3, 13): 14, (3, 14): 6}),
+)
+
+RUNNING = sys.version_info[:3]
+
+
+def interpreter_problems() -> list[str]:
+    """Name the holes of the running Python, and the release that has none of them."""
+    major, minor, patch = RUNNING
+    closed_in = {hole.name: hole.closed_in.get((major, minor), 0) for hole in HOLES}
+    still_open = [name for name, closed in closed_in.items() if patch < closed]
+    if not still_open:
+        return []
+    holes = ", ".join(still_open)
+    sound = f"{major}.{minor}.{max(closed_in.values())}"
+    running = f"Python {major}.{minor}.{patch}"
+    return [f"{running} has known holes, unless whoever built it closed them ({holes}): take {sound} or later"]
