@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from benchmarks import checks, footprint, growth, logins, refreshes
+from benchmarks import checks, footprint, growth, logins, neighbours, refreshes
 from benchmarks.comparison import Comparison, Effort
 from benchmarks.results import table_of, write_results
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 CHAPTERS = {
     "checks": checks.run,
     "logins": logins.run,
+    "neighbours": neighbours.run,
     "refreshes": refreshes.run,
     "growth": growth.run,
     "footprint": footprint.run,

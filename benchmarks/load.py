@@ -40,17 +40,36 @@ async def send_requests(
     Raises:
         AssertionError: wrk could not do it.
     """
+    process = await _start_wrk(url, headers, seconds=seconds, connections=connections, requests=requests)
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return Load(**json.loads(output.decode().strip().splitlines()[-1]))
+
+
+@asynccontextmanager
+async def read_without_pause(url: str, headers: Mapping[str, str], *, connections: int) -> AsyncIterator[None]:
+    """Ask for `url` without pause for as long as the block lasts."""
+    process = await _start_wrk(url, headers, seconds=3600, connections=connections)
+    try:
+        await asyncio.sleep(0.5)  # until all of them have begun
+        yield
+        assert process.returncode is None, "wrk ended by itself"
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _start_wrk(
+    url: str, headers: Mapping[str, str], *, seconds: float, connections: int, requests: Path | None = None
+) -> asyncio.subprocess.Process:
     assert shutil.which("wrk"), "wrk is not installed: apt-get install wrk"
     lines = [option for name, value in headers.items() for option in ("--header", f"{name}: {value}")]
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s"),
         *("--timeout", "20s", "--script", str(_REPORT), *lines, url),
         env=dict(os.environ) | ({"REQUESTS": str(requests)} if requests else {}),
         stdout=asyncio.subprocess.PIPE,
     )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return Load(**json.loads(output.decode().strip().splitlines()[-1]))
 
 
 async def time_logins(contestant: Contestant, *, count: int, clients: int = 8) -> float:

@@ -1,6 +1,9 @@
 import asyncio
+import os
+import sys
 import threading
 import unicodedata
+from threading import get_native_id
 from typing import Literal
 
 import bcrypt
@@ -123,6 +126,18 @@ async def test_hashing_leaves_the_event_loop_alone(hasher: PasswordHasher, compu
     await hasher.verify("correct horse", None)
     assert computed[0] is not threading.main_thread()
     assert computed[0].name.startswith("hashing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a policy for each thread")
+async def test_hashing_interrupts_nobody_but_gives_up_no_share_of_the_cores(hasher: PasswordHasher) -> None:
+    seen = []
+    for _ in range(2):
+        await hasher.hash(
+            "correct horse",
+            after=lambda: seen.append((os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, get_native_id()))),
+        )
+    assert set(seen) == {(os.SCHED_BATCH, os.getpriority(os.PRIO_PROCESS, get_native_id()))}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 async def test_a_full_queue_refuses_and_then_recovers(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:

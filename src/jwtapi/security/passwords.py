@@ -3,10 +3,11 @@
 import asyncio
 import os
 import re
-import threading
+import sys
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from passlib.context import CryptContext
@@ -20,8 +21,6 @@ MAX_LENGTH = 1024
 
 WAITING_PER_THREAD = 16
 """Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
-
-_NICENESS = 10
 
 _MAX_STORED_ROUNDS = 16
 _stored_rounds = re.compile(r"\A\$(?:2[abxy]\$|bcrypt-sha256\$v=2,t=2b,r=)(\d{1,2})\$")
@@ -128,6 +127,10 @@ def _is_affordable(password_hash: str) -> bool:
 
 
 def _give_way() -> None:
-    """Let the event loop's thread go first. Linux gives each thread its own priority; elsewhere nothing is done."""
-    if os.name == "posix" and os.uname().sysname == "Linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    """Interrupt nobody, the event loop's thread above all, but take the same share of the cores as any other program.
+
+    Linux has a policy for each thread; elsewhere nothing is done.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it, and hashes can be had without
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

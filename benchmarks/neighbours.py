@@ -1,0 +1,80 @@
+"""How fast a login is while others want the same cores: readers of this server, and other programs.
+
+Beside readers there is a goal for one client alone: whoever logs in on all cores shares them with the readers, who
+shall keep something too (chapter `logins`).
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from benchmarks.comparison import Comparison, Effort, Goal, by_turns
+from benchmarks.contestants import Contestant, all_of, express, fastapi_users, jwtapi
+from benchmarks.load import read_without_pause, time_logins
+from benchmarks.logins import CORES, time_hashes
+from rich.progress import Progress
+
+READERS = 4
+CLIENTS = (1, 8)
+LOGINS = 16
+
+
+@asynccontextmanager
+async def busy_programs(count: int) -> AsyncIterator[None]:
+    """As many programs at normal priority that each keep a core busy."""
+    programs = [await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass") for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            await program.wait()
+
+
+async def run(progress: Progress, effort: Effort) -> list[Comparison]:
+    beside_readers = {
+        clients: Comparison(
+            f"POST /login, {clients} client{'s' if clients > 1 else ''}, while {READERS} connections GET /profile",
+            "logins/s",
+            (Goal("jwtapi, readers", "jwtapi, quiet", at_least=0.8),) if clients == 1 else (),
+        )
+        for clients in CLIENTS
+    }
+    beside_programs = Comparison(
+        f"POST /login, 1 client, beside {CORES} busy programs",
+        "logins/s",
+        (Goal("jwtapi", "bcrypt on a thread", at_least=0.8),),
+    )
+
+    async def log_in(name: str, contestant: Contestant) -> None:
+        for clients, comparison in beside_readers.items():
+            comparison.add(name, LOGINS / await time_logins(contestant, count=LOGINS, clients=clients))
+
+    async def log_in_beside_readers(name: str, contestant: Contestant) -> None:
+        async with read_without_pause(f"{contestant.url}/profile", contestant.headers, connections=READERS):
+            await log_in(name, contestant)
+
+    async def log_in_beside_programs(contestant: Contestant) -> None:
+        async with busy_programs(CORES):
+            beside_programs.add("jwtapi", LOGINS / await time_logins(contestant, count=LOGINS, clients=1))
+
+    async def hash_beside_programs() -> None:
+        async with busy_programs(CORES):
+            beside_programs.add("bcrypt on a thread", LOGINS / await time_hashes(LOGINS, threads=1))
+
+    async with all_of(ours=jwtapi(), express=express(), fastapi_users=fastapi_users()) as running:
+        names = {"jwtapi": running["ours"], "Express": running["express"], "fastapi-users": running["fastapi_users"]}
+        turns = {}
+        for name, contestant in names.items():
+            turns[f"{name}, quiet"] = partial(log_in, f"{name}, quiet", contestant)
+            turns[f"{name}, readers"] = partial(log_in_beside_readers, f"{name}, readers", contestant)
+        await by_turns(progress, "Beside readers", effort.rounds, turns)
+        await by_turns(
+            progress,
+            "Beside programs",
+            effort.rounds,
+            {"jwtapi": partial(log_in_beside_programs, running["ours"]), "bcrypt alone": hash_beside_programs},
+        )
+    return [*beside_readers.values(), beside_programs]
