@@ -20,7 +20,6 @@ class AuthCookies:
         self._device_name = f"{settings.cookie_name}Device"
         self._secure = settings.cookie_secure
 
-
     def refresh_tokens(self, request: Request) -> tuple[str, ...]:
         """Each token that came under the refresh cookie's name, in the order of the request, at most MAX_OF_A_NAME."""
         return _values(request, self._refresh_name)
