@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from unittest.mock import Mock
 
 import bcrypt
@@ -173,7 +174,18 @@ async def test_more_logins_than_the_queue_holds_are_told_to_come_back(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jwtapi.security.passwords.WAITING_PER_THREAD", 0)
-    answers = await asyncio.gather(*(log_in(client) for _ in range(20)))
+    may_hash = threading.Event()
+    hashpw = bcrypt.hashpw
+
+    def hash_when_allowed(password: bytes, salt: bytes) -> bytes:
+        may_hash.wait()
+        return hashpw(password, salt)
+
+    monkeypatch.setattr(bcrypt, "hashpw", hash_when_allowed)
+    logins = [asyncio.create_task(log_in(client)) for _ in range(20)]
+    await asyncio.wait(logins, return_when=asyncio.FIRST_COMPLETED)  # only a refusal comes without a hash
+    may_hash.set()
+    answers = await asyncio.gather(*logins)
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused
     assert {refusal(answer)[1] for answer in refused} == {"overloaded"}
