@@ -1,8 +1,11 @@
-"""Connections that send a head slowly, or without end."""
+"""What a connection may send and leave unread, and where a request ends on it."""
 
 import json
+import re
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -14,8 +17,10 @@ from tests.support.server import Server, running_server
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("server")
-    (folder / "sitecustomize.py").write_text("import jwtapi.server\njwtapi.server.HEAD_SECONDS = 0.5\n")
-    with running_server(folder, PYTHONPATH=str(folder)) as server:
+    (folder / "sitecustomize.py").write_text(
+        "from jwtapi import http_protocol\nhttp_protocol.HEAD_SECONDS = http_protocol.SEND_SECONDS = 0.5\n"
+    )
+    with running_server(folder, PYTHONPATH=str(folder), RATE_LIMIT_ENABLED="false") as server:
         yield server
 
 
@@ -80,3 +85,163 @@ def test_a_body_in_chunks_of_a_byte_is_taken(server: Server) -> None:
 def test_a_connection_serves_many_requests(server: Server) -> None:
     with server.client() as client:
         assert {client.get("/").status_code for _ in range(500)} == {200}
+
+
+def statuses(answers: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
+
+
+def exchange(server: Server, *segments: bytes) -> bytes:
+    """What comes back until the server closes."""
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers = b""
+        with suppress(ConnectionError):
+            for segment in segments:
+                connection.sendall(segment)
+            while received := connection.recv(100_000):
+                answers += received
+        return answers
+
+
+GET = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+CREDENTIALS = b'{"username": "alice",\r\n\r\n"password": "x"}'
+LOGIN = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+KNOWN_LENGTH = LOGIN + b"Content-Length: %d\r\n\r\n" % len(CREDENTIALS) + CREDENTIALS
+CHUNKED = (
+    LOGIN + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(CREDENTIALS) + CREDENTIALS + b"\r\n0\r\nA: b\r\n\r\n"
+)
+BLANK_LINES = LOGIN + b"Transfer-Encoding: chunked\r\n\r\n6\r\n\r\n\r\n\r\n\r\n0\r\n\r\n"
+
+
+def test_pipelined_requests_are_answered_one_after_the_other(server: Server) -> None:
+    requests = (GET + KNOWN_LENGTH + GET + CHUNKED + BLANK_LINES) * 3 + LAST
+    expected = [404, 401, 404, 401, 400] * 3 + [200]
+    assert statuses(exchange(server, requests)) == expected
+    assert statuses(exchange(server, *(bytes([byte]) for byte in requests))) == expected
+
+
+def test_requests_that_wait_for_an_answer_cost_no_memory(server: Server) -> None:
+    process = psutil.Process(server.pid)
+    before = process.memory_info().rss
+    burst = b"GET / HTTP/1.1\r\n\r\n" * 3000
+    for _ in range(3):
+        with connect(server) as connection, suppress(ConnectionError):
+            connection.sendall(burst)
+            for _ in range(200):
+                assert connection.recv(100_000)
+                connection.sendall(burst)
+    assert process.memory_info().rss - before < 20_000_000
+
+
+def test_more_than_64_kib_of_requests_that_wait_are_not_read(server: Server) -> None:
+    answers = exchange(server, b"GET / HTTP/1.1\r\n\r\n" * 100_000)
+    assert len(statuses(answers)) < 50_000
+
+
+def test_a_client_that_does_not_read_its_answers_is_dropped(server: Server) -> None:
+    with ExitStack() as stack:
+        connections = [stack.enter_context(socket.socket()) for _ in range(5)]
+        for connection in connections:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\n\r\n" * 1000)
+            assert connection.recv(1) == b"H"
+        ours = {connection.getsockname()[1] for connection in connections}
+        deadline = time.monotonic() + 20
+        while still := {c.raddr.port for c in psutil.Process(server.pid).net_connections() if c.raddr} & ours:
+            assert time.monotonic() < deadline, still
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("protocol", ("h2c", "websocket", "unheard-of"))
+@pytest.mark.parametrize("framing", ("known length", "chunked"))
+def test_a_request_that_offers_another_protocol_is_served_with_its_body_and_is_the_last(
+    server: Server, protocol: str, framing: str
+) -> None:
+    name = f"user-{protocol}-{framing[0]}"
+    body = json.dumps({"username": name, "password": "correct horse battery staple"}).encode()
+    head = f"POST /register HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\n"
+    head += "HTTP2-Settings: AA\r\nContent-Type: application/json\r\n"
+    if framing == "chunked":
+        head += "Transfer-Encoding: chunked\r\n\r\n"
+        body = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+    else:
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+    answers = exchange(server, head.encode() + body + GET)
+    assert statuses(answers) == [201]
+    assert b"connection: close" in answers
+    assert statuses(exchange(server, head.encode(), body, GET)) == [409]
+
+
+@pytest.mark.parametrize("length", (f"Content-Length: {len(GET)}", "Transfer-Encoding: chunked"))
+def test_the_body_of_a_request_that_offers_another_protocol_is_no_request(server: Server, length: str) -> None:
+    head = f"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n{length}\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(head.encode())
+        answers = connection.recv(10_000)
+        with suppress(ConnectionError):
+            connection.sendall(GET)
+            while more := connection.recv(10_000):
+                answers += more
+    assert statuses(answers) == [200]
+
+
+POST = "POST /logout HTTP/1.1\r\nHost: x\r\n"
+EMPTY = "0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    (
+        (f"{POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Content-Length: 0\r\nContent-Length: 0\r\n\r\n", [400]),
+        (f"{POST}Content-Length: 0, 0\r\n\r\n", [400]),
+        (f"{POST}Content-Length: +5\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Content-Length : 5\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding: gzip\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding: chunked, identity\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding:\r\n chunked\r\n\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding: chunked\r\n\r\n0 \r\n\r\n", [400]),
+        (f"{POST}Transfer-Encoding: chunked\r\n\r\n2;\nxx\r\n3f\r\n{EMPTY}", [400]),
+        (f"{POST}Transfer-Encoding: chunked\r\n\r\n0;a=b\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", [200, 200]),
+        (f"{POST}Connection: Upgrade\r\nUpgrade: x\r\nTransfer-Encoding: gzip\r\n\r\n", [400]),
+        ("POST /logout HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [200]),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", [200]),
+        ("GET / HTTP/1.1\nHost: x\n\n", [400]),
+        ("GET / HTTP/1.1\r\nHost: x\n\n", [400]),
+        ("GET /\r\n\r\n", [200]),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
+        ("CONNECT x:443 HTTP/1.1\r\n\r\n", [400]),
+        ("CONNECT / HTTP/1.1\r\nContent-Length: 1\r\n\r\na", [405]),
+        ("GET http://other.example/ HTTP/1.1\r\nHost: x\r\n\r\n", [200, 200]),
+        (f"{POST}Expect: 100-continue\r\nContent-Length: 1\r\n\r\na", [200, 200]),
+    ),
+)
+def test_no_two_servers_can_disagree_about_where_a_request_ends(
+    server: Server, request_: str, expected: list[int]
+) -> None:
+    assert statuses(exchange(server, request_.encode() + LAST)) == expected
+
+
+def test_a_body_that_breaks_after_its_answer_gets_no_second_one(server: Server) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += connection.recv(10_000)
+        connection.sendall(b"no chunk\r\n")
+        assert connection.recv(100) == b""
+
+
+def test_a_connection_that_is_refused_leaves_one_line_in_the_log(server: Server) -> None:
+    lines = len(server.log.read_text().splitlines())
+    with connect(server) as connection, suppress(ConnectionError):
+        for _ in range(100):
+            connection.sendall(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+        while connection.recv(10_000):
+            pass
+    exchange(server, b"not HTTP\r\n\r\n" * 100)
+    assert len(server.log.read_text().splitlines()) - lines == 2

@@ -1,0 +1,217 @@
+"""HTTP/1.1 on a connection: uvicorn's protocol, with the bounds that it leaves out."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from types import SimpleNamespace
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 20
+"""How long a connection may take to send a request's head, may sit idle before its first, and may send on after an
+answer."""
+
+SEND_SECONDS = 20
+"""How long the client may leave answers unread: more than 64 KiB of them, or any on a connection that is closing."""
+
+MAX_HEAD_BYTES = 64 * 1024
+
+MAX_REST_BYTES = 16 * 64 * 1024
+"""After a request's head. The app bounds the body that it reads; this bounds chunks of a byte each, with six bytes
+around it, trailers, and what the client goes on sending after the answer."""
+
+MAX_PIPELINED_BYTES = 64 * 1024
+"""Of requests that wait for the answer to the one before them."""
+
+_EMPTY_LINE = b"\r\n\r\n"
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Bounds what the client can make the server keep, and for how long, where no app can: a head, requests that wait,
+    what follows an answer, answers that the client does not read.
+
+    The parser gets one message at a time. uvicorn's reads on, and keeps some KB for each pipelined request that it
+    finds, of which 64 KiB can hold thousands.
+    """
+
+    _unparsed = b""
+    """Requests that wait for the answer to the one before them."""
+    _in_body = False
+    """The head of the last request is complete, its body is not."""
+    _body_left = 0
+    """Bytes of that body that are still to come, if its length is known."""
+    _parsed = 0
+    """Bytes since the last complete head."""
+    _line_end = b""
+    """The last bytes that were parsed, with which an empty line may begin."""
+    _receive_timer: asyncio.TimerHandle | None = None
+    _send_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        super().connection_made(transport)
+        self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unparsed = b""
+        self._stop_receive_timer()
+        self._stop_send_timer()
+        super().connection_lost(exc)
+
+    # Receiving
+
+    def data_received(self, data: bytes) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        if self._unparsed:
+            data, self._unparsed = self._unparsed + data, b""
+        start = 0
+        while start < len(data):
+            start = self._parse_part(data, start)
+
+    def _parse_part(self, data: bytes, start: int) -> int:
+        """Parse so much that at most one message ends, and return where to go on now."""
+        cycle, of_body = self.cycle, self._in_body
+        if cycle is not None and not cycle.response_complete and not of_body:
+            self._let_wait(data[start:])
+            return len(data)
+        found = -1 if self._body_left or self._line_end else data.find(_EMPTY_LINE, start)
+        end = found + 4 if found >= 0 else self._end_of_part(data, start)
+        try:
+            self.parser.feed_data(data[start:end])
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            if not self._can_go_on_after(error):
+                return len(data)
+        if self.cycle is not cycle:
+            self._parsed = 0
+            if self._receive_timer is not None:
+                self._stop_receive_timer()
+            if self.cycle.more_body:
+                self._begin_body()
+        elif not self._is_within_bounds(end - start, of_body=of_body):
+            return len(data)
+        return end
+
+    def _end_of_part(self, data: bytes, start: int) -> int:
+        """To the end of a body of known length, or to an empty line, which ends heads and chunked bodies, or all."""
+        if self._body_left:
+            return min(start + self._body_left, len(data))
+        before, self._line_end = self._line_end, b""
+        if before and (found := (before + data[:3]).find(_EMPTY_LINE)) >= 0:
+            return found + 4 - len(before)
+        if (found := data.find(_EMPTY_LINE, start)) >= 0:
+            return found + 4
+        self._line_end = (before + data[max(start, len(data) - 3) :])[-3:]
+        return len(data)
+
+    def _begin_body(self) -> None:
+        self._in_body = True
+        self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+
+    def _is_within_bounds(self, size: int, *, of_body: bool) -> bool:
+        """Count bytes that completed no head; close at too many."""
+        self._parsed += size
+        if self._body_left:
+            self._body_left -= size
+        if self._receive_timer is None and (not self._in_body or self.cycle.response_complete):
+            self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
+        if self._parsed <= (MAX_REST_BYTES if of_body else MAX_HEAD_BYTES):
+            return True
+        if not of_body:
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+        self._close()
+        return False
+
+    def _let_wait(self, data: bytes) -> None:
+        if len(data) > MAX_PIPELINED_BYTES:
+            self.cycle.keep_alive = False  # the rest is never read (RFC 9112 §9.6)
+            data = b""
+        self._unparsed = data
+        self.flow.pause_reading()
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            self._close()
+            return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self._unparsed:
+            self.data_received(b"")
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._close)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+
+    def on_chunk_header(self) -> None:
+        # What comes as a header from now on is a trailer, and nobody reads those.
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it is only appended to
+
+    def _can_go_on_after(self, error: Exception) -> bool:
+        if isinstance(error, httptools.HttpParserUpgrade):
+            with suppress(httptools.HttpParserError):
+                self._ignore_upgrade()
+                return True
+        self._refuse()
+        return False
+
+    def _ignore_upgrade(self) -> None:
+        """Serve the request as if it offered no other protocol, as RFC 9110 §7.8 allows, and close.
+
+        A proxy may take what follows for the other protocol. So does httptools: another parser reads the body.
+        """
+        self.cycle.keep_alive = False
+        framing = [header for header in self.headers if header[0] in (b"content-length", b"transfer-encoding")]
+        if framing and self.scope["method"] != "CONNECT":
+            self.cycle.more_body = True
+            body_events = SimpleNamespace(on_body=self.on_body, on_message_complete=self.on_message_complete)
+            self.parser = httptools.HttpRequestParser(body_events)
+            lines = b"".join(b"%s: %s\r\n" % header for header in framing)
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + lines + b"\r\n")
+
+    def _refuse(self) -> None:
+        """Say that it is not HTTP, unless the request that it belongs to was answered already."""
+        cycle = self.cycle
+        if not (self._in_body and cycle.response_complete):
+            if cycle is not None:
+                cycle.disconnected = True
+            message = "Invalid HTTP request received."
+            self.logger.warning(message)
+            self.send_400_response(message)
+        self._close()
+
+    # Sending
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._abort_unless_sent()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_send_timer()
+
+    def _close(self) -> None:
+        """Close when all is sent, or else abort."""
+        self._stop_receive_timer()
+        self.transport.close()
+        self._abort_unless_sent()
+
+    def _abort_unless_sent(self) -> None:
+        if self._send_timer is None:
+            self._send_timer = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+
+    def _stop_receive_timer(self) -> None:
+        if self._receive_timer is not None:
+            self._receive_timer.cancel()
+            self._receive_timer = None
+
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
