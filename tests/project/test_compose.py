@@ -175,7 +175,7 @@ def test_the_proxy_takes_the_bodies_that_the_copies_take() -> None:
 
 def test_the_proxy_keeps_to_itself_what_strangers_must_not_see() -> None:
     for path in ("/metrics", "/health/ready"):
-        assert f"location = {path} {{ return 404; }}" in NGINX
+        assert f"location ^~ {path} {{ return 404; }}" in NGINX
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")

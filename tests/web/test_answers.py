@@ -1,6 +1,7 @@
 """What every answer has in common."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from unittest.mock import Mock
@@ -13,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from jwtapi.errors import ERROR_CODES
 from jwtapi.sessions.service import SessionService
 from jwtapi.web.middleware import RequestContext
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api, refusal
 
 JSON = {"Content-Type": "application/json"}
@@ -42,6 +43,22 @@ async def test_any_other_request_id_is_replaced(client: httpx.AsyncClient, bad: 
 
 async def test_a_path_that_is_none_is_not_found(client: httpx.AsyncClient) -> None:
     assert refusal(await client.get("/nowhere")) == (404, "not_found", "Not Found")
+
+
+@on_sqlite
+@pytest.mark.parametrize("method", ("GET", "HEAD", "POST", "PATCH", "OPTIONS"))
+async def test_a_path_with_a_control_character_is_not_found(run_api: RunApi, method: str) -> None:
+    paths = ("/", "/metrics", "/profile", "/login", "/api/settings", "/docs", "/docs/assets/", "/openapi.json")
+    characters = ("%0a", "%0d", "%00", "%09", "%1b", "%7f", "%c2%85", "%e2%80%a8")
+    headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "PATCH"}
+    async with run_api(metrics_enabled=True, cors_origins="https://app.example") as api:
+        client = api.client()
+        for path, character in itertools.product(paths, characters):
+            for hidden in (path + character, f"/{character}{path[1:]}"):
+                response = await client.request(method, hidden, headers=headers)
+                assert response.status_code == 404, hidden
+                assert response.headers["x-content-type-options"] == "nosniff"
+                assert method == "HEAD" or refusal(response) == (404, "not_found", "Not Found")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi.logs import log_request, request_id
 from jwtapi.metrics import Metrics
-from jwtapi.web.problems import internal_error
+from jwtapi.web.problems import internal_error, not_found
 
 _CLIENT_GONE = 499
 """nginx's status, for logs and metrics: nobody was there to answer."""
@@ -51,6 +51,8 @@ class RequestContext:
         is_head = scope["method"] == "HEAD"
         # HEAD is GET without the body (RFC 9110 §9.3.2); the routes need not know.
         routed = {**scope, "method": "GET"} if is_head else scope
+        # Starlette's patterns match before a newline at a path's end, where a proxy's rule for that path does not.
+        app = self._app if scope["path"].isprintable() else not_found()
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -66,7 +68,7 @@ class RequestContext:
 
         outside = request_id.set(its_id)
         try:
-            await self._app(routed, receive, send_with_headers)
+            await app(routed, receive, send_with_headers)
         except ClientDisconnect:
             status = _CLIENT_GONE
         except Exception:

@@ -61,6 +61,10 @@ class JsonProblem(JSONResponse):
         super().__init__({"message": message, "code": code, **members}, status, dict(headers or {}))
 
 
+def not_found() -> JsonProblem:
+    return JsonProblem(404, *_FRAMEWORK_ERRORS[404])
+
+
 def internal_error() -> JsonProblem:
     return JsonProblem(500, "internal_error", "Internal server error")
 
