@@ -71,6 +71,45 @@ async def test_what_is_written_at_once_fits_into_a_pipe_at_once(monkeypatch: pyt
     assert [json.loads(line)["path"] for line in "".join(written).splitlines()] == [f"/{n}" for n in range(100)]
 
 
+@pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
+@pytest.mark.parametrize("character", ("a", "\0", "\N{GRINNING FACE}", "é", '"', "\n"))
+async def test_a_line_fits_into_a_pipe_at_once_whatever_a_client_sent(
+    capsys: pytest.CaptureFixture[str], log_format: LogFormat, character: str
+) -> None:
+    configure_logging(log_format)
+    request_id.set("x" * 64)
+    flood = character * 60_000
+    if log_format is LogFormat.JSON:
+        log_request({"method": "UNSUBSCRIBE", "path": f"/{flood}", "client": (flood, 50000)}, 200, 123_456)
+    else:  # the logger of that module keeps the stream that it had first
+        structlog.get_logger("jwtapi").info("request", method="UNSUBSCRIBE", path=f"/{flood}", client=flood[:64])
+    structlog.get_logger("jwtapi").warning("address over its limit", address=flood)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request: %s", flood)
+    await asyncio.sleep(0)
+    lines = capsys.readouterr().err.splitlines(keepends=True)
+    assert len(lines) == 3
+    assert all(len(line.encode()) <= PIPE_BUF for line in lines)
+    assert "(59801 more)" in "".join(lines)
+
+
+@pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
+def test_a_traceback_has_a_bound_and_shows_where_it_failed(
+    capsys: pytest.CaptureFixture[str], log_format: LogFormat
+) -> None:
+    configure_logging(log_format)
+
+    def fail() -> None:
+        raise RuntimeError("a" * 60_000)
+
+    try:
+        fail()
+    except RuntimeError:
+        structlog.get_logger("jwtapi").exception("unhandled error")
+    text = capsys.readouterr().err
+    assert len(text) < 10_000
+    assert "in fail" in text
+
+
 def test_on_a_terminal_nothing_ends_the_line_or_colours_it(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.CONSOLE)
     structlog.get_logger("jwtapi").info("request", path=HOSTILE)

@@ -21,6 +21,21 @@ request_id: ContextVar[str] = ContextVar("request_id")
 """Of the request that is being answered: each of its lines has it."""
 
 
+MAX_TEXT = 200
+"""Characters of a text that a client may have chosen. In JSON each takes 12 bytes at most, so that a line without a
+traceback is shorter than PIPE_BUF: what several workers write to one pipe is not torn."""
+
+MAX_TRACEBACK = 8_000
+
+_MAX_ADDRESS = 64
+"""A proxy that is trusted may still pass on what is no address."""
+
+
+def _cut(text: str, limit: int = MAX_TEXT) -> str:
+    """Leave its beginning, and say how much was cut."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more)"
+
+
 class _AccessLines:
     """Formats and writes the access lines of one turn of the event loop together, which costs a third of one by one.
 
@@ -36,8 +51,10 @@ class _AccessLines:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         # Not the scope: all that it holds would stay alive, and the next requests find no warm memory.
-        client = scope["client"][0] if scope.get("client") else None
-        self._waiting.append((scope["method"], scope["path"], status, seconds, client, request_id.get()))
+        client, path = _client_of(scope), scope["path"]
+        if len(path) > MAX_TEXT:
+            path = _cut(path)
+        self._waiting.append((scope["method"], path, status, seconds, client, request_id.get()))
 
     def _write(self) -> None:
         requests, self._waiting = self._waiting, []
@@ -78,9 +95,9 @@ def configure_logging(log_format: LogFormat) -> None:
     _access_lines = None if console else _AccessLines(sys.stderr)
     # Locals in a traceback would show passwords and tokens: neither renderer prints them.
     renderers: list[Any] = (
-        [structlog.processors.format_exc_info, _escape_control_characters, structlog.dev.ConsoleRenderer()]
+        [structlog.processors.format_exc_info, _cut_texts, _escape_control_characters, structlog.dev.ConsoleRenderer()]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+        else [structlog.processors.format_exc_info, _cut_texts, structlog.processors.JSONRenderer(_to_json)]
     )
     # Ours go straight to the stream: with Python's logging between, a line costs a dozen times as much.
     structlog.configure(
@@ -108,21 +125,40 @@ def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
     if _access_lines is not None:
         _access_lines.add(scope, status, seconds)
         return
-    client = scope["client"][0] if scope.get("client") else None
     log.info(
         "request",
         method=scope["method"],
         path=scope["path"],
         status=status,
         milliseconds=round(seconds * 1000, 1),
-        client=client,
+        client=_client_of(scope),
     )
+
+
+def _client_of(scope: Mapping[str, Any]) -> str | None:
+    return scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else None
 
 
 def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     if current := request_id.get(None):
         event["request_id"] = current
     return event
+
+
+def _cut_texts(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Whatever a client made a line say, it is bounded."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            event[name] = _middle_cut(value) if name == "exception" else _cut(value)
+    return event
+
+
+def _middle_cut(traceback: str) -> str:
+    """Leave where it was called and where it failed."""
+    if len(traceback) <= MAX_TRACEBACK:
+        return traceback
+    half = MAX_TRACEBACK // 2
+    return f"{traceback[:half]}\n… ({len(traceback) - 2 * half} more)\n{traceback[-half:]}"
 
 
 # Made once; json.dumps makes one at each call that has a `default`.
