@@ -201,6 +201,37 @@ def test_lists_are_comma_separated(make_settings: MakeSettings) -> None:
     assert settings.trusted_proxies == ()
 
 
+@pytest.mark.parametrize("address", ("127.0.0.1:9100", "[::1]:9100", "metrics.internal:9100", "unix:/run/m.sock"))
+def test_metrics_listen_alone_turns_the_metrics_on_and_away_from_the_port(
+    make_settings: MakeSettings, address: str
+) -> None:
+    settings = make_settings(metrics_listen=address)
+    assert (settings.counts_requests, settings.has_metrics_endpoint) == (True, False)
+    settings = make_settings(metrics_listen=address, metrics_enabled=True)
+    assert (settings.counts_requests, settings.has_metrics_endpoint) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    (
+        *("9100", ":9100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "::1:9100", "[::1]"),
+        *("http://127.0.0.1:9100", "127.0.0.1:9100/", "a@b:9100", "a b:9100", "[zz]:9100", "127.0.0.1:9100,[::1]:9100"),
+        *("unix:", "unix:metrics.sock", "/run/m.sock", "unix:/" + "x" * 107),
+    ),
+)
+def test_a_wrong_place_for_metrics_is_refused(make_settings: MakeSettings, address: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        make_settings(metrics_listen=address)
+    assert error.value.problems == [
+        "METRICS_LISTEN: wants host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock"
+    ]
+
+
+def test_metrics_do_not_listen_where_all_else_does(make_settings: MakeSettings) -> None:
+    with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from HOST and PORT"):
+        make_settings(metrics_listen="127.0.0.1:4000")
+
+
 def test_the_example_names_every_setting_and_no_other() -> None:
     example = Path(__file__).parents[1] / ".env.example"
     names = re.findall(r"^(?:# )?([A-Z_]+)=", example.read_text(), re.MULTILINE)

@@ -72,7 +72,7 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
     app.include_router(account.router)
     app.include_router(account.api)
     app.include_router(health.router)
-    if settings.metrics_enabled:
+    if settings.has_metrics_endpoint:
         app.include_router(health.metrics_router)
     document(app)
     if settings.docs_enabled:
@@ -93,7 +93,7 @@ def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
             expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
         )
     app = RequestContext(
-        app, metrics=resources.metrics if settings.metrics_enabled else None, https=settings.cookie_secure
+        app, metrics=resources.metrics if settings.counts_requests else None, https=settings.cookie_secure
     )
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]

@@ -3,8 +3,9 @@
 import asyncio
 import multiprocessing
 import signal
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,7 @@ from jwtapi.background import background_tasks
 from jwtapi.http_protocol import BoundedHttpProtocol
 from jwtapi.logs import configure_logging
 from jwtapi.metrics import share_between_workers
+from jwtapi.metrics_listener import metrics_socket, serving_metrics
 from jwtapi.resources import make_resources
 from jwtapi.settings import Settings
 
@@ -38,10 +40,18 @@ def serve(settings: Settings) -> None:
     With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
 
     Raises:
+        SettingsError: nobody can listen at METRICS_LISTEN.
         SystemExit: no worker can start.
     """
+    with _metrics_socket(settings) as listener:
+        _serve(settings, listener)
+
+
+def _serve(settings: Settings, metrics_listener: socket.socket | None) -> None:
     config = uvicorn.Config(
-        partial(_app_of_worker, settings),  # the settings as they are now, also for workers that are started later
+        partial(
+            _app_of_worker, settings, metrics_listener
+        ),  # the settings as they are now, also for workers that are started later
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -61,7 +71,7 @@ def serve(settings: Settings) -> None:
         _serve_alone(config)
     else:
         with TemporaryDirectory(prefix="jwtapi-") as folder:
-            if settings.metrics_enabled:
+            if settings.counts_requests:
                 share_between_workers(folder)
             _serve_together(config)
 
@@ -84,7 +94,11 @@ def _serve_together(config: uvicorn.Config) -> None:
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _app_of_worker(settings: Settings) -> ASGIApp:
+def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket | None]:
+    return nullcontext() if settings.metrics_listen is None else metrics_socket(settings.metrics_listen)
+
+
+def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -> ASGIApp:
     configure_logging(settings.log_format)
     resources = make_resources(settings)
 
@@ -92,7 +106,10 @@ def _app_of_worker(settings: Settings) -> ASGIApp:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         _end_with_parent()
         try:
-            async with background_tasks(resources):
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(background_tasks(resources))
+                if metrics_listener is not None:
+                    await stack.enter_async_context(serving_metrics(metrics_listener, resources.metrics))
                 yield
         finally:
             await resources.close()

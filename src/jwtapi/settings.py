@@ -7,6 +7,7 @@ No error here ever repeats a value: it may be a secret in the wrong place.
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,8 @@ from jwtapi.secret_strength import weakness_of
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
+MAX_PORT = 65535
+_MAX_SOCKET_PATH = 107  # bytes; the kernel's limit
 
 MAX_RATE_LIMIT = 10_000
 """Attempts in a window. Each is remembered until its time is over."""
@@ -127,6 +130,25 @@ def parse_database_url(url: SecretStr) -> SecretStr:
 
 
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+def parse_listen_address(address: str) -> tuple[str, int] | Path:
+    """Return host and port, or the path of a socket file.
+
+    Raises:
+        ValueError: it is neither `127.0.0.1:9100`, `[::1]:9100` nor `unix:/path`; the message does not repeat it.
+    """
+    if address.startswith("unix:/") and len(os.fsencode(address)) <= len("unix:") + _MAX_SOCKET_PATH:
+        return Path(address.removeprefix("unix:"))
+    match = re.fullmatch(r"(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})", address, re.ASCII)
+    if match is None or not 0 < int(match[3]) <= MAX_PORT:
+        raise ValueError("wants host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock")
+    return match[1] or match[2], int(match[3])
+
+
+def _listen_address(address: str) -> str:
+    parse_listen_address(address)
+    return address
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
@@ -143,7 +165,7 @@ class Settings(BaseSettings):
 
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
-    port: int = Field(4000, ge=0, le=65535)
+    port: int = Field(4000, ge=0, le=MAX_PORT)
     workers: int = Field(1, ge=1, le=256)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
@@ -177,11 +199,22 @@ class Settings(BaseSettings):
 
     docs_enabled: bool
     metrics_enabled: bool = False
+    metrics_listen: Annotated[str, AfterValidator(_listen_address)] | None = None
     log_format: LogFormat = LogFormat.AUTO
 
     @property
     def in_production(self) -> bool:
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def counts_requests(self) -> bool:
+        """Somebody may ask for the metrics, here or there."""
+        return self.metrics_enabled or self.metrics_listen is not None
+
+    @property
+    def has_metrics_endpoint(self) -> bool:
+        """They are told on the port of everything else."""
+        return self.metrics_enabled and self.metrics_listen is None
 
     @model_validator(mode="before")
     @classmethod
@@ -202,6 +235,8 @@ class Settings(BaseSettings):
             raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
         if self.refresh_token_ttl > self.session_max_age:
             raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
+        if self.metrics_listen is not None and parse_listen_address(self.metrics_listen) == (self.host, self.port):
+            raise ValueError("METRICS_LISTEN: must differ from HOST and PORT")
         if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
             raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
         return self

@@ -2,11 +2,15 @@
 
 import structlog
 from fastapi import APIRouter, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.errors import StorageUnavailable
+from jwtapi.metrics import Metrics
 from jwtapi.storage.database import OutdatedSchema
 from jwtapi.web.dependencies import ResourcesDep
 from jwtapi.web.documentation import problems
+from jwtapi.web.middleware import RequestContext
+from jwtapi.web.problems import not_found
 from jwtapi.web.schemas import Message, Schema
 
 log = structlog.get_logger()
@@ -46,4 +50,18 @@ async def ready(resources: ResourcesDep) -> Health:
 @metrics_router.get("/metrics", responses=problems(storage=False))
 async def metrics(resources: ResourcesDep) -> Response:
     """For Prometheus; on with METRICS_ENABLED."""
-    return Response(resources.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return _exposition(resources.metrics)
+
+
+def metrics_app(metrics: Metrics) -> ASGIApp:
+    """Tells them and nothing else, for METRICS_LISTEN."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        response = _exposition(metrics) if (scope["method"], scope["path"]) == ("GET", "/metrics") else not_found()
+        await response(scope, receive, send)
+
+    return RequestContext(answer, metrics=None, https=False)
+
+
+def _exposition(metrics: Metrics) -> Response:
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
