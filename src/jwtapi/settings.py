@@ -130,6 +130,8 @@ def parse_database_url(url: SecretStr) -> SecretStr:
 
 
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+
+
 def parse_listen_address(address: str) -> tuple[str, int] | Path:
     """Return host and port, or the path of a socket file.
 
