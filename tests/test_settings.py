@@ -173,6 +173,20 @@ def test_a_dot_env_in_another_encoding_is_said(env_file: Path) -> None:
     assert problems(env_file) == [f"{env_file}: not UTF-8"]
 
 
+def test_a_line_that_is_not_understood_stops_instead_of_being_skipped(env_file: Path) -> None:
+    env_file.write_text(env_file.read_text() + "ENVIRONMENT: production\n")
+    fault = "not understood; write NAME=value, close each quote, and use no control characters"
+    assert problems(env_file) == [f"{env_file}: line 3: {fault}"]
+
+
+def test_a_mark_of_byte_order_in_a_named_file_is_no_part_of_the_value(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "port").write_bytes(b"\xef\xbb\xbf2000\r\n")
+    monkeypatch.setenv("PORT_FILE", str(tmp_path / "port"))
+    assert load_settings(env_file).port == 2000
+
+
 def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
     settings = make_settings(
         database_url="postgresql://jwtapi:hunter2@db/jwtapi", rate_limit_storage_uri="redis://:hunter2@redis"

@@ -1,29 +1,122 @@
-"""The `.env` that a first start in development writes, so that nothing need be configured."""
+"""`.env`: read whole or not at all, and the secrets that a first start in development appends to it.
+
+What a line means is python-dotenv's business. It skips what it does not understand; here that is an error, for a server
+that starts with half of its settings is not the one that somebody configured.
+"""
 
 import os
+import re
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
+from dotenv.variables import Variable, parse_variables
 
 from jwtapi.secret_strength import new_secret
 
 SECRETS = ("JWT_SECRET", "REFRESH_SECRET")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class EnvFileError(Exception):
+    """`problems` has a line for each fault: where it is, never what stands there, for that may be a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def read_env_file(path: Path) -> Mapping[str, str]:
+    """The values by name; an empty one counts as none, and of a name that comes twice the last.
+
+    A file that does not exist has no values.
+
+    Raises:
+        EnvFileError: the file cannot be read, or a line of it not be understood.
+    """
+    text = _read(path)
+    problems = []
+    known = set(os.environ)
+    for binding in parse_stream(StringIO(text)):
+        if (fault := _fault_of(binding, known)) is not None:
+            problems.append(f"{path}: line {_line_of(binding)}: {fault}")
+        elif binding.key is not None:
+            known.add(binding.key)
+    if problems:
+        raise EnvFileError(problems)
+    return MappingProxyType({name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value})
+
+
+def names_given_twice(path: Path) -> Mapping[str, list[int]]:
+    """The names that have a value on several lines, and which; the last one counts.
+
+    Raises:
+        EnvFileError: the file cannot be read.
+    """
+    lines: dict[str, list[int]] = {}
+    for binding in parse_stream(StringIO(_read(path))):
+        if binding.key is not None and binding.value:
+            lines.setdefault(binding.key.upper(), []).append(_line_of(binding))
+    return {name: found for name, found in lines.items() if len(found) > 1}
 
 
 def add_missing_secrets(env_file: Path) -> list[str]:
     """Append a fresh value for each secret that neither the environment nor `env_file` has; return their names.
 
     What the file holds stays as it is. With secrets in it, it is for its owner alone.
+
+    Raises:
+        EnvFileError: the file cannot be read, or a line of it not be understood.
+        OSError: it cannot be written.
     """
-    present = dotenv_values(env_file) if env_file.exists() else {}
+    present = read_env_file(env_file)
     missing = [
         name for name in SECRETS if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or present.get(name))
     ]
     if missing:
         descriptor = os.open(env_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)  # it may have been there before, for others to read
             if file.tell() and not env_file.read_text(encoding="utf-8").endswith("\n"):
                 file.write("\n")
             file.writelines(f"{name}={new_secret()}\n" for name in missing)
-        env_file.chmod(0o600)  # it may have been there before, for others to read
     return missing
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise EnvFileError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise EnvFileError([f"{path}: not UTF-8"]) from None
+
+
+def _fault_of(binding: Binding, known: set[str]) -> str | None:
+    if binding.error or _CONTROL.search(binding.original.string) is not None:
+        return "not understood; write NAME=value, close each quote, and use no control characters"
+    if binding.key is None:  # nothing, or a comment
+        return None
+    if binding.value is None or _NAME.fullmatch(binding.key) is None:
+        return "not understood; write NAME=value"
+    if _LINE_END.search(binding.original.string.strip()) is not None:
+        return "the value goes on over further lines; close the quote"
+    for part in parse_variables(binding.value):
+        if isinstance(part, Variable) and part.default is None and part.name not in known:
+            return "${…} refers to a variable that is not set"
+    return None
+
+
+def _line_of(binding: Binding) -> int:
+    """The parser counts the empty lines before as part of a binding."""
+    text = binding.original.string
+    before = text[: len(text) - len(text.lstrip())]
+    return binding.original.line + len(_LINE_END.findall(before))

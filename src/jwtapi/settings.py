@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import weakness_of
 
 ENV_FILE = Path(".env")
@@ -275,7 +276,7 @@ class NamedFiles(PydanticBaseSettingsSource):
         if os.environ.get(field_name.upper()):
             raise SettingsError([f"{variable}: give this or {field_name.upper()}, not both"])
         try:
-            return Path(path).read_text(encoding="utf-8").removesuffix("\n"), field_name, False
+            return Path(path).read_text(encoding="utf-8-sig").removesuffix("\n"), field_name, False
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise SettingsError([f"{variable}: cannot read the file: {reason}"]) from None
@@ -289,12 +290,14 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
     """Read the settings from the environment and `env_file`; `overrides` (lower-case names) win over both.
 
     Raises:
-        SettingsError: something is missing, unknown or malformed.
+        SettingsError: something is missing, unknown or malformed, or a line of `env_file` is not understood.
     """
     try:
+        if env_file is not None:
+            read_env_file(env_file)  # the source below would skip what it does not understand
         return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
-    except UnicodeDecodeError:
-        raise SettingsError([f"{env_file}: not UTF-8"]) from None
+    except EnvFileError as error:
+        raise SettingsError(error.problems) from None
     except ValidationError as error:
         raise SettingsError(
             [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]
