@@ -4,17 +4,30 @@ From the `alembic` command in a checkout, which hands none over, it opens DATABA
 """
 
 import asyncio
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection
 
 from jwtapi.settings import load_settings
 from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.migrations import VERSION_TABLE
 from jwtapi.storage.tables import metadata
 
 
+def is_ours(name: str | None, type_: str, _: Any) -> bool:
+    """Autogenerate looks at our tables alone: those of other programs in the same database it would drop."""
+    return type_ != "table" or name in metadata.tables
+
+
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+        include_name=is_ours,
+        render_as_batch=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -21,6 +21,7 @@ from jwtapi.settings import Settings
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
 from jwtapi.storage.known_sessions import KnownSessions
+from jwtapi.storage.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Resources:
     settings: Settings
     clock: Clock
     database: Database
+    readiness: Readiness
     known_sessions: KnownSessions
     arrivals: Arrivals
     windows: Windows
@@ -67,6 +69,7 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         settings=settings,
         clock=clock,
         database=database,
+        readiness=Readiness(database),
         known_sessions=KnownSessions(database),
         arrivals=Arrivals(database),
         windows=_windows(settings, database, metrics, clock),

@@ -1,10 +1,13 @@
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from jwtapi.cli.main import app
+from tests.support.server import free_port
 
 Run = Callable[..., Result]
 
@@ -16,6 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 99, 0))
     monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
     monkeypatch.setenv("BCRYPT_ROUNDS", "4")
+    monkeypatch.setenv("PORT", str(free_port()))
     return tmp_path
 
 
@@ -27,3 +31,15 @@ def run(folder: Path) -> Run:  # noqa: ARG001  in which it runs
         return CliRunner().invoke(app, words, input=stdin)
 
     return run
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may do everything; this is somebody else, with root's group."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)

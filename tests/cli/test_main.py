@@ -7,7 +7,7 @@ from dotenv import dotenv_values
 
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, as_nobody
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
 
@@ -53,16 +53,50 @@ def test_in_production_there_is_no_start_without_secrets(
 
 
 def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Path) -> None:
-    (folder / ".env").mkdir()
+    folder.rmdir()
     result = run("serve")
     assert result.exit_code == 1
-    assert "Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)." in result.stderr
+    assert result.stderr == (
+        "Cannot write .env: No such file or directory. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`).\n"
+    )
+
+
+COMMANDS = (("serve",), ("migrate",), ("user", "list"), ("sessions", "prune"), ("doctor",))
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_line_of_dot_env_that_is_not_understood_stops_every_command(
+    run: Run, folder: Path, words: tuple[str, ...]
+) -> None:
+    (folder / ".env").write_text("PORT=5000\nENVIRONMENT: production\n")
+    result = run(*words)
+    assert result.exit_code == 1
+    assert ".env: line 2: not understood" in result.output
+    assert [path.name for path in folder.iterdir()] == [".env"]
+    assert (folder / ".env").read_text() == "PORT=5000\nENVIRONMENT: production\n"
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("what", ("file", "folder", "folder of that name"))
+def test_what_may_not_be_read_is_one_line(run: Run, folder: Path, words: tuple[str, ...], what: str) -> None:
+    if what == "folder of that name":
+        (folder / ".env").mkdir()
+    else:
+        (folder / ".env").touch(mode=0)
+    folder.chmod(0 if what == "folder" else 0o755)
+    with as_nobody():
+        result = run(*words)
+    folder.chmod(0o700)
+    assert result.exit_code == 1
+    reason = "Is a directory" if what == "folder of that name" else "Permission denied"
+    assert result.output.splitlines()[-1].endswith(f".env: cannot be read: {reason}")
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_on_a_schema_of_a_later_version_it_works_and_warns(run: Run, folder: Path) -> None:
     run("migrate")
     with sqlite3.connect(folder / "jwtapi.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE jwtapi_schema_version SET version_num = '9999'")
     with structlog.testing.capture_logs() as logs:
         assert run("user", "list").exit_code == 0
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [

@@ -386,7 +386,7 @@ async def test_what_a_later_version_made_is_left_to_it(new_url: NewUrl, later: s
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here)
     async with writing(here if later == "FROM" else there) as connection:
-        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        await connection.exec_driver_sql("UPDATE jwtapi_schema_version SET version_num = '9999'")
     with pytest.raises(CannotCopy, match=rf"^{later} has the schema of a later version"):
         await copy(here, there, overwrite=True, watch=unwatched)
 

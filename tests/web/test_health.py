@@ -40,12 +40,12 @@ async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tm
 
 
 async def test_a_server_on_a_later_schema_is_ready(api: Api) -> None:
-    await api.sql("UPDATE alembic_version SET version_num = '9999'")
+    await api.sql("UPDATE jwtapi_schema_version SET version_num = '9999'")
     assert (await api.client().get("/health/ready")).json() == {"status": "ready"}
 
 
 async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
-    await api.sql("UPDATE alembic_version SET version_num = '0001'")
+    await api.sql("UPDATE jwtapi_schema_version SET version_num = '0001'")
     with structlog.testing.capture_logs() as logs:
         assert refusal(await api.client().get("/health/ready")) == GONE
     assert [entry["event"] for entry in logs] == [

@@ -8,14 +8,18 @@ import typer
 
 from jwtapi import server
 from jwtapi.cli import database, sessions, users
+from jwtapi.cli.checks.address import problem_of_address
+from jwtapi.cli.checks.database import warnings_of_connections
+from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
 from jwtapi.cli.doctor import doctor, warnings_of
-from jwtapi.cli.running import failing_clearly, settings_or_exit
+from jwtapi.cli.running import fail, failing_clearly, settings_or_exit
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
 from jwtapi.secret_strength import new_secret
-from jwtapi.settings import Settings
+from jwtapi.settings import ENV_FILE, Settings
 from jwtapi.storage.database import Database
+from jwtapi.storage.engine import sqlite_path
 
 app = typer.Typer(
     help="A self-hosted JWT authentication API.",
@@ -40,10 +44,17 @@ def serve(
     settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format)
     log = structlog.get_logger()
-    for warning in warnings_of(settings) + interpreter_problems():
-        log.warning(warning)
+    if (problem := problem_of_address(settings.host, settings.port)) is not None:
+        fail(f"Cannot listen. {problem}.")
     with failing_clearly():
-        asyncio.run(_migrate(settings))
+        warnings = [
+            *warnings_of(settings),
+            *interpreter_problems(),
+            *problems_of_env_file(ENV_FILE),
+            *asyncio.run(_prepare(settings)),
+        ]
+        for warning in warnings:
+            log.warning(warning)
         server.serve(settings)
 
 
@@ -52,14 +63,22 @@ def migrate() -> None:
     """Bring the database's schema up to date."""
     settings = settings_or_exit()
     with failing_clearly():
-        asyncio.run(_migrate(settings))
+        asyncio.run(_prepare(settings))
     typer.echo("The schema is up to date.")
 
 
-async def _migrate(settings: Settings) -> None:
-    database = Database(settings.database_url.get_secret_value())
+async def _prepare(settings: Settings) -> list[str]:
+    """Migrate the database, see that it can be worked with, and return what is unwise about it."""
+    url = settings.database_url.get_secret_value()
+    path = sqlite_path(url)
+    database = Database(url)
     try:
         await database.migrate()
+        await database.rehearse_login()
+        return [
+            *(problems_of_database_mode(path) if path is not None else []),
+            *await warnings_of_connections(database, settings.workers),
+        ]
     finally:
         await database.close()
 

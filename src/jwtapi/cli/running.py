@@ -9,12 +9,14 @@ import typer
 
 from jwtapi.admin.roles import RolesInvalid
 from jwtapi.admin.service import UnknownUser
-from jwtapi.env_file import add_missing_secrets
+from jwtapi.env_file import EnvFileError, add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
 from jwtapi.resources import Resources, open_resources
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import ENV_FILE, Environment, Settings, SettingsError, load_settings
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.faults import describe
+from jwtapi.storage.migrations import UnusableSchema
 
 T = TypeVar("T")
 
@@ -32,15 +34,20 @@ def failing_clearly() -> Iterator[None]:
         fail("The configuration is unusable.\n" + "\n".join(f"  {problem}" for problem in error.problems))
     except OutdatedSchema:
         fail("The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
+    except UnusableSchema as error:
+        fail(str(error))
     except StorageUnavailable as error:
-        cause = getattr(error.__cause__, "orig", error.__cause__)
-        fail(f"The database does not answer: {type(cause).__name__}: {cause}. Is DATABASE_URL right, is it running?")
+        fail(_sentence(describe(error)))
     except UnknownUser as error:
         fail(f"There is no user {error}.")
     except RolesInvalid as error:
         fail(str(error))
     except JwtapiError as error:
         fail(error.message)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def settings_or_exit(**overrides: Any) -> Settings:
@@ -51,6 +58,8 @@ def settings_or_exit(**overrides: Any) -> Settings:
         if rest.environment is Environment.DEVELOPMENT:
             try:
                 made = add_missing_secrets(ENV_FILE)
+            except EnvFileError as error:
+                raise SettingsError(error.problems) from None
             except OSError as error:
                 fail(
                     f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)."

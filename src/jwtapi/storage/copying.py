@@ -16,13 +16,10 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
 from jwtapi.storage.sides import PAGE, CannotCopy, Connected, Rows, Side, canonical, cause_of, open_side
-from jwtapi.storage.tables import events, sessions, users
+from jwtapi.storage.tables import FILLED_BY_DATABASE, events, sessions, users
 
 TABLES = (users, sessions, events)
 """In the order in which foreign keys let them be filled. Whatever counts for minutes only is not copied."""
-
-_FILLED_BY_DATABASE = frozenset({sessions.c.expires_on, events.c.transaction_id})
-"""Each by its own."""
 
 Done = Callable[[int], object]
 """Told each time how many rows more are done."""
@@ -234,7 +231,7 @@ async def _sha256(side: Connected, table: Table, done: Done) -> str:
 
 
 def _columns(table: Table) -> list[ColumnElement[Any]]:
-    return [column for column in table.c if column not in _FILLED_BY_DATABASE]
+    return [column for column in table.c if column not in FILLED_BY_DATABASE]
 
 
 def _up_to(end: Any, page: Rows) -> Rows:

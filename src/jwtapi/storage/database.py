@@ -3,16 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.storage.engine import HASTY, WAIT_SECONDS, open_engine, open_patient_engine, with_transactions
+from jwtapi.storage.engine import (
+    HASTY,
+    WAIT_SECONDS,
+    open_engine,
+    open_patient_engine,
+    sqlite_path,
+    with_transactions,
+)
+from jwtapi.storage.faults import is_of_operator
 from jwtapi.storage.migrations import Schema, schema_of, upgrade
 from jwtapi.storage.records import Event
+from jwtapi.storage.rehearsal import rehearse_housekeeping, rehearse_login, write_beside
 from jwtapi.storage.unit_of_work import UnitOfWork
+
+_CONNECTIONS = text("""
+    SELECT least(
+        current_setting('max_connections')::int
+            - current_setting('superuser_reserved_connections')::int
+            - coalesce(current_setting('reserved_connections', true)::int, 0),
+        (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
+        (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)
+    ), pg_backend_pid()
+""")
 
 
 class OutdatedSchema(Exception):
@@ -103,22 +124,60 @@ class Database:
                 await connecting.result().close()
             raise
 
-    async def check(self) -> None:
-        """Make sure that the database answers and has this version's schema, or a later one.
+    async def check(self) -> Schema:
+        """Make sure that the database answers and has this version's schema, or a later one; say which of the two.
 
         Raises:
             StorageUnavailable: it does not answer.
             OutdatedSchema: it does, with an earlier schema or none.
+            UnusableSchema: it does, with what jwtapi did not make.
         """
         async with _bounded(), self._engine.connect() as connection:
-            if await connection.run_sync(schema_of) is Schema.OUTDATED:
-                raise OutdatedSchema
+            schema = await connection.run_sync(schema_of)
+        if schema is Schema.OUTDATED:
+            raise OutdatedSchema
+        return schema
+
+    async def rehearse_login(self) -> None:
+        """Make sure that a login would not fail for the database; leaves nothing behind.
+
+        Raises:
+            StorageUnavailable: it would.
+        """
+        async with self._writing_alone() as connection:
+            await rehearse_login(connection)
+        if (path := sqlite_path(self._url)) is not None:
+            async with _bounded():
+                await asyncio.to_thread(write_beside, path)
+
+    async def rehearse_housekeeping(self) -> None:
+        """As `rehearse_login`, of what is deleted in the background."""
+        async with self._writing_alone() as connection:
+            await rehearse_housekeeping(connection)
+
+    @asynccontextmanager
+    async def _writing_alone(self) -> AsyncIterator[AsyncConnection]:
+        async with _bounded(), self._writers, self._writing.connect() as connection, connection.begin():
+            yield connection
+
+    async def connections_for_us(self) -> int | None:
+        """How many connections the database gives our role and whoever shares them; None if that is no matter.
+
+        It is none on SQLite, and behind a pooler, which is told by the number of a process that is not the server's.
+        """
+        if self.is_sqlite:
+            return None
+        async with _bounded(), self._engine.connect() as connection:
+            allowed, process = (await connection.execute(_CONNECTIONS)).one()
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            return int(allowed) if process == driver.get_server_pid() else None
 
     async def migrate(self) -> None:
         """Bring the schema up to date. Of several at once one does it and the others wait; it may take its time.
 
         Raises:
             StorageUnavailable: the database does not answer.
+            UnusableSchema: it has what jwtapi did not make, and is as it was.
         """
         engine = open_patient_engine(self._url)
         try:
@@ -144,7 +203,9 @@ async def _bounded() -> AsyncIterator[None]:
 def _faults_translated() -> Iterator[None]:
     try:
         yield
-    except (DataError, IntegrityError, ProgrammingError):
+    except (DataError, IntegrityError, ProgrammingError) as error:
+        if isinstance(error, ProgrammingError) and is_of_operator(error):
+            raise StorageUnavailable from error
         raise  # faults of ours
     except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error

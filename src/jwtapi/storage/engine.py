@@ -15,6 +15,8 @@ later. Giving up a connection that does not answer can take two seconds more."""
 POOL_SIZE = 10
 """Connections to PostgreSQL for the requests of a process; one more follows the changes."""
 
+CONNECTIONS_OF_WORKER = POOL_SIZE + 1
+
 WRITE = "jwtapi_write"
 """Execution option of a connection whose transaction is going to write."""
 
@@ -53,7 +55,7 @@ def open_engine(url: str) -> AsyncEngine:
         command_timeout=WAIT_SECONDS,
         # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
         isolation_level="AUTOCOMMIT",
-        pool_size=POOL_SIZE + 1,
+        pool_size=CONNECTIONS_OF_WORKER,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,

@@ -1,22 +1,40 @@
 """Runs the migrations, which travel in the wheel as `jwtapi/migrations` and lie in `alembic/` in a checkout."""
 
+import re
 from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, select, update
+from sqlalchemy.exc import DBAPIError
+
+from jwtapi.storage.faults import advice_on, has_answered, reason_of
+from jwtapi.storage.tables import metadata
 
 log = structlog.get_logger()
+
+VERSION_TABLE = "jwtapi_schema_version"
+"""Not Alembic's usual name, under which another program may keep its own in the same database."""
 
 _LOCK = int.from_bytes(b"jwtapi")
 """The key of an advisory lock; any number will do that no other program uses."""
 
+_version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
 
-def _scripts() -> Path:
-    package = Path(__file__).parents[1]
-    installed = package / "migrations"
-    return installed if installed.is_dir() else package.parents[1] / "alembic"
+# Versions up to revision 0002 kept theirs under Alembic's name.
+_former_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+_FORMER_REVISIONS = ("0001", "0002")
+_FORMER_COLUMNS = {
+    "users": {"id", "canonical_username", "password_hash", "settings", "disabled_at"},
+    "sessions": {"id", "user_id", "generation", "key", "ends_at"},
+    "events": {"id", "at", "type", "session_id", "request_id"},
+}
+"""Some of what both of them had: enough to tell that a former version is of jwtapi."""
+
+
+class UnusableSchema(Exception):
+    """The database has what jwtapi neither made nor can work with; the message says what, and what to do."""
 
 
 class Schema(Enum):
@@ -29,6 +47,12 @@ class Schema(Enum):
     """One that a later version made. A version works with the next one's too: migrations add before they remove."""
 
 
+def _scripts() -> Path:
+    package = Path(__file__).parents[1]
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parents[1] / "alembic"
+
+
 @cache
 def known_revisions() -> tuple[str, ...]:
     """Newest first. A file's name begins with its revision."""
@@ -36,29 +60,101 @@ def known_revisions() -> tuple[str, ...]:
 
 
 def schema_of(connection: Connection) -> Schema:
-    if not connection.dialect.has_table(connection, "alembic_version"):
+    """Look which schema the database has.
+
+    Raises:
+        UnusableSchema
+    """
+    revision = _revision_of(connection)
+    if revision is None:
+        if _former_revision_of(connection) is None:
+            _refuse_tables_of_others(connection)
         return Schema.OUTDATED
-    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     known = known_revisions()
-    if revision is None or revision in known[1:]:
-        return Schema.OUTDATED
-    return Schema.CURRENT if revision == known[0] else Schema.LATER
+    if revision in known:
+        return Schema.CURRENT if revision == known[0] else Schema.OUTDATED
+    if re.fullmatch(r"[0-9]{4}", revision) is None or revision < known[0]:
+        raise UnusableSchema(
+            f"The table {VERSION_TABLE} has the revision {revision[:32]!r}, which no version of jwtapi makes. "
+            "Restore a backup, or give jwtapi a database of its own."
+        )
+    return Schema.LATER
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the transaction of the connection."""
+    """Run what is missing, inside the transaction of the connection.
+
+    Raises:
+        UnusableSchema: there are tables of others in the way, or a migration failed. Roll back.
+    """
     if connection.dialect.name == "postgresql":
         # Of several at once one goes on, and who waited finds nothing to do; SQLite's lock came with the transaction.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     match schema_of(connection):
         case Schema.OUTDATED:
-            # Only who needs it pays for it: 11 MB, and a third of the time that a start takes.
-            from alembic import command  # noqa: PLC0415
-            from alembic.config import Config  # noqa: PLC0415
-
-            config = Config()
-            config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _run_migrations(connection)
         case Schema.LATER:
             log.warning("a later version has migrated the database; this one may run on it if it is the one before")
+
+
+def _run_migrations(connection: Connection) -> None:
+    # Only who needs it pays for it: 11 MB, and a third of the time that a start takes.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    former = _former_revision_of(connection) if _revision_of(connection) is None else None
+    try:
+        if former is not None:
+            command.stamp(config, former)
+        command.upgrade(config, "head")
+        if former is not None:
+            _move_former_revision_on(connection, former)
+    except DBAPIError as error:
+        if not has_answered(error):
+            raise
+        raise UnusableSchema(
+            f"The database cannot be migrated, and is as it was: {reason_of(error)}. {advice_on(error)}"
+        ) from error
+
+
+def _move_former_revision_on(connection: Connection, former: str) -> None:
+    """Let the version that still looks there see that it is the earlier one: it may run on, but not copy."""
+    connection.execute(
+        update(_former_version).where(_former_version.c.version_num == former).values(version_num=known_revisions()[0])
+    )
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, VERSION_TABLE):
+        return None
+    return connection.execute(select(func.max(_version.c.version_num))).scalar()
+
+
+def _former_revision_of(connection: Connection) -> str | None:
+    """The revision in Alembic's table, if it is one of ours: its tables tell, for another program may count so too."""
+    # Our tables first: without them it is another program's, and we may have no right to read it.
+    if not all(columns <= _columns_of(connection, table) for table, columns in _FORMER_COLUMNS.items()):
+        return None
+    if not connection.dialect.has_table(connection, _former_version.name):
+        return None
+    known = _former_version.c.version_num.in_(_FORMER_REVISIONS)
+    revision: str | None = connection.execute(select(func.max(_former_version.c.version_num)).where(known)).scalar()
+    return revision
+
+
+def _columns_of(connection: Connection, table: str) -> set[str]:
+    if not connection.dialect.has_table(connection, table):
+        return set()
+    return {column["name"] for column in connection.dialect.get_columns(connection, table)}
+
+
+def _refuse_tables_of_others(connection: Connection) -> None:
+    taken = [table for table in metadata.tables if connection.dialect.has_table(connection, table)]
+    if taken:
+        raise UnusableSchema(
+            f"The database has tables of these names that jwtapi did not make: {', '.join(taken)}. "
+            "They are as they were. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
+        )

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jwtapi.storage.engine import open_patient_engine, sqlite_path, with_transactions
-from jwtapi.storage.migrations import Schema, schema_of, upgrade
+from jwtapi.storage.migrations import Schema, UnusableSchema, schema_of, upgrade
 
 PAGE = 1000
 """Rows of a table that are held at a time, and written in one transaction."""
@@ -130,6 +130,8 @@ def blaming(side: str) -> Iterator[None]:
     """Turn what a database does wrong into CannotCopy, with a message that says which of the two it was."""
     try:
         yield
+    except UnusableSchema as error:
+        raise CannotCopy(f"{side} cannot be used. {error}") from error
     except (SQLAlchemyError, OSError, ValueError, TypeError) as error:
         raise CannotCopy(f"{side} cannot be used: {cause_of(error)}. Is the URL right, is it running?") from error
 

@@ -101,3 +101,6 @@ rate_limits = Table(
     # From then on the row says nothing.
     Column("expires_at", Double, nullable=False, index=True),
 )
+
+FILLED_BY_DATABASE = frozenset({sessions.c.expires_on, events.c.transaction_id})
+"""Columns that each database fills by itself."""

@@ -1,19 +1,15 @@
 """GET /, /health/live, /health/ready, /metrics."""
 
-import structlog
 from fastapi import APIRouter, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.metrics import Metrics
-from jwtapi.storage.database import OutdatedSchema
 from jwtapi.web.dependencies import ResourcesDep
 from jwtapi.web.documentation import problems
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import not_found
 from jwtapi.web.schemas import Message, Schema
-
-log = structlog.get_logger()
 
 
 class Health(Schema):
@@ -38,12 +34,9 @@ async def live() -> Health:
 
 @router.get("/health/ready", responses=problems())
 async def ready(resources: ResourcesDep) -> Health:
-    """The database answers and has this version's schema. Send no requests while this fails."""
-    try:
-        await resources.database.check()
-    except OutdatedSchema:
-        log.error("the database has not the schema of this version; run `jwtapi migrate`")  # noqa: TRY400
-        raise StorageUnavailable from None
+    """A login would find the database as it needs it. Send no requests while this fails."""
+    if not await resources.readiness.check():
+        raise StorageUnavailable
     return Health(status="ready")
 
 

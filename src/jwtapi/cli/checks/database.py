@@ -1,0 +1,58 @@
+"""Whether the database is one that the server can work with."""
+
+from jwtapi.cli.checks.files import problem_of_folder, problems_of_database_mode
+from jwtapi.errors import StorageUnavailable
+from jwtapi.settings import Settings
+from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.engine import CONNECTIONS_OF_WORKER, sqlite_path
+from jwtapi.storage.faults import describe
+from jwtapi.storage.migrations import Schema, UnusableSchema
+
+
+async def problems_of_database(settings: Settings) -> list[str]:
+    url = settings.database_url.get_secret_value()
+    path = sqlite_path(url)
+    try:
+        if path is not None:
+            if (problem := problem_of_folder(path)) is not None:
+                return [problem]
+            if not path.exists():
+                return []  # the first start makes it
+        problems = problems_of_database_mode(path) if path is not None else []
+        database = Database(url)
+    except (OSError, StorageUnavailable) as error:
+        return [f"DATABASE_URL: {describe(error)}"]
+    try:
+        return problems + await _problems_inside(database, settings.workers)
+    except StorageUnavailable as error:
+        return [*problems, f"DATABASE_URL: {describe(error)}"]
+    finally:
+        await database.close()
+
+
+async def warnings_of_connections(database: Database, workers: int) -> list[str]:
+    free = await database.connections_for_us()
+    wanted = workers * CONNECTIONS_OF_WORKER
+    if free is None or wanted <= free:
+        return []
+    advice = "lower WORKERS, raise max_connections, or put a pooler between"
+    return [f"WORKERS: {workers} want up to {wanted} connections, and the database has {free}: {advice}"]
+
+
+async def _problems_inside(database: Database, workers: int) -> list[str]:
+    problems = []
+    try:
+        if await database.check() is Schema.LATER:
+            problems.append(
+                "DATABASE_URL: a later version of jwtapi has migrated the database: install that one; "
+                "this one may run on it for now if it is the one before"
+            )
+    except UnusableSchema as error:
+        return [f"DATABASE_URL: {error}"]
+    except OutdatedSchema:
+        if database.is_sqlite:  # the next start migrates it
+            return []
+        return ["DATABASE_URL: the database has an earlier schema, until the next start or `jwtapi migrate`"]
+    await database.rehearse_login()
+    await database.rehearse_housekeeping()
+    return problems + await warnings_of_connections(database, workers)

@@ -1,0 +1,37 @@
+"""Whether files can be read by those who should, and written."""
+
+import os
+from pathlib import Path
+
+from jwtapi.env_file import names_given_twice
+
+_OTHERS = 0o077
+
+
+def problems_of_env_file(path: Path) -> list[str]:
+    problems = [
+        f"{path}: {name} has a value on the lines {', '.join(map(str, lines))}, and the last counts: delete the others"
+        for name, lines in names_given_twice(path).items()
+    ]
+    return problems_of_mode(path) + problems
+
+
+def problems_of_mode(path: Path) -> list[str]:
+    if path.exists() and path.stat().st_mode & _OTHERS:
+        return [f"{path} can be read by other users of this machine: chmod 600 {path}"]
+    return []
+
+
+def problems_of_database_mode(path: Path) -> list[str]:
+    """Of the file of an SQLite database and of those that SQLite keeps beside it."""
+    return [problem for end in ("", "-wal", "-shm") for problem in problems_of_mode(path.with_name(path.name + end))]
+
+
+def problem_of_folder(path: Path) -> str | None:
+    """Tell whether SQLite could make its files there; the folder may be missing, for the start makes it."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        return f"DATABASE_URL: {folder} is no folder: name another file"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"DATABASE_URL: {folder} is a folder that this user cannot write to: permit it, or name another file"
+    return None

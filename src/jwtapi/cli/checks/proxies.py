@@ -1,0 +1,27 @@
+"""Whether TRUSTED_PROXIES are proxies."""
+
+import ipaddress
+from collections.abc import Iterable
+
+_LARGEST_NETWORK = 8
+"""Bits of a prefix: no provider has a shorter one."""
+
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
+def trusts_everybody(networks: Iterable[str]) -> bool:
+    """Tell whether they are, taken together, a part of the Internet that is larger than any network."""
+    parsed = [ipaddress.ip_network(network) for network in networks]
+    fours = [network for network in parsed if isinstance(network, ipaddress.IPv4Network)]
+    sixes = [network for network in parsed if isinstance(network, ipaddress.IPv6Network)]
+    fours += [_as_ipv4(network) for network in sixes if network.subnet_of(_MAPPED)]
+    return _are_large(ipaddress.collapse_addresses(fours)) or _are_large(ipaddress.collapse_addresses(sixes))
+
+
+def _are_large(networks: Iterable[ipaddress.IPv4Network] | Iterable[ipaddress.IPv6Network]) -> bool:
+    return any(network.prefixlen < _LARGEST_NETWORK and not network.is_private for network in networks)
+
+
+def _as_ipv4(network: ipaddress.IPv6Network) -> ipaddress.IPv4Network:
+    address = int(network.network_address) - int(_MAPPED.network_address)
+    return ipaddress.IPv4Network((address, network.prefixlen - _MAPPED.prefixlen))

@@ -1,0 +1,110 @@
+"""What a database says is wrong, in words that an operator can act on, and that repeat no URL."""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.exc import ProgrammingError
+
+from jwtapi.errors import StorageUnavailable
+
+MISUSED = frozenset({"42501", "42P01", "42703", "3F000"})
+"""SQLSTATEs that say what an operator changed behind our back: a missing right, table, column or schema."""
+
+_ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        # SQLSTATE, or its first two characters, which are its class
+        "28": "Is the password in DATABASE_URL right, and may this role sign in from here?",
+        "3D000": "Create the database, or name another one in DATABASE_URL.",
+        "42501": "GRANT the role of DATABASE_URL what is missing.",
+        "42P01": "Restore it from a backup; or does search_path lead elsewhere?",
+        "42703": "Restore it from a backup; or does search_path lead elsewhere?",
+        "42P07": "Another program has that name: give jwtapi a database of its own.",
+        "42701": "Another program has that name: give jwtapi a database of its own.",
+        "3F000": "Create the schema that search_path names, or name another one.",
+        "25006": "It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing.",
+        "53100": "Make room on the database's disk.",
+        "53300": "Raise max_connections, lower WORKERS, or put a pooler between.",
+        "57P03": "Try again when it has started.",
+        # SQLite, whose longer names begin with these
+        "SQLITE_FULL": "Make room on the database's disk.",
+        "SQLITE_READONLY": "Let this user write to the file and to its folder.",
+        "SQLITE_CANTOPEN": "Let this user write to the file and to its folder.",
+        "SQLITE_BUSY": "Another program holds the database's lock: end it.",
+        "SQLITE_NOTADB": "Name another file in DATABASE_URL.",
+        "SQLITE_CORRUPT": "Restore a backup.",
+        "SQLITE_ERROR": "Restore it from a backup.",
+        # the system
+        "ENOSPC": "Make room on the database's disk.",
+        "EDQUOT": "Make room on the database's disk.",
+        "EROFS": "Permit writing to the disk, or name another file in DATABASE_URL.",
+        "EACCES": "Let this user write to the file and to its folder.",
+        "EPERM": "Let this user write to the file and to its folder.",
+        "EISDIR": "Name a file in DATABASE_URL.",
+        "ECONNREFUSED": "Is it running, at the host and port of DATABASE_URL?",
+        "gaierror": "Is the host in DATABASE_URL right, and does its name resolve here?",
+    }
+)
+_OTHERWISE = "Is DATABASE_URL right, is it running?"
+
+
+def is_of_operator(error: ProgrammingError) -> bool:
+    """Tell whether a statement failed for what somebody changed in the database, and not for a fault of ours."""
+    return getattr(error.orig, "sqlstate", None) in MISUSED
+
+
+def reason_of(error: BaseException) -> str:
+    """The kind of error and what the driver says of it, without a final full stop."""
+    root = _root_of(error)
+    return f"{type(root).__name__}: {_words_of(root)}"
+
+
+def advice_on(error: BaseException) -> str:
+    """A sentence that says what to do."""
+    return next((_ADVICE[name] for name in _names_of(_root_of(error)) if name in _ADVICE), _OTHERWISE)
+
+
+def describe(error: BaseException) -> str:
+    """One line: whether the database answers at all, what it says, and what to do."""
+    what = "refuses" if has_answered(error) else "does not answer"
+    return f"the database {what}: {reason_of(error)}. {advice_on(error)}"
+
+
+def has_answered(error: BaseException) -> bool:
+    """Tell whether it was the database that said so, and not that nobody could reach it."""
+    root = _root_of(error)
+    return hasattr(root, "sqlstate") or getattr(root, "sqlite_errorname", "SQLITE_CANTOPEN") != "SQLITE_CANTOPEN"
+
+
+def _root_of(error: BaseException) -> Any:
+    """What the driver or the system raised; the layers above wrap it twice."""
+    if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
+        error = error.__cause__
+    wrapped: BaseException = getattr(error, "orig", None) or error
+    return wrapped.__cause__ if hasattr(wrapped.__cause__, "sqlstate") else wrapped
+
+
+def _words_of(root: Any) -> str:
+    # Only what the server, SQLite or the system says. What a driver says of a URL may have parts of it.
+    if isinstance(root, OSError):
+        number: int | None = root.errno  # a resolver's are below zero
+        return os.strerror(number) if number is not None and number > 0 else root.strerror or "no answer in time"
+    if hasattr(root, "sqlstate"):
+        return str(getattr(root, "message", None) or root.sqlstate).splitlines()[0]
+    if hasattr(root, "sqlite_errorname"):
+        return str(root).splitlines()[0]
+    return "no answer in time" if isinstance(root, TimeoutError) else "the driver refuses what it was given"
+
+
+def _names_of(root: Any) -> Iterator[str]:
+    if state := getattr(root, "sqlstate", None):
+        yield from (state, state[:2])
+    if name := getattr(root, "sqlite_errorname", None):
+        if "already exists" in str(root):
+            yield "42P07"
+        yield "_".join(name.split("_")[:2])
+    if number := getattr(root, "errno", None):
+        yield errno.errorcode.get(number, "")
+    yield type(root).__name__
