@@ -1,6 +1,4 @@
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,15 +29,3 @@ def run(folder: Path) -> Run:  # noqa: ARG001  in which it runs
         return CliRunner().invoke(app, words, input=stdin)
 
     return run
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Root may do everything; this is somebody else, with root's group."""
-    was = os.geteuid()
-    if was == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(was)

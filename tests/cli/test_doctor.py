@@ -1,3 +1,5 @@
+import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,10 @@ import pytest
 from tests.cli.conftest import Run
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.postgresql import PostgreSQL
-from tests.support.server import free_port
+from tests.support.rights import as_nobody, folder_for_all
+from tests.support.server import free_port, running_server
+
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  what is looked for
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +41,12 @@ def test_it_changes_nothing(run: Run, folder: Path) -> None:
         ("DOCS_ENABLED", "true", "DOCS_ENABLED is true in production"),
         ("CORS_ORIGINS", "http://app.example", "CORS_ORIGINS has an http:// origin in production"),
         ("TRUSTED_PROXIES", "::/0", "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", "::ffff:0:0/97,128.0.0.0/2,192.0.0.0/3", "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", "2000::/3", "TRUSTED_PROXIES trusts everybody"),
+        ("HOST", EVERY_ADDRESS, "HOST is 0.0.0.0 and TRUSTED_PROXIES is empty in production"),
+        ("HOST", "::", "HOST is :: and TRUSTED_PROXIES is empty in production"),
+        ("HOST", "192.0.2.1", "HOST is 192.0.2.1 and TRUSTED_PROXIES is empty in production"),
         ("ACCESS_TOKEN_TTL", "3601", "ACCESS_TOKEN_TTL is over an hour"),
         ("PORT", "eighty", "PORT: Input should be a valid integer"),
     ),
@@ -51,7 +62,7 @@ def test_what_is_unwise_or_wrong_is_said(
     result = run("doctor")
     assert result.exit_code == 1
     assert result.stdout.startswith(f"✗ {complaint}")
-    assert result.stdout.count("\n") == 1
+    assert result.stdout.count("\n") == (2 if value == "192.0.2.1" else 1)  # it is no address of this machine
 
 
 def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +81,7 @@ def test_a_dot_env_that_others_can_read_is_said(run: Run, configuration: Path) -
 
 
 def test_an_sqlite_file_without_the_schema_is_nothing_wrong(run: Run, folder: Path) -> None:
-    (folder / "jwtapi.db").touch()
+    (folder / "jwtapi.db").touch(mode=0o600)
     assert run("doctor").exit_code == 0
 
 
@@ -87,7 +98,174 @@ def test_a_database_and_a_limiter_that_do_not_answer_are_said(run: Run, monkeypa
     monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/d")
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", f"redis://:hunter2@127.0.0.1:{free_port()}")
     result = run("doctor")
+    reason = "ConnectionRefusedError: Connection refused."
     assert result.stdout.splitlines() == [
-        "✗ DATABASE_URL: the database does not answer (ConnectionRefusedError)",
+        f"✗ DATABASE_URL: the database does not answer: {reason} Is it running, at the host and port of DATABASE_URL?",
         "✗ RATE_LIMIT_STORAGE_URI: Redis does not answer",
     ]
+
+
+@pytest.mark.parametrize(
+    "networks", ("10.0.0.0/8,172.16.0.0/12", "fc00::/7", "::1", "10.0.0.0/9,10.128.0.0/9", "1.2.3.4")
+)
+def test_a_network_of_proxies_is_nothing_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, networks: str) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", networks)
+    monkeypatch.setenv("HOST", EVERY_ADDRESS)
+    assert run("doctor").exit_code == 0
+
+
+def only_problem(run: Run) -> str:
+    result = run("doctor")
+    assert result.exit_code == 1
+    (line,) = result.stdout.splitlines()
+    return line.removeprefix("✗ ")
+
+
+def test_several_workers_that_count_each_by_itself_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", "memory://")
+    assert run("doctor").exit_code == 0
+    monkeypatch.setenv("WORKERS", "2")
+    assert only_problem(run).startswith("RATE_LIMIT_STORAGE_URI is memory:// with 2 workers: ")
+
+
+def test_a_port_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        assert only_problem(run).startswith(f"PORT: another program listens on 127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize("host", ("127.0.0.1", EVERY_ADDRESS, "localhost"))
+def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    with running_server(folder, HOST=host) as server:
+        monkeypatch.setenv("HOST", host)
+        monkeypatch.setenv("PORT", str(server.port))
+        (folder / "server.log").chmod(0o600)
+        assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "complaint"),
+    (
+        ("192.0.2.1", "HOST: 192.0.2.1 is no address of this machine: "),
+        ("no-such-host.invalid", "HOST: no-such-host.invalid is no address, and no name that can be looked up: "),
+        ("..", "HOST: .. is no address, and no name that can be looked up: "),
+    ),
+)
+def test_a_host_that_nobody_can_listen_on_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, host: str, complaint: str
+) -> None:
+    monkeypatch.setenv("HOST", host)
+    assert only_problem(run).startswith(complaint)
+
+
+def test_a_name_that_is_given_twice_is_said(run: Run, configuration: Path) -> None:
+    configuration.write_text(configuration.read_text() + "WORKERS=1\nWORKERS=2\n")
+    assert only_problem(run) == ".env: WORKERS has a value on the lines 3, 4, and the last counts: delete the others"
+
+
+def test_a_database_that_others_can_read_is_said(run: Run, folder: Path) -> None:
+    run("migrate")
+    (folder / "jwtapi.db").chmod(0o644)
+    assert only_problem(run) == "jwtapi.db can be read by other users of this machine: chmod 600 jwtapi.db"
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
+    monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
+    with folder_for_all() as closed, monkeypatch.context() as there:
+        there.chdir(closed)
+        closed.chmod(0o555)
+        with as_nobody():
+            assert only_problem(run).startswith(f"DATABASE_URL: {closed} is a folder that this user cannot write to: ")
+        closed.chmod(0o777)
+        with as_nobody():
+            assert run("doctor").exit_code == 0
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///.env/jwtapi.db")
+    assert only_problem(run) == f"DATABASE_URL: {folder}/.env is no folder: name another file"
+
+
+def test_tables_of_others_are_said(run: Run, folder: Path) -> None:
+    (folder / "jwtapi.db").touch(mode=0o600)
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute("CREATE TABLE users (email TEXT)")
+    database.close()
+    assert only_problem(run).startswith(
+        "DATABASE_URL: The database has tables of these names that jwtapi did not make: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    (
+        ("DROP TABLE sessions", "refuses: OperationalError: no such table: sessions. Restore it from a backup."),
+        (
+            "ALTER TABLE users DROP COLUMN roles",
+            "refuses: OperationalError: table users has no column named roles. Restore",
+        ),
+        ("UPDATE jwtapi_schema_version SET version_num = '9999'", "a later version of jwtapi has migrated it: install"),
+        ("UPDATE jwtapi_schema_version SET version_num = 'abc'", "has the revision 'abc', which no version of jwtapi"),
+    ),
+)
+def test_what_was_done_to_the_schema_is_said(run: Run, folder: Path, statement: str, complaint: str) -> None:
+    run("migrate")
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute(statement)
+    database.close()
+    assert complaint in only_problem(run)
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    (
+        (
+            "REVOKE INSERT ON sessions FROM {role}",
+            "permission denied for table sessions. GRANT the role",
+        ),
+        ("REVOKE DELETE ON events FROM {role}", "permission denied for table events. GRANT the role"),
+        ("ALTER ROLE {role} SET default_transaction_read_only = on", "in a read-only transaction. It is a standby or"),
+        ("ALTER ROLE {role} CONNECTION LIMIT 32", "WORKERS: 3 want up to 33 connections, and the database has 32: "),
+        ("ALTER ROLE {role} SET search_path = nowhere", "the database has an earlier schema, until the next start"),
+    ),
+)
+def test_what_a_login_would_fail_for_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL, statement: str, complaint: str
+) -> None:
+    url, role = postgresql.new_database(), postgresql.new_role()
+    for kind in ("TABLES", "SEQUENCES"):
+        postgresql.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}", url)
+    monkeypatch.setenv("DATABASE_URL", postgresql.as_role(url, role))
+    monkeypatch.setenv("WORKERS", "3")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+    postgresql.execute(statement.format(role=role), url)
+    assert complaint in only_problem(run)
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    (
+        ("postgresql://u:hunter2@no-such-host.invalid/d", "does not answer: gaierror: "),
+        (
+            "postgresql://u:hunter2@127.0.0.1:1/d?sslmode=hunter2",
+            "does not answer: ClientConfigurationError: ",
+        ),
+    ),
+)
+def test_why_a_database_cannot_be_reached_is_said_without_its_url(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, complaint: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    problem = only_problem(run)
+    assert complaint in problem
+    assert "hunter2" not in problem
+
+
+def test_a_database_that_does_not_exist_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgresql.new_database().replace("/test_", "/missing_"))
+    problem = only_problem(run)
+    assert "DATABASE_URL: the database refuses: InvalidCatalogNameError: database " in problem
+    assert problem.endswith(" does not exist. Create the database, or name another one in DATABASE_URL.")

@@ -7,9 +7,10 @@ from dotenv import dotenv_values
 
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
-from tests.cli.conftest import Run, as_nobody
+from tests.cli.conftest import Run
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
+from tests.support.rights import as_nobody
 
 
 def test_secrets_are_printed_as_lines_for_dot_env(run: Run, folder: Path) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.api import PASSWORD
-from tests.support.server import running_server
+from tests.support.server import await_readiness, running_server
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
 
@@ -56,8 +56,9 @@ def test_writes_are_refused_and_reads_go_on(small_disk: Path, tmp_path: Path) ->
         assert client.post("/login", json={"username": "alice", "password": PASSWORD}).status_code == 503
         assert client.get("/profile").json() == {"username": "alice"}
         assert client.get("/api/settings").json() == {}
-        assert client.get("/health/ready").status_code == 200
+        await_readiness(client, 503)
         ballast.unlink()
+        await_readiness(client, 200)
         assert register(client, "after").status_code == 201
         for name in ("alice", *registered, "after"):
             assert client.post("/login", json={"username": name, "password": PASSWORD}).status_code == 200

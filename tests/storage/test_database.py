@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from jwtapi.errors import StorageUnavailable
@@ -16,7 +16,9 @@ from jwtapi.storage import database as module
 from jwtapi.storage import engine
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.records import Session, User
+from jwtapi.storage.tables import metadata
 from jwtapi.storage.unit_of_work import UnitOfWork
+from tests.support.rights import as_nobody, folder_for_all
 
 
 @pytest.fixture
@@ -206,3 +208,50 @@ async def test_migrating_several_times_at_once_is_harmless(path: Path) -> None:
     for database in databases:
         await database.check()
         await database.close()
+
+
+async def counts(database: Database) -> list[int]:
+    queries = [select(func.count()).select_from(table) for table in metadata.tables.values()]
+    async with database.read() as uow:
+        return [(await uow.users._connection.execute(query)).scalar_one() for query in queries]  # noqa: SLF001
+
+
+async def test_rehearsing_a_login_leaves_nothing_behind(database: Database, path: Path) -> None:
+    async with database.write() as uow:
+        await uow.users.add(new_user())
+    before, log = await counts(database), path.with_name("test.db-wal").read_bytes()
+    await database.rehearse_login()
+    await database.rehearse_housekeeping()
+    assert await counts(database) == before
+    assert path.with_name("test.db-wal").read_bytes() == log
+    assert {file.name for file in path.parent.iterdir()} == {"test.db", "test.db-wal", "test.db-shm"}
+
+
+@pytest.mark.parametrize("closed", ("file", "folder"))
+async def test_a_file_or_folder_that_may_not_be_written_to_is_found(closed: str) -> None:
+    with folder_for_all() as folder:
+        path = folder / "test.db"
+        database = Database(f"sqlite+aiosqlite:///{path}")
+        await database.migrate()
+        path.chmod(0o666)
+        with as_nobody():
+            await database.rehearse_login()
+        await database.close()
+        (path if closed == "file" else folder).chmod(0o555)
+        for _ in range(2):
+            with as_nobody(), pytest.raises(StorageUnavailable):
+                await database.rehearse_login()
+        for each in (folder, *folder.iterdir()):
+            each.chmod(0o777)
+        with as_nobody():
+            await database.rehearse_login()
+        await database.close()
+
+
+async def test_a_file_that_was_taken_away_is_found_although_it_is_still_open(database: Database, path: Path) -> None:
+    await database.rehearse_login()
+    away = path.rename(path.with_name("away.db"))
+    with pytest.raises(StorageUnavailable):
+        await database.rehearse_login()
+    away.rename(path)
+    await database.rehearse_login()

@@ -29,19 +29,33 @@ class PostgreSQL:
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
         self._made: list[str] = []
+        self._roles: list[str] = []
         self._template = self._create("TEMPLATE template0")
         _apart(Database(self._url_of(self._template, "postgresql+asyncpg")).migrate())
 
-    def new_database(self) -> str:
+    def new_database(self, tablespace: str = "pg_default") -> str:
         """Create a migrated database and return its URL."""
-        return self._url_of(self._create(f"TEMPLATE {self._template}"))
+        return self._url_of(self._create(f"TEMPLATE {self._template} TABLESPACE {tablespace}"))
 
     def new_empty_database(self) -> str:
         return self._url_of(self._create("TEMPLATE template0"))
 
+    def new_role(self) -> str:
+        """Create one that may sign in, and has no right but that; without a password, for ours asks for none."""
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE ROLE {name} LOGIN")
+        self._roles.append(name)
+        return name
+
+    def as_role(self, url: str, role: str) -> str:
+        return make_url(url).set(username=role).render_as_string(hide_password=False)
+
     def drop_databases(self) -> None:
+        """And the roles, which have rights in them."""
         for name in reversed(self._made):
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for name in self._roles:
+            self.execute(f"DROP ROLE {name}")
 
     def execute(self, statement: str, url: str | None = None) -> Any:
         """Run a statement, in the database of `url` or the server's first, and return its rows."""
@@ -88,6 +102,27 @@ class OwnPostgreSQL(PostgreSQL):
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def turn_into_standby(self) -> None:
+        """Restart it as one that follows nobody: it can be read, and not written to."""
+        self.stop()
+        (self._server.pgdata / "standby.signal").touch()
+        self.start()
+
+    def promote(self) -> None:
+        self.execute("SELECT pg_promote()")
+
+    def ask_for_password(self, role: str) -> None:
+        """Let it into no database without one; everybody else needs none."""
+        rules = self._server.pgdata / "pg_hba.conf"
+        rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+        self.stop()
+        self.start()
+
+    @property
+    def user(self) -> str:
+        """Whose processes they are."""
+        return str(psutil.Process(self._server.get_pid()).username())
 
     def _signal(self, signal_: int) -> None:
         postmaster = psutil.Process(self._server.get_pid())

@@ -85,6 +85,14 @@ class Server:
         self.stop(signal.SIGKILL)
 
 
+def await_readiness(client: httpx.Client, status: int) -> None:
+    """Ask until `/health/ready` says so; it may remember for a second that all was well."""
+    deadline = time.monotonic() + START_SECONDS
+    while (response := client.get("/health/ready")).status_code != status:
+        assert time.monotonic() < deadline, response.text
+        time.sleep(0.02)
+
+
 @contextmanager
 def running_server(folder: Path, program: Path = JWTAPI, /, **settings: str) -> Iterator[Server]:
     server = Server(folder, program, **settings)

@@ -1,10 +1,13 @@
+import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 import structlog
 
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import Api, refusal
+from tests.support.api import PASSWORD, Api, refusal
+from tests.support.postgresql import PostgreSQL
 
 GONE = (503, "storage_unavailable", "Service temporarily unavailable. Try again later.")
 
@@ -52,6 +55,124 @@ async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
         "the database has not the schema of this version; run `jwtapi migrate`",
         "request",
     ]
+
+
+async def until_ready_is(api: Api, status: int) -> None:
+    """It may remember for a second that all was well."""
+    client = api.client()
+    async with asyncio.timeout(30):
+        while (await client.get("/health/ready")).status_code != status:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("table", ("users", "sessions", "events", "rate_limits"))
+async def test_a_server_that_lacks_a_table_is_not_ready_until_it_is_back(api: Api, table: str) -> None:
+    await until_ready_is(api, 200)
+    await api.sql(f"ALTER TABLE {table} RENAME TO away")
+    with structlog.testing.capture_logs() as logs:
+        await until_ready_is(api, 503)
+        for _ in range(3):
+            await until_ready_is(api, 503)
+        await api.sql(f"ALTER TABLE away RENAME TO {table}")
+        await until_ready_is(api, 200)
+    told = [entry for entry in logs if entry["event"].startswith("the database")]
+    assert [(entry["log_level"], entry["event"]) for entry in told] == [
+        ("error", "the database refuses what a login needs"),
+        ("info", "the database is ready again"),
+    ]
+    assert table in told[0]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("right", "status"),
+    (
+        ("INSERT ON users", 503),
+        ("SELECT ON users", 503),
+        ("UPDATE ON users", 503),
+        ("INSERT ON sessions", 503),
+        ("UPDATE ON sessions", 503),
+        ("INSERT ON events", 503),
+        ("INSERT ON rate_limits", 503),
+        ("DELETE ON rate_limits", 503),
+        ("DELETE ON users", 200),  # what no request does, may be forbidden
+        ("DELETE ON events", 200),
+        ("UPDATE ON events", 200),
+    ),
+)
+async def test_a_server_that_lacks_a_right_is_not_ready_until_it_has_it(
+    run_api: RunApi, postgresql: PostgreSQL, right: str, status: int
+) -> None:
+    url, role = postgresql.new_database(), postgresql.new_role()
+    postgresql.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}", url)
+    postgresql.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}", url)
+    async with run_api(database_url=postgresql.as_role(url, role)) as api:
+        await until_ready_is(api, 200)
+        postgresql.execute(f"REVOKE {right} FROM {role}", url)
+        await until_ready_is(api, status)
+        if status != 200:
+            answer = await api.client().post("/register", json={"username": "alice", "password": PASSWORD})
+            assert answer.status_code in {201, 503}
+        postgresql.execute(f"GRANT {right} TO {role}", url)
+        await until_ready_is(api, 200)
+
+
+@pytest.mark.parametrize("setting", ("default_transaction_read_only = on", "search_path = nowhere"))
+async def test_a_server_whose_database_is_set_otherwise_is_not_ready(
+    run_api: RunApi, postgresql: PostgreSQL, setting: str
+) -> None:
+    url = postgresql.new_database()
+    name = url.rpartition("/")[2].partition("?")[0]
+    async with run_api(database_url=url) as api:
+        await until_ready_is(api, 200)
+        postgresql.execute(f"ALTER DATABASE {name} SET {setting}")
+        await api.resources.database.close()  # it counts for new connections
+        await until_ready_is(api, 503)
+        postgresql.execute(f"ALTER DATABASE {name} RESET {setting.split(maxsplit=1)[0]}")
+        await until_ready_is(api, 200)
+
+
+async def test_an_unknown_revision_is_not_ready(api: Api) -> None:
+    await api.sql("UPDATE jwtapi_schema_version SET version_num = '4f2a9c0d1b7e'")
+    with structlog.testing.capture_logs() as logs:
+        assert refusal(await api.client().get("/health/ready")) == GONE
+    assert logs[0]["event"] == "the database has a schema that jwtapi did not make"
+
+
+async def test_of_many_who_ask_at_once_one_looks_and_all_is_well_for_a_second(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    rehearse = api.resources.database.rehearse_login
+
+    async def counted() -> None:
+        nonlocal looks
+        looks += 1
+        await rehearse()
+
+    monkeypatch.setattr(api.resources.database, "rehearse_login", counted)
+    monkeypatch.setattr("jwtapi.storage.readiness.REMEMBERED_SECONDS", 3600)
+    for _ in range(2):
+        answers = await asyncio.gather(*(api.client().get("/health/ready") for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+    assert looks == 1
+
+
+async def test_who_asks_and_goes_away_spoils_it_for_nobody(api: Api) -> None:
+    first = asyncio.create_task(api.resources.readiness.check())
+    second = asyncio.create_task(api.resources.readiness.check())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is True
+
+
+async def test_asking_leaves_nothing_behind_in_postgresql(run_api: RunApi, postgresql: PostgreSQL) -> None:
+    url = postgresql.new_database()
+    async with run_api(database_url=url) as api:
+        for _ in range(20):
+            await api.resources.database.rehearse_login()
+    # Each connection has told what it did when it was closed.
+    touched = "SELECT relname FROM pg_stat_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del + n_dead_tup > 0"
+    assert postgresql.execute(touched, url) == []
 
 
 async def test_metrics_are_off_unless_switched_on(client: httpx.AsyncClient) -> None:

@@ -45,7 +45,7 @@ def serve(
     configure_logging(settings.log_format)
     log = structlog.get_logger()
     if (problem := problem_of_address(settings.host, settings.port)) is not None:
-        fail(f"Cannot listen. {problem}.")
+        fail(f"{problem}.")
     with failing_clearly():
         warnings = [
             *warnings_of(settings),

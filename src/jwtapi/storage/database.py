@@ -134,9 +134,10 @@ class Database:
         """
         async with _bounded(), self._engine.connect() as connection:
             schema = await connection.run_sync(schema_of)
-        if schema is Schema.OUTDATED:
-            raise OutdatedSchema
-        return schema
+            if schema is Schema.OUTDATED:
+                await connection.invalidate()  # its search_path is that of its first moment
+                raise OutdatedSchema
+            return schema
 
     async def rehearse_login(self) -> None:
         """Make sure that a login would not fail for the database; leaves nothing behind.

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, NullPool, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from jwtapi.storage.faults import belongs_to_connection
 
 WAIT_SECONDS = 2
 """How long a block may take, with its waits for a connection and for locks, before its caller is told to come back
@@ -89,7 +91,16 @@ def _open_postgresql(url: str, *, command_timeout: float | None, **options: Any)
 
         return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options)
+    _renew_connections(engine)
+    return engine
+
+
+def _renew_connections(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _renew(context: ExceptionContext) -> None:
+        if belongs_to_connection(context.original_exception):
+            context.is_disconnect = True
 
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
@@ -97,6 +108,8 @@ def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
     engine = create_async_engine(
         url, pool_size=_SQLITE_POOL_SIZE, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True
     )
+
+    _renew_connections(engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(dbapi_connection: Any, _: Any) -> None:

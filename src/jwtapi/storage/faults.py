@@ -47,6 +47,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "gaierror": "Is the host in DATABASE_URL right, and does its name resolve here?",
     }
 )
+_OF_CONNECTION = frozenset({"SQLITE_READONLY", "25006", "42P01", "3F000"})
 _OTHERWISE = "Is DATABASE_URL right, is it running?"
 
 
@@ -75,15 +76,23 @@ def describe(error: BaseException) -> str:
 def has_answered(error: BaseException) -> bool:
     """Tell whether it was the database that said so, and not that nobody could reach it."""
     root = _root_of(error)
-    return hasattr(root, "sqlstate") or getattr(root, "sqlite_errorname", "SQLITE_CANTOPEN") != "SQLITE_CANTOPEN"
+    return bool(getattr(root, "sqlstate", None) or _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"})
+
+
+def belongs_to_connection(error: BaseException) -> bool:
+    """Tell whether a new connection may do what this one refuses.
+
+    SQLite's stays read-only if the file was when it was opened, and PostgreSQL's has the settings of its first moment.
+    """
+    return not _OF_CONNECTION.isdisjoint(_names_of(_root_of(error)))
 
 
 def _root_of(error: BaseException) -> Any:
     """What the driver or the system raised; the layers above wrap it twice."""
     if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
         error = error.__cause__
-    wrapped: BaseException = getattr(error, "orig", None) or error
-    return wrapped.__cause__ if hasattr(wrapped.__cause__, "sqlstate") else wrapped
+    wrapped: BaseException | None = getattr(error, "orig", None)
+    return error if wrapped is None else wrapped.__cause__ or wrapped
 
 
 def _words_of(root: Any) -> str:
@@ -91,8 +100,8 @@ def _words_of(root: Any) -> str:
     if isinstance(root, OSError):
         number: int | None = root.errno  # a resolver's are below zero
         return os.strerror(number) if number is not None and number > 0 else root.strerror or "no answer in time"
-    if hasattr(root, "sqlstate"):
-        return str(getattr(root, "message", None) or root.sqlstate).splitlines()[0]
+    if getattr(root, "sqlstate", None):
+        return str(root.message).splitlines()[0]
     if hasattr(root, "sqlite_errorname"):
         return str(root).splitlines()[0]
     return "no answer in time" if isinstance(root, TimeoutError) else "the driver refuses what it was given"
@@ -101,10 +110,14 @@ def _words_of(root: Any) -> str:
 def _names_of(root: Any) -> Iterator[str]:
     if state := getattr(root, "sqlstate", None):
         yield from (state, state[:2])
-    if name := getattr(root, "sqlite_errorname", None):
-        if "already exists" in str(root):
-            yield "42P07"
-        yield "_".join(name.split("_")[:2])
+    if (name := _sqlite_name_of(root)) is not None:
+        yield "42P07" if "already exists" in str(root) else name
     if number := getattr(root, "errno", None):
         yield errno.errorcode.get(number, "")
     yield type(root).__name__
+
+
+def _sqlite_name_of(root: Any) -> str | None:
+    """Without what it adds to the kind of error: SQLITE_READONLY of SQLITE_READONLY_DIRECTORY."""
+    name: str | None = getattr(root, "sqlite_errorname", None)
+    return "_".join(name.split("_")[:2]) if name is not None else None

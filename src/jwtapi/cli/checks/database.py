@@ -44,8 +44,8 @@ async def _problems_inside(database: Database, workers: int) -> list[str]:
     try:
         if await database.check() is Schema.LATER:
             problems.append(
-                "DATABASE_URL: a later version of jwtapi has migrated the database: install that one; "
-                "this one may run on it for now if it is the one before"
+                "DATABASE_URL: a later version of jwtapi has migrated it: install that one; "
+                "meanwhile this one may run on it if it is the one before"
             )
     except UnusableSchema as error:
         return [f"DATABASE_URL: {error}"]

@@ -32,6 +32,6 @@ def problem_of_folder(path: Path) -> str | None:
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         return f"DATABASE_URL: {folder} is no folder: name another file"
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         return f"DATABASE_URL: {folder} is a folder that this user cannot write to: permit it, or name another file"
     return None
