@@ -69,6 +69,8 @@ def test_a_file_that_cannot_be_read_is_named(env_file: Path, tmp_path: Path, mon
     (tmp_path / "binary").write_bytes(b"\xff")
     monkeypatch.setenv("PORT_FILE", str(tmp_path / "binary"))
     assert problems(env_file) == ["PORT_FILE: cannot read the file: not UTF-8"]
+    (tmp_path / "binary").write_bytes(b"4\0")
+    assert problems(env_file) == ["PORT_FILE: the file has a zero byte in it"]
 
 
 def test_without_secrets_it_says_how_to_make_them() -> None:

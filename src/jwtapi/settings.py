@@ -276,10 +276,13 @@ class NamedFiles(PydanticBaseSettingsSource):
         if os.environ.get(field_name.upper()):
             raise SettingsError([f"{variable}: give this or {field_name.upper()}, not both"])
         try:
-            return Path(path).read_text(encoding="utf-8-sig").removesuffix("\n"), field_name, False
+            value = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise SettingsError([f"{variable}: cannot read the file: {reason}"]) from None
+        if "\0" in value:
+            raise SettingsError([f"{variable}: the file has a zero byte in it"])
+        return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}

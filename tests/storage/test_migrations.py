@@ -190,6 +190,17 @@ async def test_tables_of_others_are_named_and_left_alone(own: Own) -> None:
     assert await own.run("SELECT version_num FROM alembic_version") == [("0002",)]
 
 
+async def test_tables_of_others_in_another_schema_are_in_nobodys_way(postgresql: PostgreSQL) -> None:
+    own = Own(postgresql.new_empty_database())
+    await own.run(*USERS_OF_OTHERS, EMPTY_ALEMBIC, "CREATE SCHEMA ours")
+    name = make_url(own.url).database
+    await own.run(f"ALTER DATABASE {name} SET search_path = ours, public")
+    await own.database.migrate()
+    await own.database.rehearse_login()
+    assert await own.run("SELECT id, email FROM public.users") == [(1, "a@b.c")]
+    await own.database.close()
+
+
 async def test_a_migration_that_finds_something_of_others_in_its_way_changes_nothing(own: Own) -> None:
     await own.run("CREATE TABLE things (id INTEGER)", "CREATE INDEX ix_events_at ON things (id)")
     complaint = await own.migrate()

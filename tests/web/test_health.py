@@ -92,6 +92,7 @@ async def test_a_server_that_lacks_a_table_is_not_ready_until_it_is_back(api: Ap
         ("INSERT ON sessions", 503),
         ("UPDATE ON sessions", 503),
         ("INSERT ON events", 503),
+        ("USAGE ON SEQUENCE events_id_seq", 503),
         ("INSERT ON rate_limits", 503),
         ("DELETE ON rate_limits", 503),
         ("DELETE ON users", 200),  # what no request does, may be forbidden

@@ -87,7 +87,7 @@ def upgrade(connection: Connection) -> None:
     Raises:
         UnusableSchema: there are tables of others in the way, or a migration failed. Roll back.
     """
-    if connection.dialect.name == "postgresql":
+    if _is_postgresql(connection):
         # Of several at once one goes on, and who waited finds nothing to do; SQLite's lock came with the transaction.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     match schema_of(connection):
@@ -152,9 +152,15 @@ def _columns_of(connection: Connection, table: str) -> set[str]:
 
 
 def _refuse_tables_of_others(connection: Connection) -> None:
-    taken = [table for table in metadata.tables if connection.dialect.has_table(connection, table)]
+    # Another schema of the search_path may have them: ours come before.
+    schema = connection.execute(select(func.current_schema())).scalar() if _is_postgresql(connection) else None
+    taken = [table for table in metadata.tables if connection.dialect.has_table(connection, table, schema=schema)]
     if taken:
         raise UnusableSchema(
             f"The database has tables of these names that jwtapi did not make: {', '.join(taken)}. "
             "They are as they were. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
         )
+
+
+def _is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"

@@ -26,6 +26,14 @@ _DELETED_BY_HOUSEKEEPING = (sessions, events)
 # The table in the database's own tablespace, where its tables grow.
 _USE_LITTLE_MEMORY = text("SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)")
 _WRITE_A_FILE = text("SELECT count(*) FROM generate_series(1, 6000)")  # 14 bytes each
+# The right to its next number is asked for only when that is taken.
+_MAY_NUMBER_EVENTS = text("""
+    DO $$ BEGIN
+        IF NOT has_sequence_privilege(pg_get_serial_sequence('events', 'id'), 'USAGE') THEN
+            RAISE insufficient_privilege USING MESSAGE = 'permission denied for the sequence of events.id';
+        END IF;
+    END $$
+""")
 _WRITE_TO_THE_LOG = text("SELECT pg_logical_emit_message(true, 'jwtapi', '')")
 
 
@@ -48,7 +56,7 @@ async def rehearse_login(connection: AsyncConnection) -> None:
     for statement in _REQUESTS:
         await connection.execute(statement)
     if connection.dialect.name == "postgresql":
-        for statement in (_USE_LITTLE_MEMORY, _WRITE_A_FILE, _WRITE_TO_THE_LOG):
+        for statement in (_MAY_NUMBER_EVENTS, _USE_LITTLE_MEMORY, _WRITE_A_FILE, _WRITE_TO_THE_LOG):
             await connection.execute(statement)
 
 

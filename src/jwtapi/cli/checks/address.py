@@ -1,12 +1,15 @@
 """Whether the server could listen where it is told to."""
 
+import asyncio
 import errno
-import json
 import os
 import socket
-from http.client import HTTPConnection, HTTPException
+from contextlib import closing
+from typing import Any
 
 _ANSWER_SECONDS = 2
+_ANSWER_BYTES = 4096
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def problem_of_address(host: str, port: int) -> str | None:
@@ -15,31 +18,39 @@ def problem_of_address(host: str, port: int) -> str | None:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         return f"HOST: {host} is no address, and no name that can be looked up: name an address of this machine"
-    for family, type_, protocol, _, address in addresses:
-        try:
-            with socket.socket(family, type_, protocol) as attempt:
-                attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    attempt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as the server does
-                attempt.bind(address)
-        except OSError as error:
-            return _describe(error, host, port)
-    return None
+    errors = [error for family, *_, address in addresses if (error := _try_to_listen(family, address)) is not None]
+    # A name may stand for an address of a kind that this machine does not have, beside one that it has.
+    if errors and all(error.errno in _NOT_HERE for error in errors) and len(errors) < len(addresses):
+        return None
+    return _describe(errors[0], host, port) if errors else None
 
 
 def is_jwtapi(host: str, port: int) -> bool:
     """Tell whether a server of this kind answers there."""
-    connection = HTTPConnection(_reachable(host), port, timeout=_ANSWER_SECONDS)
+    return asyncio.run(_is_jwtapi(_reachable(host), port))
+
+
+async def _is_jwtapi(host: str, port: int) -> bool:
     try:
-        connection.request("GET", "/health/live")
-        response = connection.getresponse()
-        is_live: bool = json.loads(response.read(1024)) == {"status": "live"}
-    except (OSError, HTTPException, ValueError):
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            with closing(writer):
+                writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return (await reader.read(_ANSWER_BYTES)).endswith(b'{"status":"live"}')
+    except (OSError, UnicodeError):
         return False
-    else:
-        return is_live
-    finally:
-        connection.close()
+
+
+def _try_to_listen(family: int, address: Any) -> OSError | None:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                attempt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as the server does
+            attempt.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 def _reachable(host: str) -> str:
