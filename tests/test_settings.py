@@ -211,6 +211,19 @@ def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, u
     assert make_settings(database_url=given).database_url.get_secret_value() == understood
 
 
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    (
+        ("redis://:p@h", "redis://:p@h:6379"),
+        ("rediss://h/1?a=b", "rediss://h:6379/1?a=b"),
+        ("redis://h:1/2", "redis://h:1/2"),
+        ("memory://", "memory://"),
+    ),
+)
+def test_redis_has_its_usual_port(make_settings: MakeSettings, given: str, understood: str) -> None:
+    assert make_settings(rate_limit_storage_uri=given).rate_limit_storage_uri.get_secret_value() == understood
+
+
 def test_lists_are_comma_separated(make_settings: MakeSettings) -> None:
     settings = make_settings(cors_origins="https://a.example, http://localhost:5173,", trusted_proxies="")
     assert settings.cors_origins == ("https://a.example", "http://localhost:5173")

@@ -27,6 +27,7 @@ ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
 MAX_PORT = 65535
 _MAX_SOCKET_PATH = 107  # bytes; the kernel's limit
+REDIS_PORT = 6379
 
 MAX_RATE_LIMIT = 10_000
 """Attempts in a window. Each is remembered until its time is over."""
@@ -102,6 +103,9 @@ def _storage_uri(uri: SecretStr) -> SecretStr:
     places = ("database://", "memory://", "redis://", "rediss://")
     if not uri.get_secret_value().startswith(places) or not _has_sound_host(uri):
         raise ValueError("wants database://, redis://host:port or memory://")
+    parts = urlsplit(uri.get_secret_value())
+    if parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port is None:
+        return SecretStr(parts._replace(netloc=f"{parts.netloc.removesuffix(':')}:{REDIS_PORT}").geturl())
     return uri
 
 

@@ -247,6 +247,7 @@ def test_what_a_login_would_fail_for_is_said(
     ("url", "complaint"),
     (
         ("postgresql://u:hunter2@no-such-host.invalid/d", "does not answer: gaierror: "),
+        ("postgresql://u:hunter2@127.0.0.1:1/d?hunter2", "does not answer: OSError: the address is not understood. "),
         (
             "postgresql://u:hunter2@127.0.0.1:1/d?sslmode=hunter2",
             "does not answer: ClientConfigurationError: ",

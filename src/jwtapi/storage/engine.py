@@ -89,7 +89,13 @@ def _open_postgresql(url: str, *, command_timeout: float | None, **options: Any)
     async def connect() -> Any:
         import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
 
-        return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
+        try:
+            return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
+        except asyncpg.InterfaceError:
+            raise
+        except (ValueError, TypeError):
+            # What parses the address repeats a part of it, which may be the password.
+            raise OSError(None, "the address is not understood") from None
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options)
     _renew_connections(engine)
