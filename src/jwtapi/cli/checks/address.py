@@ -36,9 +36,12 @@ async def _is_jwtapi(host: str, port: int) -> bool:
             reader, writer = await asyncio.open_connection(host, port)
             with closing(writer):
                 writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                return (await reader.read(_ANSWER_BYTES)).endswith(b'{"status":"live"}')
+                await reader.readexactly(_ANSWER_BYTES)
+    except asyncio.IncompleteReadError as answer:
+        return answer.partial.endswith(b'{"status":"live"}')
     except (OSError, UnicodeError):
-        return False
+        pass
+    return False  # nobody, or somebody who says more
 
 
 def _try_to_listen(family: int, address: Any) -> OSError | None:
