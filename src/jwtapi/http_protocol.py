@@ -45,6 +45,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Bytes since the last complete head."""
     _line_end = b""
     """The last bytes that were parsed, with which an empty line may begin."""
+    _idle_since: float | None = None
+    """When the last answer was complete, if nothing has come since."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
@@ -54,6 +56,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed = b""
+        self._unset_keepalive_if_required()
         self._stop_receive_timer()
         self._stop_send_timer()
         super().connection_lost(exc)
@@ -61,9 +64,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     # Receiving
 
     def data_received(self, data: bytes) -> None:
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        self._idle_since = None
         if self._unparsed:
             data, self._unparsed = self._unparsed + data, b""
         start = 0
@@ -139,7 +140,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._unparsed:
             self.data_received(b"")
         else:
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._close)
+            self._idle_since = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._await_next_request(self.timeout_keep_alive)
+
+    def _await_next_request(self, seconds: float) -> None:
+        # One timer for many requests: to make and cancel one for each costs as much as all that is done here.
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the answer that comes next sets the timer
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._await_next_request(left)
+        else:
+            self._close()
 
     def on_message_complete(self) -> None:
         self._in_body = False

@@ -245,3 +245,13 @@ def test_a_connection_that_is_refused_leaves_one_line_in_the_log(server: Server)
             pass
     exchange(server, b"not HTTP\r\n\r\n" * 100)
     assert len(server.log.read_text().splitlines()) - lines == 2
+
+
+def test_a_connection_that_is_idle_after_its_answers_is_closed(server: Server) -> None:
+    with connect(server) as connection:
+        for _ in range(3):
+            connection.sendall(GET)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += connection.recv(10_000)
+        assert connection.recv(100) == b""
