@@ -43,12 +43,15 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of the test's own: whoever asks for it, or for an API, runs on both kinds."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/test.db"
-    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
-    return postgresql.new_database()
+        yield f"sqlite:///{tmp_path}/test.db"
+    else:
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        url = postgresql.new_database()
+        yield url
+        postgresql.drop_database(url)  # or the end of the tests would wait for a thousand
 
 
 @pytest.fixture(scope="session")

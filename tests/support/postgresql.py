@@ -50,6 +50,12 @@ class PostgreSQL:
     def as_role(self, url: str, role: str) -> str:
         return make_url(url).set(username=role).render_as_string(hide_password=False)
 
+    def drop_database(self, url: str) -> None:
+        name = make_url(url).database
+        assert name is not None
+        self._made.remove(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def drop_databases(self) -> None:
         """And the roles, which have rights in them."""
         for name in reversed(self._made):
