@@ -110,6 +110,47 @@ async def test_a_token_that_disagrees_makes_its_session_be_read_once(api: Api, a
     assert len([statement for statement in sent if "FROM sessions" in statement]) == 2
 
 
+async def test_old_tokens_that_take_turns_make_their_session_be_read_once_each(
+    api: Api, alice: httpx.AsyncClient
+) -> None:
+    await until_changes_are_heard(api)
+    old = [alice.headers["authorization"].removeprefix("Bearer ")]
+    old += [(await alice.post("/refresh")).json()["accessToken"] for _ in range(2)]
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    good = (await alice.post("/refresh")).json()["accessToken"]
+    clients = [api.client(Authorization=f"Bearer {token}") for token in (good, *old)]
+    with statements(api) as sent:
+        for _ in range(5):
+            assert [(await client.get("/profile")).status_code for client in clients] == [200, 401, 401, 401]
+    assert len([statement for statement in sent if "FROM sessions" in statement]) == 4
+
+
+async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/profile")).status_code == 200
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    renewed = api.client(Authorization=f"Bearer {(await alice.post('/refresh')).json()['accessToken']}")
+    read, go_on = asyncio.Event(), asyncio.Event()
+    with_user = SessionRepository.with_user
+
+    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
+        found = await with_user(self, session_id)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionRepository, "with_user", with_user_slowly)
+        asking = asyncio.create_task(renewed.get("/profile"))
+        await read.wait()
+    assert (await renewed.post("/logout")).status_code == 200
+    go_on.set()
+    await asking
+    assert refusal(await renewed.get("/profile")) == OUT
+
+
 async def test_a_logout_here_holds_from_the_next_request_on(
     api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
