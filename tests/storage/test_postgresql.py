@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jwtapi.admin.service import AdminService
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
@@ -101,6 +102,36 @@ async def test_a_server_that_is_not_there_is_unavailable(make_settings: MakeSett
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
     with pytest.raises(StorageUnavailable):
         await database.check()
+
+
+async def test_writing_what_arrived_waits_for_nobody_whom_it_keeps_waiting(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url) as api:
+        clients = [await api.signed_in(name) for name in ("alice", "bob")]
+        ids = [event.session_id for name in ("alice", "bob") for event in (await api.events(name))[-1:]]
+        for client in clients:
+            assert (await client.post("/refresh")).status_code == 200
+        async with api.resources.database.write() as ending:
+            assert ids[1] is not None
+            assert await ending.sessions.revoke(ids[1], api.clock())
+            async with api.resources.database.write_hastily() as writing:
+                await writing.sessions.mark_arrived({id_: 1 for id_ in ids if id_ is not None})
+        assert await api.sql("SELECT arrived_generation FROM sessions ORDER BY revoked_at NULLS FIRST") == [(1,), (0,)]
+
+
+async def test_a_user_is_deleted_while_a_login_ends_the_oldest_session(run_api: RunApi, url: str) -> None:
+    async with run_api(database_url=url, max_sessions_per_user=1) as api:
+        await api.signed_in()
+        (user_id,) = {event.user_id for event in await api.events()}
+        assert user_id is not None
+        async with api.resources.database.write() as login:
+            user = await login.users.get_for_update(user_id)
+            assert user is not None
+            deleting = asyncio.create_task(AdminService(api.resources).delete("alice"))
+            while await api.sql("SELECT 1 FROM pg_locks WHERE NOT granted") == []:
+                await asyncio.sleep(0.01)
+            await login.sessions.revoke_all(user_id, api.clock())
+        await deleting
+        assert await api.sql("SELECT count(*) FROM users") == [(0,)]
 
 
 async def test_a_refresh_changes_no_index(run_api: RunApi, url: str) -> None:

@@ -37,7 +37,7 @@ class AdminService:
             UnknownUser
         """
         async with self._database.write() as uow:
-            user = await _user_named(uow, username)
+            user = await _locked_user(uow, username)
             if user.disabled_at is None:
                 await uow.users.set_disabled(user.id, self._resources.clock())
                 await self._record(uow, EventType.USER_DISABLED, user)
@@ -50,7 +50,7 @@ class AdminService:
             UnknownUser
         """
         async with self._database.write() as uow:
-            user = await _user_named(uow, username)
+            user = await _locked_user(uow, username)
             if user.disabled_at is not None:
                 await uow.users.set_disabled(user.id, None)
                 await self._record(uow, EventType.USER_ENABLED, user)
@@ -66,7 +66,7 @@ class AdminService:
             user = await _user_named(uow, username)
         password_hash = await hash_new_password(self._resources, password, username=user.username)
         async with self._database.write() as uow:
-            user = await _user_named(uow, username)
+            user = await _locked_user(uow, username)
             await uow.users.set_password_hash(user.id, password_hash)
             await self._record(uow, EventType.PASSWORD_CHANGED, user)
             await self._end_sessions(uow, user)
@@ -79,7 +79,7 @@ class AdminService:
         """
         await self._delete_ended_sessions(username)
         async with self._database.write() as uow:
-            user = await _user_named(uow, username)
+            user = await _locked_user(uow, username)
             await self._end_sessions(uow, user)
             await uow.users.delete(user.id)
             await self._record(uow, EventType.USER_DELETED, user)
@@ -92,9 +92,7 @@ class AdminService:
             RolesInvalid: the user would have roles that no token can carry.
         """
         async with self._database.write() as uow:
-            user = await uow.users.get_for_update((await _user_named(uow, username)).id)
-            if user is None:
-                raise UnknownUser(username)
+            user = await _locked_user(uow, username)
             kept = [role for role in user.roles if role not in remove]
             roles = parse_roles([*kept, *(role for role in add if role not in kept)])
             if roles != user.roles:
@@ -122,6 +120,14 @@ class AdminService:
 
 async def _user_named(uow: UnitOfWork, username: str) -> User:
     user = await uow.users.by_name(parse_username(username).canonical)
+    if user is None:
+        raise UnknownUser(username)
+    return user
+
+
+async def _locked_user(uow: UnitOfWork, username: str) -> User:
+    """The user before any session, which is the order of a login: in the other one they would wait for each other."""
+    user = await uow.users.get_for_update((await _user_named(uow, username)).id)
     if user is None:
         raise UnknownUser(username)
     return user

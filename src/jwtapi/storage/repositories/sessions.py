@@ -45,12 +45,21 @@ _ADD = insert(sessions).returning(
     )
     .scalar_subquery()
 )
+# Passes over what somebody else has locked. Many rows are marked in one transaction, and others end many in one: they
+# could wait for each other. Who locks a session refreshes or ends it, and then this says nothing any more; or hands it
+# out late, and is believed once more.
 _MARK_ARRIVED = (
     update(sessions)
     .where(
-        sessions.c.id == bindparam("session_id"),
-        sessions.c.generation == bindparam("arrived"),
-        sessions.c.arrived_generation < bindparam("arrived"),
+        sessions.c.id
+        == select(_others.c.id)
+        .where(
+            _others.c.id == bindparam("session_id"),
+            _others.c.generation == bindparam("arrived"),
+            _others.c.arrived_generation < bindparam("arrived"),
+        )
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
     )
     .values(arrived_generation=bindparam("arrived"))
 )
