@@ -205,6 +205,20 @@ async def test_of_two_cookies_of_one_name_any_good_one_counts(api: Api, token: s
         token = successor(await api.client(Cookie=header).post("/refresh"))
 
 
+async def test_a_good_cookie_of_another_session_hides_no_reuse(api: Api, token: str) -> None:
+    thief = await api.signed_in("mallory")
+    api.clock.advance(2)
+    stolen = successor(await refresh(api, token))
+    present = successor(await refresh(api, stolen))
+    successor(await refresh(api, present))
+    api.clock.advance(GRACE + 1)
+    cookies = f"refreshToken={stolen}; refreshToken={thief.cookies['refreshToken']}"
+    answer = await api.client(Cookie=cookies).post("/refresh")
+    assert answer.status_code == 200  # of the thief's own session
+    assert refusal(await refresh(api, present)) == REFUSED
+    assert (await api.event_types())[-1] == "session.refresh_token_reused"
+
+
 async def test_reuse_leaves_other_sessions_of_the_user_alone(api: Api, token: str) -> None:
     other = await sign_in(api.client())
     await use_access_token(api, await refresh(api, token))

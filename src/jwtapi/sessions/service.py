@@ -111,7 +111,7 @@ class SessionService:
 
         Raises:
             RefreshTokenInvalid: none is good. What is forged, expired or revoked is passed over; the session of a token
-                that was used before has been revoked.
+                that was used before has been revoked, unless a good one of the same session came with it.
         """
         now = self._clock()
         shown = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, now)) is not None]
@@ -128,6 +128,7 @@ class SessionService:
         self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, client: Client
     ) -> SessionOfUser | None:
         """The session that the first good token belongs to, in the generation that the client shall have."""
+        good: SessionOfUser | None = None
         reused: list[Session] = []
         for claims in shown:
             found = await _proven_session(uow, claims)
@@ -135,11 +136,15 @@ class SessionService:
                 continue
             session = await self._exchange(uow, found.session, claims.generation, now)
             if session is not None:
-                return SessionOfUser(session, found.user)
+                good = SessionOfUser(session, found.user)
+                break
             reused.append(found.session)
         for session in reused:
-            await self._end_reused(uow, session, now, client)
-        return None
+            # Who has a session's good token may show old ones of it. A good one of another session excuses nothing: a
+            # thief could try a stolen token beside it and not be found.
+            if good is None or session.id != good.session.id:
+                await self._end_reused(uow, session, now, client)
+        return good
 
     async def _exchange(self, uow: UnitOfWork, read: Session, generation: int, now: datetime) -> Session | None:
         """The session in the generation that the client shall have; None if the token was used before."""
