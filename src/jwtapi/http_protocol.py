@@ -17,6 +17,9 @@ SEND_SECONDS = 20
 
 MAX_HEAD_BYTES = 64 * 1024
 
+MAX_TARGET_BYTES = 8 * 1024
+"""Of a request line's target, query included: uvicorn decodes percent signs on the event loop, a microsecond each."""
+
 MAX_REST_BYTES = 16 * 64 * 1024
 """After a request's head. The app bounds the body that it reads; this bounds chunks of a byte each, with six bytes
 around it, trailers, and what the client goes on sending after the answer."""
@@ -35,6 +38,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     finds, of which 64 KiB can hold thousands.
     """
 
+    url = b""
     _unparsed = b""
     """Requests that wait for the answer to the one before them."""
     _in_body = False
@@ -119,9 +123,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
         if self._parsed <= (MAX_REST_BYTES if of_body else MAX_HEAD_BYTES):
             return True
-        if not of_body:
-            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
-        self._close()
+        if of_body:
+            self._close()
+        else:
+            self._refuse_head(b"431 Request Header Fields Too Large")
         return False
 
     def _let_wait(self, data: bytes) -> None:
@@ -130,6 +135,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             data = b""
         self._unparsed = data
         self.flow.pause_reading()
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > MAX_TARGET_BYTES:
+            raise ValueError("too long a target")  # stops the parser
 
     def on_response_complete(self) -> None:
         if self.transport.is_closing():
@@ -174,7 +184,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             with suppress(httptools.HttpParserError):
                 self._ignore_upgrade()
                 return True
-        self._refuse()
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._refuse_head(b"414 URI Too Long")
+        else:
+            self._refuse()
         return False
 
     def _ignore_upgrade(self) -> None:
@@ -200,6 +213,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             message = "Invalid HTTP request received."
             self.logger.warning(message)
             self.send_400_response(message)
+        self._close()
+
+    def _refuse_head(self, status: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
         self._close()
 
     # Sending

@@ -41,6 +41,18 @@ def test_a_head_without_end_is_refused(server: Server) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize("target", ("/" + "%" * 8192, "/?" + "a" * 8191, "http://x/" + "a" * 60_000))
+def test_a_target_of_more_than_8_kib_is_refused(server: Server, target: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    assert statuses(exchange(server, GET + request + GET)) == [404, 414]
+    assert statuses(exchange(server, request[:8000], request[8000:])) == [414]
+
+
+def test_a_target_of_8_kib_is_served(server: Server) -> None:
+    request = f"GET /?{'a' * 8190} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    assert statuses(exchange(server, request)) == [200]
+
+
 def test_a_body_is_no_head(server: Server) -> None:
     body = b"a" * 100_000
     with server.client() as client:
