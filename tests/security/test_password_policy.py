@@ -19,6 +19,7 @@ STRICT = PasswordPolicy(min_length=15, blocklist=True)
         "привет 你好 ümläut мир",
         "plum ~`!@#$%^&*()_+-={}[]|:;\"'<>,.?/ tree",
         "x7-" + "abcdefgh ijklmnop" * 60 + "9",
+        "65914426\nqmzvtrbwkyhxjpdnglcf",
     ),
 )
 def test_a_password_that_is_hard_to_guess_is_taken_whatever_it_is_made_of(password: str) -> None:

@@ -25,7 +25,7 @@ def guesses(password: str, words: tuple[str, ...]) -> int:
 
     `words` are what an attacker would try first: the user's and the service's.
     """
-    start = password[:ASSESSED]
+    start = password[:ASSESSED].replace("\n", " ")  # zxcvbn takes digits before a newline for a date, and fails
     with _zxcvbn:
         matching.RANKED_DICTIONARIES["user_inputs"] = matching.build_ranked_dict(
             [word[:ASSESSED].lower() for word in words]
