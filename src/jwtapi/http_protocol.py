@@ -112,7 +112,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _begin_body(self) -> None:
         self._in_body = True
-        self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        # Python converts no thousands of digits, not even zeros.
+        lengths = (value.lstrip(b"0") for name, value in self.headers if name == b"content-length")
+        self._body_left = int(next(lengths, b"") or b"0")
 
     def _is_within_bounds(self, size: int, *, of_body: bool) -> bool:
         """Count bytes that completed no head; close at too many."""

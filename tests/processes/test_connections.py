@@ -211,6 +211,7 @@ EMPTY = "0\r\n\r\n"
         (f"{POST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n{EMPTY}", [400]),
         (f"{POST}Content-Length: 0\r\nContent-Length: 0\r\n\r\n", [400]),
         (f"{POST}Content-Length: 0, 0\r\n\r\n", [400]),
+        (f"{POST}Content-Length: {'0' * 5000}1\r\n\r\na", [200, 200]),
         (f"{POST}Content-Length: +5\r\n\r\n{EMPTY}", [400]),
         (f"{POST}Content-Length : 5\r\n\r\n{EMPTY}", [400]),
         (f"{POST}Transfer-Encoding: gzip\r\n\r\n{EMPTY}", [400]),
