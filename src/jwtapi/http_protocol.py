@@ -207,11 +207,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(b"POST / HTTP/1.1\r\n" + lines + b"\r\n")
 
     def _refuse(self) -> None:
-        """Say that it is not HTTP, unless the request that it belongs to was answered already."""
+        """Say that it is not HTTP, unless the answer to the request that it belongs to has begun."""
         cycle = self.cycle
-        if not (self._in_body and cycle.response_complete):
-            if cycle is not None:
-                cycle.disconnected = True
+        if cycle is not None:
+            cycle.disconnected = True
+        if not (self._in_body and cycle.response_started):
             message = "Invalid HTTP request received."
             self.logger.warning(message)
             self.send_400_response(message)

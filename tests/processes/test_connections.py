@@ -167,6 +167,21 @@ def test_a_client_that_does_not_read_its_answers_is_dropped(server: Server) -> N
             time.sleep(0.05)
 
 
+def test_a_body_that_breaks_while_its_answer_is_sent_puts_nothing_into_it(server: Server) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(
+            b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        answer = connection.recv(1000)
+        connection.sendall(b"no chunk\r\n")
+        with suppress(ConnectionError):
+            while more := connection.recv(100_000):
+                answer += more
+    assert statuses(answer) == [200]
+
+
 @pytest.mark.parametrize("protocol", ("h2c", "websocket", "unheard-of"))
 @pytest.mark.parametrize("framing", ("known length", "chunked"))
 def test_a_request_that_offers_another_protocol_is_served_with_its_body_and_is_the_last(
