@@ -46,7 +46,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _body_left = 0
     """Bytes of that body that are still to come, if its length is known."""
     _parsed = 0
-    """Bytes since the last complete head."""
+    """Bytes of the head or the body that is being received."""
     _line_end = b""
     """The last bytes that were parsed, with which an empty line may begin."""
     _idle_since: float | None = None
@@ -83,6 +83,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return len(data)
         found = -1 if self._body_left or self._line_end else data.find(_EMPTY_LINE, start)
         end = found + 4 if found >= 0 else self._end_of_part(data, start)
+        self._parsed += end - start
+        if self._parsed > (MAX_REST_BYTES if of_body else MAX_HEAD_BYTES):
+            self._refuse_size(of_body=of_body)
+            return len(data)
         try:
             self.parser.feed_data(data[start:end])
         except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
@@ -94,8 +98,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._stop_receive_timer()
             if self.cycle.more_body:
                 self._begin_body()
-        elif not self._is_within_bounds(end - start, of_body=of_body):
-            return len(data)
+        else:
+            self._go_on(end - start, of_body=of_body)
         return end
 
     def _end_of_part(self, data: bytes, start: int) -> int:
@@ -116,20 +120,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         lengths = (value.lstrip(b"0") for name, value in self.headers if name == b"content-length")
         self._body_left = int(next(lengths, b"") or b"0")
 
-    def _is_within_bounds(self, size: int, *, of_body: bool) -> bool:
-        """Count bytes that completed no head; close at too many."""
-        self._parsed += size
+    def _go_on(self, size: int, *, of_body: bool) -> None:
+        """After bytes that completed no head."""
         if self._body_left:
             self._body_left -= size
-        if self._receive_timer is None and (not self._in_body or self.cycle.response_complete):
+        if of_body and not self._in_body:
+            self._parsed = 0
+        if self._receive_timer is None and self.cycle.response_complete:
             self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
-        if self._parsed <= (MAX_REST_BYTES if of_body else MAX_HEAD_BYTES):
-            return True
-        if of_body:
-            self._close()
-        else:
-            self._refuse_head(b"431 Request Header Fields Too Large")
-        return False
 
     def _let_wait(self, data: bytes) -> None:
         if len(data) > MAX_PIPELINED_BYTES:
@@ -216,6 +214,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.logger.warning(message)
             self.send_400_response(message)
         self._close()
+
+    def _refuse_size(self, *, of_body: bool) -> None:
+        if of_body:
+            self._close()
+        else:
+            self._refuse_head(b"431 Request Header Fields Too Large")
 
     def _refuse_head(self, status: bytes) -> None:
         self.transport.write(b"HTTP/1.1 %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)

@@ -53,6 +53,25 @@ def test_a_target_of_8_kib_is_served(server: Server) -> None:
     assert statuses(exchange(server, request)) == [200]
 
 
+def test_a_head_of_more_than_64_kib_is_refused_if_it_comes_at_once(server: Server) -> None:
+    assert statuses(exchange(server, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 20_000 + b"\r\n")) == [431]
+
+
+def test_a_body_does_not_count_as_part_of_the_next_head(server: Server) -> None:
+    request = LOGIN + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n"
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(request)
+        answers = b""
+        while not answers.endswith(b"}"):
+            answers += connection.recv(10_000)
+        for byte in LAST:
+            connection.sendall(bytes([byte]))
+        while more := connection.recv(10_000):
+            answers += more
+    assert statuses(answers) == [400, 200]
+
+
 def test_a_body_is_no_head(server: Server) -> None:
     body = b"a" * 100_000
     with server.client() as client:
