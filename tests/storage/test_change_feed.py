@@ -134,6 +134,8 @@ async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(
         while heard != ["after the cut"]:
             await asyncio.sleep(0.001)
     assert [entry["event"] for entry in logs[:2]] == ["changes made elsewhere go unheard", "hearing of changes again"]
+    assert "[SQL" not in logs[0]["cause"]
+    assert "sqlalchemy" not in logs[0]["cause"]
     following.cancel()
     await asyncio.wait([following])
 

@@ -132,6 +132,15 @@ async def test_a_server_whose_database_is_set_otherwise_is_not_ready(
         await until_ready_is(api, 200)
 
 
+async def test_a_request_that_the_database_refuses_is_told_as_that(api: Api) -> None:
+    await api.sql("ALTER TABLE users RENAME TO away")
+    with structlog.testing.capture_logs() as logs:
+        assert refusal(await api.client().post("/login", json={"username": "alice", "password": PASSWORD})) == GONE
+    assert logs[0]["event"] == "the database refuses"
+    assert logs[0]["cause"].startswith(("UndefinedTableError: ", "OperationalError: no such table: "))
+    assert "SQL" not in logs[0]["cause"]
+
+
 async def test_an_unknown_revision_is_not_ready(api: Api) -> None:
     await api.sql("UPDATE jwtapi_schema_version SET version_num = '4f2a9c0d1b7e'")
     with structlog.testing.capture_logs() as logs:

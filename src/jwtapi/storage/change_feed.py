@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import WAIT_SECONDS
+from jwtapi.storage.faults import reason_of
 from jwtapi.storage.records import Event, EventType
 from jwtapi.storage.repositories.events import EventRepository
 
@@ -58,8 +59,7 @@ class ChangeFeed:
                     await self._follow(EventRepository(connection), await _open_tail(connection, self._wake))
             except StorageUnavailable as error:
                 if not self._is_interrupted:
-                    cause = error.__cause__
-                    log.warning("changes made elsewhere go unheard", cause=f"{type(cause).__name__}: {cause}")
+                    log.warning("changes made elsewhere go unheard", cause=reason_of(error))
             except Exception:
                 if not self._is_interrupted:
                     log.exception("following the changes failed")

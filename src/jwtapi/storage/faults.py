@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
 
@@ -48,6 +49,9 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
     }
 )
 _OF_CONNECTION = frozenset({"SQLITE_READONLY", "25006", "42P01", "3F000"})
+_OF_LOST_CONNECTIONS = "08"
+"""The class of SQLSTATEs that the driver gives itself, for want of an answer."""
+
 _OTHERWISE = "Is DATABASE_URL right, is it running?"
 
 
@@ -69,14 +73,20 @@ def advice_on(error: BaseException) -> str:
 
 def describe(error: BaseException) -> str:
     """One line: whether the database answers at all, what it says, and what to do."""
-    what = "refuses" if has_answered(error) else "does not answer"
-    return f"the database {what}: {reason_of(error)}. {advice_on(error)}"
+    return f"{outcome_of(error)}: {reason_of(error)}. {advice_on(error)}"
+
+
+def outcome_of(error: BaseException) -> str:
+    """Say whether the database answers at all."""
+    return "the database refuses" if has_answered(error) else "the database does not answer"
 
 
 def has_answered(error: BaseException) -> bool:
     """Tell whether it was the database that said so, and not that nobody could reach it."""
     root = _root_of(error)
-    return bool(getattr(root, "sqlstate", None) or _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"})
+    if state := getattr(root, "sqlstate", None):
+        return not state.startswith(_OF_LOST_CONNECTIONS)
+    return _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"}
 
 
 def belongs_to_connection(error: BaseException) -> bool:
@@ -101,10 +111,12 @@ def _words_of(root: Any) -> str:
         number: int | None = root.errno  # a resolver's are below zero
         return os.strerror(number) if number is not None and number > 0 else root.strerror or "no answer in time"
     if getattr(root, "sqlstate", None):
-        return str(root.message).splitlines()[0]
+        return str(root.message or root).splitlines()[0]  # the driver's own have no message
     if hasattr(root, "sqlite_errorname"):
         return str(root).splitlines()[0]
-    return "no answer in time" if isinstance(root, TimeoutError) else "the driver refuses what it was given"
+    if isinstance(root, TimeoutError | PoolTimeoutError):
+        return "no answer in time"
+    return "the connection is closed" if "connection is closed" in str(root) else "the driver refuses what it was given"
 
 
 def _names_of(root: Any) -> Iterator[str]:

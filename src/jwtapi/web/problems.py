@@ -25,6 +25,7 @@ from jwtapi.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from jwtapi.storage.faults import outcome_of, reason_of
 
 STATUS_OF: Mapping[type[JwtapiError], int] = {
     InvalidInput: 400,
@@ -82,8 +83,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 async def answer_refusal(_: Request, error: Exception) -> JsonProblem:
     """Say why not."""
     assert isinstance(error, JwtapiError)  # noqa: S101  add_exception_handler cannot say so in its type
-    if isinstance(error, StorageUnavailable) and (cause := error.__cause__) is not None:
-        log.error("the database does not answer", cause=f"{type(cause).__name__}: {getattr(cause, 'orig', cause)}")
+    if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
+        log.error(outcome_of(error), cause=reason_of(error))
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
     if isinstance(error, Retryable):
