@@ -119,6 +119,11 @@ def test_names_that_come_twice_are_found(env_file: Path) -> None:
     assert names_given_twice(env_file) == {"PORT": [1, 4]}
 
 
+def test_an_empty_value_after_another_is_found(env_file: Path) -> None:
+    env_file.write_text("ENVIRONMENT=production\nENVIRONMENT=\n")
+    assert names_given_twice(env_file) == {"ENVIRONMENT": [1, 2]}
+
+
 def test_no_file_has_no_values(env_file: Path) -> None:
     assert read_env_file(env_file) == {}
 

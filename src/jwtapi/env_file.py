@@ -54,14 +54,15 @@ def read_env_file(path: Path) -> Mapping[str, str]:
 
 
 def names_given_twice(path: Path) -> Mapping[str, list[int]]:
-    """The names that have a value on several lines, and which; the last one counts.
+    """The names that have a value on several lines, and which; the last one counts, an empty one after a value too.
 
     Raises:
         EnvFileError: the file cannot be read.
     """
     lines: dict[str, list[int]] = {}
     for binding in parse_stream(StringIO(_read(path))):
-        if binding.key is not None and binding.value:
+        # An empty one before a value is what .env.example begins with.
+        if binding.key is not None and (binding.value or binding.key.upper() in lines):
             lines.setdefault(binding.key.upper(), []).append(_line_of(binding))
     return {name: found for name, found in lines.items() if len(found) > 1}
 
@@ -93,11 +94,21 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise EnvFileError([f"{path}: leads to a file that does not exist"]) from None
+        _require_working_directory()
         return ""
     except OSError as error:
         raise EnvFileError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise EnvFileError([f"{path}: not UTF-8"]) from None
+
+
+def _require_working_directory() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise EnvFileError([f"the working directory: {error.strerror}; change to one that exists"]) from None
 
 
 def _fault_of(binding: Binding, known: set[str]) -> str | None:

@@ -161,9 +161,22 @@ def test_a_host_that_nobody_can_listen_on_is_said(
     assert only_problem(run).startswith(complaint)
 
 
-def test_a_name_that_is_given_twice_is_said(run: Run, configuration: Path) -> None:
-    configuration.write_text(configuration.read_text() + "WORKERS=1\nWORKERS=2\n")
-    assert only_problem(run) == ".env: WORKERS has a value on the lines 3, 4, and the last counts: delete the others"
+@pytest.mark.parametrize("last", ("2", ""))
+def test_a_name_that_is_given_twice_is_said(run: Run, configuration: Path, last: str) -> None:
+    configuration.write_text(configuration.read_text() + f"WORKERS=1\nWORKERS={last}\n")
+    assert only_problem(run) == ".env: WORKERS stands on the lines 3, 4, and the last counts: delete the others"
+
+
+def test_a_working_directory_that_is_gone_is_said(run: Run, configuration: Path) -> None:
+    configuration.unlink()
+    configuration.parent.rmdir()
+    assert only_problem(run) == "the working directory: No such file or directory; change to one that exists"
+
+
+def test_a_dot_env_that_leads_nowhere_is_said(run: Run, configuration: Path) -> None:
+    configuration.rename(configuration.with_name("kept"))
+    configuration.symlink_to("gone")
+    assert only_problem(run) == ".env: leads to a file that does not exist"
 
 
 def test_a_database_that_others_can_read_is_said(run: Run, folder: Path) -> None:

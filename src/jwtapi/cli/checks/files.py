@@ -10,7 +10,7 @@ _OTHERS = 0o077
 
 def problems_of_env_file(path: Path) -> list[str]:
     problems = [
-        f"{path}: {name} has a value on the lines {', '.join(map(str, lines))}, and the last counts: delete the others"
+        f"{path}: {name} stands on the lines {', '.join(map(str, lines))}, and the last counts: delete the others"
         for name, lines in names_given_twice(path).items()
     ]
     return problems_of_mode(path) + problems
