@@ -256,9 +256,22 @@ def test_a_wrong_place_for_metrics_is_refused(make_settings: MakeSettings, addre
     ]
 
 
-def test_metrics_do_not_listen_where_all_else_does(make_settings: MakeSettings) -> None:
+@pytest.mark.parametrize(
+    ("host", "place"),
+    (
+        ("127.0.0.1", "127.0.0.1:4000"),
+        ("127.0.0.1", "0.0.0.0:4000"),
+        ("127.0.0.1", "localhost:4000"),
+        ("::", "[::1]:4000"),
+    ),
+)
+def test_metrics_do_not_listen_where_all_else_does(make_settings: MakeSettings, host: str, place: str) -> None:
     with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from HOST and PORT"):
-        make_settings(metrics_listen="127.0.0.1:4000")
+        make_settings(host=host, metrics_listen=place)
+
+
+def test_metrics_can_have_the_same_port_at_another_address(make_settings: MakeSettings) -> None:
+    assert make_settings(host="192.0.2.1", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -22,8 +21,6 @@ MAX_CONNECTIONS = 20
 _UMASK = 0o117
 """A socket file is for its owner and its group."""
 
-log = structlog.get_logger()
-
 
 @contextmanager
 def metrics_socket(address: str) -> Iterator[socket.socket]:
@@ -37,7 +34,8 @@ def metrics_socket(address: str) -> Iterator[socket.socket]:
         listener = _bound_file(place) if isinstance(place, Path) else _bound_port(*place)
     except OSError as error:
         raise SettingsError([f"METRICS_LISTEN: cannot listen there: {error.strerror or error}"]) from None
-    log.info("metrics are served", listen=address)
+    except UnicodeError:  # from the encoding of names
+        raise SettingsError(["METRICS_LISTEN: cannot listen there: no name that can be looked up"]) from None
     with listener:
         try:
             yield listener

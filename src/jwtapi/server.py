@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from functools import partial
 from tempfile import TemporaryDirectory
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -33,6 +34,8 @@ MAX_CONNECTIONS = 1000
 HANGING_SECONDS = 30
 """After this long without a sign of life a worker is replaced."""
 
+log = structlog.get_logger()
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish.
@@ -44,6 +47,8 @@ def serve(settings: Settings) -> None:
         SystemExit: no worker can start.
     """
     with _metrics_socket(settings) as listener:
+        if listener is not None:
+            log.info("metrics are served", listen=settings.metrics_listen)
         _serve(settings, listener)
 
 

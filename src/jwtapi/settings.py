@@ -156,6 +156,13 @@ def _listen_address(address: str) -> str:
     return address
 
 
+def _is_single_address(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
@@ -242,11 +249,18 @@ class Settings(BaseSettings):
             raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
         if self.refresh_token_ttl > self.session_max_age:
             raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
-        if self.metrics_listen is not None and parse_listen_address(self.metrics_listen) == (self.host, self.port):
-            raise ValueError("METRICS_LISTEN: must differ from HOST and PORT")
+        if self._metrics_want_the_port():
+            raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
         if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
             raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
         return self
+
+    def _metrics_want_the_port(self) -> bool:
+        """Two addresses can share a port if neither stands for all, nor for what a name may turn out to mean."""
+        place = parse_listen_address(self.metrics_listen) if self.metrics_listen is not None else None
+        if not isinstance(place, tuple) or place[1] != self.port:
+            return False
+        return place[0] == self.host or not all(_is_single_address(host) for host in (place[0], self.host))
 
     def _check_that_secrets_differ(self) -> None:
         seen: dict[str, str] = {}

@@ -146,6 +146,31 @@ def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
         assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
 
+def test_a_port_for_metrics_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        monkeypatch.setenv("METRICS_LISTEN", f"127.0.0.1:{other.getsockname()[1]}")
+        assert only_problem(run) == "METRICS_LISTEN: cannot listen there: Address already in use"
+
+
+@pytest.mark.parametrize("name", ("..", "x" * 70))
+def test_a_host_for_metrics_that_is_no_name_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("METRICS_LISTEN", f"{name}:9100")
+    assert only_problem(run).startswith("METRICS_LISTEN: cannot listen there: ")
+
+
+def test_metrics_of_a_server_that_runs_are_nothing_wrong(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"unix:{folder / 'metrics.sock'}"
+    monkeypatch.setenv("METRICS_LISTEN", place)
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+    with running_server(folder, METRICS_LISTEN=place) as server:
+        monkeypatch.setenv("PORT", str(server.port))
+        (folder / "server.log").chmod(0o600)
+        assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+        assert (folder / "metrics.sock").is_socket()
+
+
 @pytest.mark.parametrize(
     ("host", "complaint"),
     (

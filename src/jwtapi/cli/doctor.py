@@ -5,7 +5,7 @@ import ipaddress
 
 import typer
 
-from jwtapi.cli.checks.address import is_jwtapi, problem_of_address
+from jwtapi.cli.checks.address import is_jwtapi, problem_of_address, problems_of_metrics_address
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
@@ -70,16 +70,17 @@ def _problems() -> list[str]:
         *warnings_of(settings),
         *interpreter_problems(),
         *problems_of_env_file(ENV_FILE),
-        *_problems_of_address(settings),
+        *_problems_of_addresses(settings),
         *asyncio.run(problems_of_database(settings)),
         *asyncio.run(problems_of_limits(settings)),
     ]
 
 
-def _problems_of_address(settings: Settings) -> list[str]:
+def _problems_of_addresses(settings: Settings) -> list[str]:
     problem = problem_of_address(settings.host, settings.port)
-    # A server that runs already has its port, and is no problem.
-    return [problem] if problem is not None and not is_jwtapi(settings.host, settings.port) else []
+    if problem is not None and is_jwtapi(settings.host, settings.port):
+        return []  # a server that runs already has its ports
+    return ([problem] if problem is not None else []) + problems_of_metrics_address(settings.metrics_listen)
 
 
 def _is_reached_from_elsewhere(host: str) -> bool:

@@ -7,6 +7,9 @@ import socket
 from contextlib import closing
 from typing import Any
 
+from jwtapi.metrics_listener import metrics_socket
+from jwtapi.settings import SettingsError
+
 _ANSWER_SECONDS = 2
 _ANSWER_BYTES = 4096
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -23,6 +26,17 @@ def problem_of_address(host: str, port: int) -> str | None:
     if errors and all(error.errno in _NOT_HERE for error in errors) and len(errors) < len(addresses):
         return None
     return _describe(errors[0], host, port) if errors else None
+
+
+def problems_of_metrics_address(address: str | None) -> list[str]:
+    """Try to listen at METRICS_LISTEN."""
+    if address is None:
+        return []
+    try:
+        with metrics_socket(address):
+            return []
+    except SettingsError as error:
+        return error.problems
 
 
 def is_jwtapi(host: str, port: int) -> bool:
