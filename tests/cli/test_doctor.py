@@ -1,5 +1,11 @@
+import shutil
 import socket
 import sqlite3
+import ssl
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +16,7 @@ from tests.support.postgresql import PostgreSQL
 from tests.support.rights import as_nobody, folder_for_all
 from tests.support.server import free_port, running_server
 
+OPENSSL = shutil.which("openssl") or ""
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  what is looked for
 
 
@@ -299,6 +306,76 @@ def test_why_a_database_cannot_be_reached_is_said_without_its_url(
     problem = only_problem(run)
     assert complaint in problem
     assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    ("parameter", "complaint"),
+    (
+        (
+            "pgbouncer=true",
+            'the database refuses: UndefinedObjectError: unrecognized configuration parameter "pgbouncer"',
+        ),
+        ("statement_timeout=long", "the database refuses: InvalidParameterValueError: "),
+    ),
+)
+def test_a_parameter_that_postgresql_does_not_take_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL, parameter: str, complaint: str
+) -> None:
+    url = postgresql.new_database()
+    monkeypatch.setenv("DATABASE_URL", f"{url}{'&' if '?' in url else '?'}{parameter}")
+    assert only_problem(run).startswith(f"DATABASE_URL: {complaint}")
+    start = run("serve")
+    assert start.exit_code == 1
+    assert "parameter" in start.stderr
+    assert len(start.stderr.splitlines()) == 1
+
+
+@contextmanager
+def answering_to_tls(answer: bytes, certificate: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server that is asked for TLS as PostgreSQL is, on the port that is returned."""
+
+    def serve_one() -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            connection.recv(8)
+            connection.sendall(answer)
+            if certificate is not None:
+                certificate.wrap_socket(connection, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(serve_one)
+        yield listener.getsockname()[1]
+
+
+def test_a_database_without_tls_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering_to_tls(b"N") as port:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{port}/d?sslmode=require")
+        assert only_problem(run) == (
+            "DATABASE_URL: the database does not answer: ConnectionError: the server takes no TLS. "
+            "Is it running, and does it take TLS, as sslmode in DATABASE_URL wants?"
+        )
+
+
+@pytest.mark.skipif(not OPENSSL, reason="it makes the certificate")
+def test_a_certificate_that_is_not_believed_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = tmp_path_factory.mktemp("certificates")
+    for name in ("server", "other"):
+        names = ("-subj", f"/CN={name}", "-keyout", str(made / f"{name}.key"), "-out", str(made / f"{name}.crt"))
+        subprocess.run(
+            [OPENSSL, "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", *names],
+            check=True,
+            capture_output=True,
+        )
+    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.load_cert_chain(made / "server.crt", made / "server.key")
+    with answering_to_tls(b"S", certificate) as port:
+        asked = f"sslmode=verify-full&sslrootcert={made / 'other.crt'}"
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{port}/d?{asked}")
+        assert only_problem(run) == (
+            "DATABASE_URL: the database does not answer: SSLCertVerificationError: self-signed certificate. "
+            "Are sslmode and sslrootcert in DATABASE_URL those of this server?"
+        )
 
 
 def test_a_database_that_does_not_exist_is_said(

@@ -204,9 +204,11 @@ async def _bounded() -> AsyncIterator[None]:
 def _faults_translated() -> Iterator[None]:
     try:
         yield
-    except (DataError, IntegrityError, ProgrammingError) as error:
-        if isinstance(error, ProgrammingError) and is_of_operator(error):
+    except (DataError, ProgrammingError) as error:
+        if is_of_operator(error):
             raise StorageUnavailable from error
         raise  # faults of ours
+    except IntegrityError:
+        raise  # as well
     except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error

@@ -1,6 +1,7 @@
 """How to connect: what SQLite needs told at each connection, and bounds on every wait."""
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _open_postgresql(url: str, *, command_timeout: float | None, **options: Any)
 
         try:
             return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
-        except asyncpg.InterfaceError:
+        except (asyncpg.InterfaceError, ssl.SSLError):  # some of which are ValueErrors too
             raise
         except (ValueError, TypeError):
             # What parses the address repeats a part of it, which may be the password.

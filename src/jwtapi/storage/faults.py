@@ -2,11 +2,12 @@
 
 import errno
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DataError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
@@ -24,6 +25,8 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "42703": "Restore it from a backup; or does search_path lead elsewhere?",
         "42P07": "Another program has that name: give jwtapi a database of its own.",
         "42701": "Another program has that name: give jwtapi a database of its own.",
+        "42704": "Leave out of DATABASE_URL the parameters that PostgreSQL does not have.",
+        "22023": "Mend the parameters in DATABASE_URL.",
         "3F000": "Create the schema that search_path names, or name another one.",
         "25006": "It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing.",
         "53100": "Make room on the database's disk.",
@@ -34,6 +37,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "SQLITE_READONLY": "Let this user write to the file and to its folder.",
         "SQLITE_CANTOPEN": "Let this user write to the file and to its folder.",
         "SQLITE_BUSY": "Another program holds the database's lock: end it.",
+        "SQLITE_IOERR": "Is there room on the database's disk, and is the disk sound?",
         "SQLITE_NOTADB": "Name another file in DATABASE_URL.",
         "SQLITE_CORRUPT": "Restore a backup.",
         "SQLITE_ERROR": "Restore it from a backup.",
@@ -43,8 +47,12 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "EROFS": "Permit writing to the disk, or name another file in DATABASE_URL.",
         "EACCES": "Let this user write to the file and to its folder.",
         "EPERM": "Let this user write to the file and to its folder.",
+        "ENOENT": "Do the folder and the files that DATABASE_URL names exist?",
         "EISDIR": "Name a file in DATABASE_URL.",
         "ECONNREFUSED": "Is it running, at the host and port of DATABASE_URL?",
+        # of TLS, whose errors have numbers of their own
+        "ConnectionError": "Is it running, and does it take TLS, as sslmode in DATABASE_URL wants?",
+        "SSLError": "Are sslmode and sslrootcert in DATABASE_URL those of this server?",
         "gaierror": "Is the host in DATABASE_URL right, and does its name resolve here?",
     }
 )
@@ -55,9 +63,10 @@ _OF_LOST_CONNECTIONS = "08"
 _OTHERWISE = "Is DATABASE_URL right, is it running?"
 
 
-def is_of_operator(error: ProgrammingError) -> bool:
-    """Tell whether a statement failed for what somebody changed in the database, and not for a fault of ours."""
-    return getattr(error.orig, "sqlstate", None) in MISUSED
+def is_of_operator(error: DataError | ProgrammingError) -> bool:
+    """Tell whether somebody changed the database, or wrote into its URL what it does not take: no fault of ours."""
+    is_of_connecting = error.statement is None
+    return is_of_connecting or getattr(error.orig, "sqlstate", None) in MISUSED
 
 
 def reason_of(error: BaseException) -> str:
@@ -108,8 +117,7 @@ def _root_of(error: BaseException) -> Any:
 def _words_of(root: Any) -> str:
     # Only what the server, SQLite or the system says. What a driver says of a URL may have parts of it.
     if isinstance(root, OSError):
-        number: int | None = root.errno  # a resolver's are below zero
-        return os.strerror(number) if number is not None and number > 0 else root.strerror or "no answer in time"
+        return _words_of_system(root)
     if getattr(root, "sqlstate", None):
         return str(root.message or root).splitlines()[0]  # the driver's own have no message
     if hasattr(root, "sqlite_errorname"):
@@ -119,12 +127,23 @@ def _words_of(root: Any) -> str:
     return "the connection is closed" if "connection is closed" in str(root) else "the driver refuses what it was given"
 
 
+def _words_of_system(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return str(getattr(error, "verify_message", None) or error.reason or "TLS failed").rstrip(".")
+    if type(error) is ConnectionError:  # the driver's own
+        return "the server takes no TLS" if "SSL" in str(error) else "the connection is lost"
+    number: int | None = error.errno  # a resolver's are below zero
+    return os.strerror(number) if number is not None and number > 0 else error.strerror or "no answer in time"
+
+
 def _names_of(root: Any) -> Iterator[str]:
     if state := getattr(root, "sqlstate", None):
         yield from (state, state[:2])
     if (name := _sqlite_name_of(root)) is not None:
         yield "42P07" if "already exists" in str(root) else name
-    if number := getattr(root, "errno", None):
+    if isinstance(root, ssl.SSLError):
+        yield "SSLError"
+    elif number := getattr(root, "errno", None):
         yield errno.errorcode.get(number, "")
     yield type(root).__name__
 
