@@ -1,18 +1,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import NullPool, event, insert, select
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import event
 
 from jwtapi.admin.roles import RolesInvalid
 from jwtapi.admin.service import AdminService, UnknownUser
 from jwtapi.security.password_policy import PasswordTooShort
-from jwtapi.storage.tables import sessions
 from tests.support.api import PASSWORD, Api, refusal, sign_in
+from tests.support.sessions import add_sessions
 
 DEAD = (401, "token_invalid", "Invalid token")
 
@@ -44,16 +42,6 @@ async def test_disabling_ends_every_session_at_once(api: Api, admin: AdminServic
         assert refusal(await client.get("/profile")) == DEAD
         assert refusal(await client.post("/refresh"))[0] == 403
     assert (await api.event_types())[-3:] == ["user.disabled", "session.revoked", "session.revoked"]
-
-
-async def add_sessions(api: Api, count: int) -> None:
-    """Copy alice's session, as often as a job that signs in each minute opens one."""
-    columns = [column for column in sessions.c if column is not sessions.c.expires_on]
-    engine = create_async_engine(api.resources.settings.database_url.get_secret_value(), poolclass=NullPool)
-    async with engine.begin() as connection:
-        row = (await connection.execute(select(*columns))).mappings().first()
-        assert row is not None
-        await connection.execute(insert(sessions), [{**row, "id": uuid4()} for _ in range(count)])
 
 
 MANY = 10_080

@@ -1,11 +1,13 @@
 """How many sessions a user can have at once."""
 
 import asyncio
+from datetime import timedelta
 
 import httpx
 
 from tests.conftest import RunApi
 from tests.support.api import Api, refusal, register, sign_in
+from tests.support.sessions import add_sessions
 
 DEAD = (401, "token_invalid", "Invalid token")
 
@@ -50,9 +52,22 @@ async def test_many_logins_at_once_leave_as_many_sessions_as_there_may_be(run_ap
 
 async def test_a_user_who_had_more_sessions_before_loses_all_but_the_newest(api: Api, run_api: RunApi) -> None:
     await api.signed_in()
-    clients: list[httpx.AsyncClient] = [await sign_in(api.client()) for _ in range(4)]
+    clients: list[httpx.AsyncClient] = []
+    for _ in range(4):
+        api.clock.advance(1)
+        clients.append(await sign_in(api.client()))
     async with run_api(max_sessions_per_user=2) as stricter:
         newest = await sign_in(stricter.client())
         assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(2,)]
         assert (await newest.get("/profile")).status_code == 200
         assert refusal(await clients[0].post("/refresh"))[0] == 403
+
+
+async def test_a_login_ends_thousands_whatever_the_database_believes_of_its_tables(api: Api) -> None:
+    alice = await api.signed_in()
+    await alice.post("/logout")
+    await add_sessions(api, 2000)
+    await api.sql("ANALYZE sessions")
+    await add_sessions(api, 10_000, revoked_at=None, expires_at=api.clock() + timedelta(days=7))
+    await sign_in(api.client())
+    assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(100,)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import Session, User
@@ -141,13 +141,19 @@ class SessionRepository:
     async def revoke_surplus(self, session: Session, *, keep: int) -> list[UUID]:
         """End all but the `keep` other sessions of a new one's user that were refreshed last; return those ended."""
         now = session.created_at
-        surplus = (
-            select(sessions.c.id)
-            .where(sessions.c.user_id == session.user_id, sessions.c.id != session.id, *_alive(now))
-            .order_by(sessions.c.refreshed_at.desc())
+        others = and_(sessions.c.user_id == session.user_id, sessions.c.id != session.id)
+        freshness = (sessions.c.refreshed_at, sessions.c.id)
+        # Compared with one row, not looked up among many: there a planner whose statistics are old compares each of
+        # thousands with each.
+        newest_surplus = (
+            select(*freshness)
+            .where(others, *_alive(now))
+            .order_by(*(column.desc() for column in freshness))
             .offset(keep)
+            .limit(1)
+            .scalar_subquery()
         )
-        return await self._revoke(sessions.c.id.in_(surplus), now)
+        return await self._revoke(and_(others, tuple_(*freshness) <= newest_surplus), now)
 
     async def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions of the user that have ended, and say how many."""

@@ -1,0 +1,20 @@
+"""More sessions than one likes to log in for."""
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import NullPool, insert, select
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from jwtapi.storage.tables import sessions
+from tests.support.api import Api
+
+
+async def add_sessions(api: Api, count: int, **changes: Any) -> None:
+    """Copy the one session that there is, with these changes, as often as a job that signs in each minute opens one."""
+    columns = [column for column in sessions.c if column is not sessions.c.expires_on]
+    engine = create_async_engine(api.resources.settings.database_url.get_secret_value(), poolclass=NullPool)
+    async with engine.begin() as connection:
+        row = (await connection.execute(select(*columns))).mappings().first()
+        assert row is not None
+        await connection.execute(insert(sessions), [{**row, **changes, "id": uuid4()} for _ in range(count)])
