@@ -155,6 +155,14 @@ async def test_a_hash_of_another_scheme_is_replaced_at_login(api: Api, client: h
     assert (await log_in(client)).status_code == 200
 
 
+async def test_of_several_logins_at_once_that_would_renew_a_hash_each_comes_in(api: Api) -> None:
+    imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    await api.sql(f"UPDATE users SET password_hash = '{imported}'")  # noqa: S608  a hash has no quotes
+    answers = await asyncio.gather(*(log_in(api.client()) for _ in range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert "login.failed" not in await api.event_types()
+
+
 async def test_a_disabled_user_gets_no_new_hash(
     api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

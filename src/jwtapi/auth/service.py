@@ -103,35 +103,46 @@ class AuthService:
         except TooManyRequests:
             self._resources.metrics.count_login(LoginOutcome.THROTTLED)
             raise
-        # Neither a connection nor a lock is held meanwhile.
-        matches = await self._passwords.verify(password, user.password_hash if user is not None else None)
-        entrant = user if user is not None and matches and user.disabled_at is None else None
-        new_hash = await self._upgraded(entrant, password) if entrant is not None else None
-        async with self._database.write() as uow:
-            session = await self._open_session(uow, entrant, new_hash, client) if entrant is not None else None
-            await audit.record(
-                uow,
-                EventType.LOGIN_FAILED if session is None else EventType.LOGIN_SUCCEEDED,
-                at=self._resources.clock(),
-                client=client,
-                user_id=user.id if user is not None else None,
-                session_id=session.id if session is not None else None,
-            )
+        while True:
+            entrant, new_hash = await self._check(user, password)
+            async with self._database.write() as uow:
+                # Locked: whoever disables the user now waits, and then ends this session with the others.
+                present = await uow.users.get_for_update(entrant.id) if entrant is not None else None
+                if entrant is not None and present is not None and present.password_hash != entrant.password_hash:
+                    # A new password, or this one, whose hash another login has renewed.
+                    user = present
+                    continue
+                session = await self._open_session(uow, present, new_hash, client) if present is not None else None
+                await audit.record(
+                    uow,
+                    EventType.LOGIN_FAILED if session is None else EventType.LOGIN_SUCCEEDED,
+                    at=self._resources.clock(),
+                    client=client,
+                    user_id=user.id if user is not None else None,
+                    session_id=session.id if session is not None else None,
+                )
+            break
         self._resources.metrics.count_login(LoginOutcome.FAILED if session is None else LoginOutcome.SUCCEEDED)
-        if entrant is None or session is None:
+        if present is None or session is None:
             raise InvalidCredentials
         await self._limits.forget_account(bucket)
-        password_hash = new_hash if new_hash is not None else entrant.password_hash
+        password_hash = new_hash if new_hash is not None else present.password_hash
         return SignedIn(
-            tokens=self._sessions.issue(session, entrant),
+            tokens=self._sessions.issue(session, present),
             device_token=self._resources.device_tokens.issue(account, password_hash, self._resources.clock()),
         )
 
+    async def _check(self, user: User | None, password: str) -> tuple[User | None, str | None]:
+        """The user, if this is the password and signing in allowed; and a hash of today's cost, if it has another."""
+        # Neither a connection nor a lock is held meanwhile.
+        matches = await self._passwords.verify(password, user.password_hash if user is not None else None)
+        if user is None or not matches or user.disabled_at is not None:
+            return None, None
+        return user, await self._upgraded(user, password)
+
     async def _open_session(self, uow: UnitOfWork, user: User, new_hash: str | None, client: Client) -> Session | None:
-        """Open a session, unless the user was disabled or deleted or got a new password while this one was checked."""
-        # Locked: whoever disables the user now waits, and then ends this session with the others.
-        present = await uow.users.get_for_update(user.id)
-        if present is None or present.disabled_at is not None or present.password_hash != user.password_hash:
+        """Open a session, unless the user was disabled while the password was checked."""
+        if user.disabled_at is not None:
             return None
         if new_hash is not None:
             await uow.users.set_password_hash(user.id, new_hash)
