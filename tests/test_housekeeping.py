@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from jwtapi import housekeeping
 from jwtapi.housekeeping import Housekeeping
@@ -73,3 +74,26 @@ async def test_of_several_one_cleans_up(api: Api) -> None:
     await api.signed_in()
     api.clock.advance(8 * DAY)
     assert sorted(await asyncio.gather(*(Housekeeping(api.resources).prune_sessions() for _ in range(3)))) == [0, 0, 1]
+
+
+async def test_a_database_that_refuses_to_be_cleaned_up_is_told_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "INTERVAL_SECONDS", 0.001)
+    tries = 0
+
+    class Counting(Housekeeping):
+        async def clean_up(self) -> None:
+            nonlocal tries
+            tries += 1
+            await super().clean_up()
+
+    await api.sql("ALTER TABLE events RENAME TO away")
+    with structlog.testing.capture_logs() as logs:
+        running = asyncio.create_task(Counting(api.resources).run())
+        async with asyncio.timeout(30):
+            while tries < 4:
+                await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.wait([running])
+    (told,) = [entry for entry in logs if entry["event"] == "the database refuses to be cleaned up"]
+    assert told["log_level"] == "error"
+    assert "events" in told["cause"]

@@ -10,6 +10,7 @@ import structlog
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.resources import Resources
+from jwtapi.storage.faults import has_answered, reason_of
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 INTERVAL_SECONDS = 60
@@ -29,6 +30,7 @@ class Housekeeping:
         self._database = resources.database
         self._clock = resources.clock
         self._event_age = timedelta(seconds=resources.settings.event_max_age)
+        self._refusal: str | None = None
 
     async def run(self) -> None:
         """Clean up once a minute until cancelled. Of several processes one does it at a time."""
@@ -37,10 +39,17 @@ class Housekeeping:
             await asyncio.sleep(random.uniform(0.5, 1.5) * INTERVAL_SECONDS)  # noqa: S311  nobody gains by guessing it
             try:
                 await self.clean_up()
-            except StorageUnavailable:
-                pass  # whoever needs the database now says so
+                self._refusal = None
+            except StorageUnavailable as error:
+                self._tell(error)
             except Exception:
                 log.exception("cleaning up failed")
+
+    def _tell(self, error: StorageUnavailable) -> None:
+        """Once. Of a database that does not answer, whoever needs it now says so; of a right to delete, nobody else."""
+        if has_answered(error) and (cause := reason_of(error)) != self._refusal:
+            self._refusal = cause
+            log.error("the database refuses to be cleaned up", cause=cause)
 
     async def clean_up(self) -> None:
         for prune in (self._prune_sessions, self._prune_events, self._prune_rate_limits):

@@ -145,3 +145,22 @@ def test_serving_warns_once_of_a_python_with_known_holes(run: Run, monkeypatch: 
         with structlog.testing.capture_logs() as logs:
             assert run("serve").exit_code == 0
         assert sum("known holes" in entry["event"] for entry in logs) == warnings
+
+
+def test_serving_warns_of_rows_that_it_may_not_delete(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
+) -> None:
+    monkeypatch.setattr("jwtapi.server.serve", lambda _: None)
+    url, role = postgresql.new_database(), postgresql.new_role()
+    for kind in ("TABLES", "SEQUENCES"):
+        postgresql.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}", url)
+    postgresql.execute(f"REVOKE DELETE ON events FROM {role}", url)
+    monkeypatch.setenv("DATABASE_URL", postgresql.as_role(url, role))
+    with structlog.testing.capture_logs() as logs:
+        assert run("serve").exit_code == 0
+    assert [entry["event"] for entry in logs] == [
+        (
+            "DATABASE_URL: the database refuses: InsufficientPrivilegeError: permission denied for table events. "
+            "GRANT the role of DATABASE_URL what is missing."
+        )
+    ]

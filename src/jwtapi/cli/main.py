@@ -9,7 +9,7 @@ import typer
 from jwtapi import server
 from jwtapi.cli import database, sessions, users
 from jwtapi.cli.checks.address import problem_of_address
-from jwtapi.cli.checks.database import warnings_of_connections
+from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import fail, failing_clearly, settings_or_exit
@@ -77,7 +77,7 @@ async def _prepare(settings: Settings) -> list[str]:
         await database.rehearse_login()
         return [
             *(problems_of_database_mode(path) if path is not None else []),
-            *await warnings_of_connections(database, settings.workers),
+            *await warnings_of_database(database, settings.workers),
         ]
     finally:
         await database.close()

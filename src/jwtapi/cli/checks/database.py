@@ -30,7 +30,20 @@ async def problems_of_database(settings: Settings) -> list[str]:
         await database.close()
 
 
-async def warnings_of_connections(database: Database, workers: int) -> list[str]:
+async def warnings_of_database(database: Database, workers: int) -> list[str]:
+    """What requests do without, and should not."""
+    return [*await _warnings_of_housekeeping(database), *await _warnings_of_connections(database, workers)]
+
+
+async def _warnings_of_housekeeping(database: Database) -> list[str]:
+    try:
+        await database.rehearse_housekeeping()
+    except StorageUnavailable as error:
+        return [f"DATABASE_URL: {describe(error)}"]
+    return []
+
+
+async def _warnings_of_connections(database: Database, workers: int) -> list[str]:
     free = await database.connections_for_us()
     wanted = workers * CONNECTIONS_OF_WORKER
     if free is None or wanted <= free:
@@ -54,5 +67,4 @@ async def _problems_inside(database: Database, workers: int) -> list[str]:
             return []
         return ["DATABASE_URL: the database has an earlier schema, until the next start or `jwtapi migrate`"]
     await database.rehearse_login()
-    await database.rehearse_housekeeping()
-    return problems + await warnings_of_connections(database, workers)
+    return problems + await warnings_of_database(database, workers)
