@@ -272,7 +272,10 @@ def test_what_was_done_to_the_schema_is_said(run: Run, folder: Path, statement: 
         ("REVOKE DELETE ON events FROM {role}", "permission denied for table events. GRANT the role"),
         ("ALTER ROLE {role} SET default_transaction_read_only = on", "in a read-only transaction. It is a standby or"),
         ("ALTER ROLE {role} CONNECTION LIMIT 32", "WORKERS: 3 want up to 33 connections, and the database has 32: "),
-        ("ALTER ROLE {role} SET search_path = nowhere", "the database has an earlier schema, until the next start"),
+        (
+            "ALTER ROLE {role} SET search_path = nowhere",
+            "the database has no schema, or an earlier one, until the next start",
+        ),
     ),
 )
 def test_what_a_login_would_fail_for_is_said(

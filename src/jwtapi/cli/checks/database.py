@@ -65,6 +65,6 @@ async def _problems_inside(database: Database, workers: int) -> list[str]:
     except OutdatedSchema:
         if database.is_sqlite:  # the next start migrates it
             return []
-        return ["DATABASE_URL: the database has an earlier schema, until the next start or `jwtapi migrate`"]
+        return ["DATABASE_URL: the database has no schema, or an earlier one, until the next start or `jwtapi migrate`"]
     await database.rehearse_login()
     return problems + await warnings_of_database(database, workers)
