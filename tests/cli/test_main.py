@@ -54,12 +54,23 @@ def test_in_production_there_is_no_start_without_secrets(
 
 
 def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Path) -> None:
+    folder.chmod(0o555)
+    with as_nobody():
+        result = run("serve")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Cannot write .env: Permission denied. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`).\n"
+    )
+
+
+def test_in_a_folder_that_is_gone_nothing_starts(run: Run, folder: Path) -> None:
     folder.rmdir()
     result = run("serve")
     assert result.exit_code == 1
-    assert result.stderr == (
-        "Cannot write .env: No such file or directory. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`).\n"
-    )
+    assert result.stderr.splitlines() == [
+        "The configuration is unusable.",
+        "  the working directory: No such file or directory; change to one that exists",
+    ]
 
 
 COMMANDS = (("serve",), ("migrate",), ("user", "list"), ("sessions", "prune"), ("doctor",))
