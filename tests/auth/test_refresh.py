@@ -1,4 +1,6 @@
 import asyncio
+import hmac
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from uuid import UUID
 
@@ -279,6 +281,18 @@ async def test_the_secret_alone_changes_no_claim(api: Api, token: str, change: d
     forged = jwt.encode(claims | change, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     assert refusal(await refresh(api, forged)) == REFUSED
     assert (await refresh(api, token)).status_code == 200
+
+
+@pytest.mark.parametrize(("extra", "status"), (({}, 200), ({"jti": "another"}, 403)))
+async def test_a_token_of_the_first_builds_is_exchanged_for_one_of_today(
+    api: Api, token: str, extra: dict[str, str], status: int
+) -> None:
+    key = (await session_of(api)).key
+    claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
+    digest = hmac.digest(key, f"{claims['sid']}.{claims['gen']}".encode(), "sha256")
+    claims |= {"prf": urlsafe_b64encode(digest).decode().rstrip("=")} | extra
+    former = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
+    assert (await refresh(api, former)).status_code == status
 
 
 async def test_a_token_of_a_session_that_never_was_is_refused(api: Api, token: str) -> None:
