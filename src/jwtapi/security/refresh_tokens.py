@@ -15,7 +15,6 @@ from uuid import UUID
 
 from jwtapi.security.signed_tokens import TokenSigner, generation_claim, seconds, text_claim, uuid_claim
 
-
 _CLAIMS = frozenset({"iss", "sub", "sid", "gen", "iat", "exp", "prf"})
 
 
