@@ -109,9 +109,9 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         ("ACCOUNT_RATE_LIMIT=x", "ACCOUNT_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
         *(
-            (f"{name}={limit}", f"{name}: wants at most 10000, within at most 30 days")
+            (f"{name}={limit}", f"{name}: wants at most 1000000, within at most 30 days")
             for name in ("LOGIN_RATE_LIMIT", "ACCOUNT_RATE_LIMIT", "REGISTER_RATE_LIMIT", "REFRESH_RATE_LIMIT")
-            for limit in ("10001/minute", "10/31 days", "10/year")
+            for limit in ("1000001/minute", "10/31 days", "10/year")
         ),
         (
             "RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h",

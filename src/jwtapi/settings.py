@@ -29,7 +29,7 @@ MAX_PORT = 65535
 _MAX_SOCKET_PATH = 107  # bytes; the kernel's limit
 REDIS_PORT = 6379
 
-MAX_RATE_LIMIT = 10_000
+MAX_RATE_LIMIT = 1_000_000
 """Attempts in a window. Each is remembered until its time is over."""
 
 MAX_RATE_LIMIT_SECONDS = 30 * 24 * 3600
