@@ -202,7 +202,8 @@ class Settings(BaseSettings):
     login_rate_limit: RateLimit = "10/15 minutes"
     login_rate_limit_spares_success: bool
     account_rate_limit: RateLimit = "10/15 minutes"
-    register_rate_limit: RateLimit = "10/15 minutes"
+    register_rate_limit: RateLimit | None = None
+    """None: as `login_rate_limit`. Both are about an address; behind one that has many people, many register, too."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
     rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()

@@ -54,6 +54,15 @@ async def test_the_eleventh_login_from_an_address_is_refused_and_told_when_to_co
         assert 0 < int(response.headers["retry-after"]) <= 15 * 60
 
 
+@pytest.mark.parametrize(("own", "let_in"), ((None, 3), ("1/hour", 1)))
+async def test_registrations_are_limited_as_logins_unless_they_have_a_limit_of_their_own(
+    run_api: RunApi, own: str | None, let_in: int
+) -> None:
+    async with run_api(login_rate_limit="3/hour", register_rate_limit=own) as api:
+        await register(api.client("198.51.100.1"))
+        assert await attempts(api.client(), 4, RIGHT, "/register") == [409] * let_in + [429] * (4 - let_in)
+
+
 async def test_of_many_logins_at_once_ten_are_tried(run_api: RunApi) -> None:
     async with run_api() as api:
         client = api.client()

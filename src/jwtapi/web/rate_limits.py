@@ -74,7 +74,7 @@ class RateLimits:
         self._account_limit = limits.parse(settings.account_rate_limit)
         self._limits = {
             Scope.LOGIN: limits.parse(settings.login_rate_limit),
-            Scope.REGISTER: limits.parse(settings.register_rate_limit),
+            Scope.REGISTER: limits.parse(settings.register_rate_limit or settings.login_rate_limit),
             Scope.REFRESH: limits.parse(settings.refresh_rate_limit),
         }
         self._spared = {Scope.LOGIN} if settings.login_rate_limit_spares_success else set()
