@@ -260,7 +260,12 @@ def standing(response: httpx.Response) -> tuple[str, str]:
 
 
 async def test_answers_tell_an_address_where_it_stands(run_api: RunApi) -> None:
-    async with run_api(login_rate_limit="3/15 minutes", refresh_rate_limit="3/hour", **SPARING) as api:
+    limits = {
+        "login_rate_limit": "3/15 minutes",
+        "register_rate_limit": "10/15 minutes",
+        "refresh_rate_limit": "3/hour",
+    }
+    async with run_api(**limits, **SPARING) as api:
         client = api.client()
         assert standing(await client.post("/register", json=RIGHT)) == (
             '"register";q=10;w=900',
