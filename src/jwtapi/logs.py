@@ -51,7 +51,7 @@ class _AccessLines:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         # Not the scope: all that it holds would stay alive, and the next requests find no warm memory.
-        client, path = _client_of(scope), scope["path"]
+        client, path = client_address(scope), scope["path"]
         if len(path) > MAX_TEXT:
             path = _cut(path)
         self._waiting.append((scope["method"], path, status, seconds, client, request_id.get()))
@@ -131,11 +131,12 @@ def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
         path=scope["path"],
         status=status,
         milliseconds=round(seconds * 1000, 1),
-        client=_client_of(scope),
+        client=client_address(scope),
     )
 
 
-def _client_of(scope: Mapping[str, Any]) -> str | None:
+def client_address(scope: Mapping[str, Any]) -> str | None:
+    """The client's address in an ASGI scope, or the beginning of what a trusted proxy passed on instead of one."""
     return scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else None
 
 

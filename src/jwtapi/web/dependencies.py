@@ -5,12 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from jwtapi.client import Client
-from jwtapi.logs import request_id
+from jwtapi.logs import client_address, request_id
 from jwtapi.resources import Resources
 from jwtapi.web.rate_limits import RateLimits
-
-MAX_ADDRESS = 64
-"""Characters; more than any address of IPv6 has."""
 
 
 async def get_resources(request: Request) -> Resources:
@@ -24,9 +21,7 @@ async def get_rate_limits(request: Request) -> RateLimits:
 
 
 async def get_client(request: Request) -> Client:
-    # Cut: a proxy that is trusted may still pass on what is no address.
-    address = request.client.host[:MAX_ADDRESS] if request.client else None
-    return Client(address=address, request_id=request_id.get())
+    return Client(address=client_address(request.scope), request_id=request_id.get())
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
