@@ -1,7 +1,7 @@
 """What a process remembers of sessions, and when it must not."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,26 @@ def statements(api: Api) -> Iterator[list[str]]:
 async def until_changes_are_heard(api: Api) -> None:
     while not api.resources.known_sessions._feed.is_live():  # noqa: SLF001  nothing tells us
         await asyncio.sleep(0.001)
+
+
+async def held_after_reading(
+    request: Coroutine[Any, Any, httpx.Response], monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Task[httpx.Response], asyncio.Event]:
+    """Send a request, and hold it until the event when it has read its session and done nothing with it yet."""
+    read, go_on = asyncio.Event(), asyncio.Event()
+    with_user = SessionRepository.with_user
+
+    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
+        found = await with_user(self, session_id)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionRepository, "with_user", with_user_slowly)
+        sent = asyncio.create_task(request)
+        await read.wait()
+    return sent, go_on
 
 
 async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api, alice: httpx.AsyncClient) -> None:
@@ -132,19 +152,7 @@ async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
     assert (await alice.get("/profile")).status_code == 200
     await api.sql("""UPDATE users SET roles = '["staff"]'""")
     renewed = api.client(Authorization=f"Bearer {(await alice.post('/refresh')).json()['accessToken']}")
-    read, go_on = asyncio.Event(), asyncio.Event()
-    with_user = SessionRepository.with_user
-
-    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
-        found = await with_user(self, session_id)
-        read.set()
-        await go_on.wait()
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SessionRepository, "with_user", with_user_slowly)
-        asking = asyncio.create_task(renewed.get("/profile"))
-        await read.wait()
+    asking, go_on = await held_after_reading(renewed.get("/profile"), monkeypatch)
     assert (await renewed.post("/logout")).status_code == 200
     go_on.set()
     await asking
@@ -167,19 +175,7 @@ async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
     api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_changes_are_heard(api)
-    read, go_on = asyncio.Event(), asyncio.Event()
-    with_user = SessionRepository.with_user
-
-    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
-        found = await with_user(self, session_id)
-        read.set()
-        await go_on.wait()
-        return found
-
-    with monkeypatch.context() as patched:
-        patched.setattr(SessionRepository, "with_user", with_user_slowly)
-        request = asyncio.create_task(alice.get("/profile"))
-        await read.wait()
+    request, go_on = await held_after_reading(alice.get("/profile"), monkeypatch)
     logout = api.client(Authorization=alice.headers["authorization"])
     assert (await logout.post("/logout")).status_code == 200
     go_on.set()
