@@ -137,7 +137,17 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
                 "a.example",
                 "https://u@a.example",
                 "http://[",
+                "null",
+                "file://",
+                "htps://app.example.com",
             )
+        ),
+        *(
+            (
+                f"CORS_HEADERS={headers}",
+                "CORS_HEADERS: wants names of request headers such as x-tenant, comma separated; no wildcard",
+            )
+            for headers in ("*", "x-tenant, *", "x tenant", "x-tenant: 1", "ü")
         ),
         *(
             (

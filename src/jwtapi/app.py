@@ -1,9 +1,10 @@
 """The composition root: the one file that names every feature."""
 
+from functools import partial
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Lifespan
 
@@ -15,6 +16,7 @@ from jwtapi.auth.shortcut import ClaimsEndpoint, Shortcut
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
 from jwtapi.web import health
+from jwtapi.web.cors import Cors
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
@@ -83,17 +85,13 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
 def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
     """With what concerns every request; the first is the innermost."""
     settings = resources.settings
-    if settings.cors_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=settings.cors_origins,
-            allow_credentials=True,
-            allow_methods=["GET", "POST", "PATCH"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
-        )
     app = RequestContext(
-        app, metrics=resources.metrics if settings.counts_requests else None, https=settings.cookie_secure
+        app,
+        metrics=resources.metrics if settings.counts_requests else None,
+        https=settings.cookie_secure,
+        cors=partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
+        if settings.cors_origins
+        else None,
     )
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import weakness_of
+from jwtapi.web_origin import parse_origin
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
@@ -68,15 +69,10 @@ def _each(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(lambda values: tuple(check(value) for value in values))
 
 
-def _origin(origin: str) -> str:
-    try:
-        parts = urlsplit(origin)
-        is_bare = origin == f"{parts.scheme}://{parts.netloc}" and parts.netloc != ""
-    except ValueError:  # http://[
-        is_bare = False
-    if not is_bare or parts.scheme not in ("http", "https") or "*" in origin or "@" in origin:
-        raise ValueError("wants origins such as https://app.example.com, comma separated; no path, no wildcard")
-    return origin
+def _header_name(name: str) -> str:
+    if name == "*" or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):  # RFC 9110 §5.1
+        raise ValueError("wants names of request headers such as x-tenant, comma separated; no wildcard")
+    return name.lower()
 
 
 def _network(network: str) -> str:
@@ -208,7 +204,8 @@ class Settings(BaseSettings):
     rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
 
-    cors_origins: Annotated[CommaSeparated, _each(_origin)] = ()
+    cors_origins: Annotated[CommaSeparated, _each(parse_origin)] = ()
+    cors_headers: Annotated[CommaSeparated, _each(_header_name)] = ()
     cookie_name: str = Field("refreshToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     cookie_secure: bool
 

@@ -94,6 +94,8 @@ async def test_what_other_pages_send_is_not_counted(run_api: RunApi, headers: di
         {"Sec-Fetch-Site": "none"},
         {"Origin": BASE_URL},
         {"Origin": "https://api.example"},  # the proxy in front speaks TLS
+        {"Origin": "https://api.example", "Host": "API.example:443"},  # as some proxies pass it on
+        {"Origin": "http://api.example", "Host": "api.example:80"},
         {"Origin": "https://app.example"},
         {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"},
     ),

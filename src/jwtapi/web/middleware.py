@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -34,10 +34,21 @@ log = structlog.get_logger()
 
 
 class RequestContext:
-    """Pure ASGI, so that it costs little and context variables reach the endpoint."""
+    """Pure ASGI, so that it costs little and context variables reach the endpoint.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics | None, https: bool) -> None:
-        self._app = app
+    `cors` surrounds whatever answers: the app, and what answers here in its place.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics | None,
+        https: bool,
+        cors: Callable[[ASGIApp], ASGIApp] | None = None,
+    ) -> None:
+        answering: list[ASGIApp] = [app, not_found(), internal_error()]
+        self._app, self._not_found, self._internal_error = map(cors, answering) if cors is not None else answering
         self._metrics = metrics
         self._headers = _HEADERS | ({b"strict-transport-security": b"max-age=31536000"} if https else {})
         self._header_items = list(self._headers.items())
@@ -52,7 +63,7 @@ class RequestContext:
         # HEAD is GET without the body (RFC 9110 §9.3.2); the routes need not know.
         routed = {**scope, "method": "GET"} if is_head else scope
         # Starlette's patterns match before a newline at a path's end, where a proxy's rule for that path does not.
-        app = self._app if scope["path"].isprintable() else not_found()
+        app = self._app if scope["path"].isprintable() else self._not_found
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -75,7 +86,7 @@ class RequestContext:
             log.exception("unhandled error")
             if status:
                 raise  # half an answer is out: let the server cut the connection
-            await internal_error()(routed, receive, send_with_headers)
+            await self._internal_error(routed, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - started
             log_request(scope, status, seconds)

@@ -1,0 +1,69 @@
+"""Lets pages of CORS_ORIGINS read the answers (Fetch standard §3.3)."""
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from jwtapi.web.origins import CrossOriginRefused, is_listed
+from jwtapi.web.problems import JsonProblem, status_of
+
+READ_HERE = ("authorization", "content-type", "x-request-id")
+OF_LIBRARIES = (
+    "baggage",
+    "cache-control",
+    "idempotency-key",
+    "if-none-match",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
+    "x-requested-with",
+)
+"""What tracing and fetching libraries add to each request of a page, without being asked to."""
+
+EXPOSED = (
+    "Allow",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Auth-Roles",
+    "X-Auth-Session",
+    "X-Auth-User",
+    "X-Auth-User-Id",
+    "X-Request-ID",
+)
+"""What answers have that browsers do not let scripts read by themselves."""
+
+PREFLIGHT_SECONDS = 2 * 3600
+"""How long a browser need not ask again; Chromium takes no more. A refusal is not kept."""
+
+
+class Cors(CORSMiddleware):
+    def __init__(self, app: ASGIApp, *, origins: Collection[str], headers: Collection[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PATCH"],
+            allow_headers=[*READ_HERE, *OF_LIBRARIES, *headers],
+            allow_private_network=True,
+            expose_headers=EXPOSED,
+            max_age=PREFLIGHT_SECONDS,
+        )
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return is_listed(origin, self.allow_origins)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Starlette's, but for the form of a refusal. It names in words what is not allowed."""
+        if isinstance(self.app, Response):
+            return self.app  # whatever was asked
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:  # noqa: PLR2004
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        message = bytes(answer.body).decode()
+        return JsonProblem(status_of(CrossOriginRefused), CrossOriginRefused.code, message, headers=headers)

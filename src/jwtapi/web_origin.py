@@ -1,0 +1,117 @@
+"""Origins and domains as browsers write them (WHATWG URL, RFC 6454 §6.2), and what of a site can be told by names."""
+
+import difflib
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_DEFAULT_PORT = {"http": ":80", "https": ":443"}
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%*]+)(?::(\d{0,5}))?", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_MAX_PORT = 65535
+
+_OF_NO_PAGE = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
+"""Schemes of addresses whose pages, if there are any, have the origin `null`, which stands for all such pages."""
+
+
+def parse_origin(text: str) -> str:
+    """Return the origin as a browser sends it: in lower case, in punycode, without the scheme's own port.
+
+    Raises:
+        ValueError: no page has such an origin; the message does not repeat it.
+    """
+    try:
+        return _parse_origin(text)
+    except ValueError:
+        raise ValueError(
+            "wants origins such as https://app.example.com, comma separated; no path, no wildcard"
+        ) from None
+
+
+def parse_domain(text: str) -> str:
+    """Return the domain in lower case and in punycode, without the dot in front that RFC 6265 §5.2.3 ignores.
+
+    Raises:
+        ValueError: no cookie can be set for it; the message does not repeat it.
+    """
+    try:
+        domain = _parse_host(text.removeprefix("."))
+    except ValueError:
+        domain = ""
+    if "." not in domain.removesuffix(".") or domain.endswith(".") or _is_address(domain):
+        raise ValueError("wants a domain such as example.com, of which this server is; no address, no port")
+    return domain
+
+
+def as_browsers_write(origin: str) -> str:
+    """Repair what a client that is no browser may write otherwise: case, and the scheme's own port."""
+    origin = origin.lower()
+    return origin.removesuffix(_DEFAULT_PORT.get(origin.partition(":")[0], ""))
+
+
+def is_web_page(origin: str) -> bool:
+    """Tell a page that a server sent from one that an app or an extension brought along."""
+    return origin.startswith(("http://", "https://"))
+
+
+def host_of(origin: str) -> str:
+    """The host of an origin that `parse_origin` returned, without its port."""
+    return urlsplit(origin).hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether browsers take it for this machine (W3C Secure Contexts §3.1)."""
+    if _is_address(host):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def are_of_two_sites(host: str, other: str) -> bool:
+    """Tell whether no browser takes two hosts for one site.
+
+    A site is at least the last two labels of a name, and only the public suffix list tells when it is more: False may
+    mean that nobody can tell without it.
+    """
+    return _least_site(host) != _least_site(other)
+
+
+def _least_site(host: str) -> str:
+    return host if _is_address(host) else ".".join(host.removesuffix(".").split(".")[-2:])
+
+
+def _parse_origin(text: str) -> str:
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise ValueError
+    scheme, host, port = match[1].lower(), match[2], match[3]
+    of_web = scheme in _DEFAULT_PORT
+    if scheme in _OF_NO_PAGE or (not of_web and difflib.get_close_matches(scheme, _DEFAULT_PORT)):  # a slip of the pen
+        raise ValueError
+    if of_web or host != ".":  # Electron's app://.
+        host = _parse_host(host)
+    if port and int(port) > _MAX_PORT:
+        raise ValueError
+    return as_browsers_write(f"{scheme}://{host}" + (f":{int(port)}" if port else ""))
+
+
+def _parse_host(text: str) -> str:
+    if text.startswith("["):
+        return f"[{ipaddress.IPv6Address(text[1:-1])}]"
+    host = text.lower()
+    if not host.isascii():
+        import idna  # noqa: PLC0415  1 MB that most do without
+
+        host = idna.encode(host, uts46=True).decode()
+    if not _NAME.fullmatch(host):
+        raise ValueError
+    if host.removesuffix(".").split(".")[-1].isdigit():  # browsers take it for an address
+        return str(ipaddress.IPv4Address(host))
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

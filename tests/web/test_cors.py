@@ -1,0 +1,147 @@
+from unittest.mock import Mock
+
+import httpx
+import pytest
+import structlog
+
+from jwtapi.sessions.service import SessionService
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import PASSWORD, refusal
+
+APP = "https://app.example"
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+
+
+def assert_readable(response: httpx.Response, origin: str = APP) -> None:
+    """By a script of the page: what the Fetch standard asks for where a request has cookies."""
+    assert response.headers.get_list("access-control-allow-origin") == [origin], response.request.url
+    assert response.headers["access-control-allow-credentials"] == "true"
+    assert "Origin" in response.headers["vary"]
+    assert response.headers["x-request-id"]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("listed", "sent"),
+    (
+        ("HTTPS://App.Example:443", "https://app.example"),
+        ("https://app.example", "https://App.Example:443"),  # no browser
+        ("http://app.example:80", "http://app.example"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost", "tauri://localhost"),
+        ("http://tauri.localhost", "http://tauri.localhost"),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ("moz-extension://2c127fa4-62c7", "moz-extension://2c127fa4-62c7"),
+        ("safari-web-extension://E5BB0F2F", "safari-web-extension://E5BB0F2F"),
+        ("app://.", "app://."),
+    ),
+)
+async def test_an_origin_is_let_in_however_it_is_written(run_api: RunApi, listed: str, sent: str) -> None:
+    async with run_api(cors_origins=f"https://other.example,{listed}") as api:
+        page = api.client(**{"Origin": sent, "Sec-Fetch-Site": "cross-site"})
+        assert_readable(await page.options("/login", headers=PREFLIGHT), sent)
+        login = await page.post("/login", json={"username": "alice", "password": PASSWORD})
+        assert login.status_code == 401  # and no 403: who may read an answer may also ask
+        assert_readable(login, sent)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "sent", ("null", "", "https://evil.example", "https://app.example.evil.example", "http://app.example", "file://")
+)
+async def test_any_other_origin_is_let_in_nowhere(run_api: RunApi, sent: str) -> None:
+    async with run_api(cors_origins=f"{APP},capacitor://localhost") as api:
+        page = api.client(Origin=sent)
+        for answer in (await page.options("/login", headers=PREFLIGHT), await page.post("/login", json={})):
+            assert refusal(answer)[:2] == (403, "cross_origin_refused")
+            assert "access-control-allow-origin" not in answer.headers
+            assert "Origin" in answer.headers["vary"]
+
+
+@on_sqlite
+async def test_what_libraries_add_to_requests_is_allowed_and_more_by_the_settings(run_api: RunApi) -> None:
+    usual = (
+        "authorization, content-type, x-request-id, baggage, sentry-trace, traceparent, tracestate, x-requested-with, "
+        "cache-control, if-none-match, idempotency-key"
+    )
+    async with run_api(cors_origins=APP, cors_headers="X-Tenant, x-datadog-trace-id") as api:
+        page = api.client(Origin=APP)
+
+        async def preflight(headers: str) -> httpx.Response:
+            return await page.options("/login", headers=PREFLIGHT | {"Access-Control-Request-Headers": headers})
+
+        allowed = await preflight(f"{usual}, x-tenant, x-datadog-trace-id")
+        assert allowed.status_code == 200
+        assert int(allowed.headers["access-control-max-age"]) >= 3600
+        assert refusal(await preflight("x-other")) == (403, "cross_origin_refused", "Disallowed CORS headers")
+
+
+@on_sqlite
+async def test_a_page_of_the_internet_may_ask_a_server_in_a_private_network(run_api: RunApi) -> None:
+    async with run_api(cors_origins=APP) as api:
+        private = PREFLIGHT | {"Origin": APP, "Access-Control-Request-Private-Network": "true"}
+        answer = await api.client().options("/login", headers=private)
+        assert (answer.status_code, answer.headers["access-control-allow-private-network"]) == (200, "true")
+
+
+@on_sqlite
+async def test_every_error_can_be_read_by_the_page_that_made_it(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SessionService, "close", Mock(side_effect=RuntimeError))
+    monkeypatch.setattr(SessionService, "authenticate", Mock(side_effect=RuntimeError))
+    async with run_api(cors_origins=APP, rate_limit_enabled=True, login_rate_limit="1/hour") as api:
+        with structlog.testing.capture_logs():  # a traceback in colours takes seconds
+            faults = [await api.client(Origin=APP).post("/logout"), await api.client(Origin=APP).get("/profile")]
+        page = api.client(Origin=APP)
+        answers = {
+            500: faults,
+            404: [await page.get("/nowhere"), await page.get("/nowhere%0a"), await page.get("/docs/assets/none")],
+            405: [await page.get("/login"), await page.put("/logout")],
+            400: [await page.post("/login", content=b"{", headers={"Content-Type": "application/json"})],
+            429: [await page.post("/login", json={})],
+            401: [await page.post("/refresh")],
+            413: [await page.post("/token", content=b"x" * 70_000, headers={"Content-Type": FORM})],
+            415: [await page.post("/register", content=b"x", headers={"Content-Type": "text/plain"})],
+        }
+        for status, of_status in answers.items():
+            for answer in of_status:
+                assert answer.status_code == status, answer.request.url
+                assert_readable(answer)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+READABLE_ANYWAY = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified"}
+"""Fetch standard: CORS-safelisted response-header names."""
+FOR_BROWSERS = {
+    *("content-security-policy", "referrer-policy", "x-content-type-options", "vary", "set-cookie"),
+    *("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"),
+}
+
+
+@on_sqlite
+async def test_a_page_can_read_every_header_that_is_for_programs(run_api: RunApi) -> None:
+    async with run_api(cors_origins=APP, rate_limit_enabled=True, refresh_rate_limit="2/hour") as api:
+        alice = await api.signed_in()
+        alice.headers["Origin"] = APP
+        seen = set((await alice.get("/auth/verify")).headers)
+        exposed: set[str] = set()
+        for path, methods in (await alice.get("/openapi.json")).json()["paths"].items():
+            for method in (*methods, "put"):
+                answer = await alice.request(method, path, json={})
+                seen |= set(answer.headers)
+                exposed |= set(answer.headers["access-control-expose-headers"].lower().split(", "))
+        seen |= set((await api.client(Origin=APP).get("/profile")).headers)
+        seen |= set((await alice.post("/refresh")).headers)
+        assert seen >= {"retry-after", "ratelimit", "allow", "x-auth-user", "www-authenticate"}
+        assert seen - READABLE_ANYWAY - FOR_BROWSERS == exposed
+
+
+@on_sqlite
+async def test_caches_keep_apart_what_depends_on_the_origin(run_api: RunApi) -> None:
+    async with run_api(cors_origins=APP) as api:
+        for headers in ({}, {"Origin": APP}, {"Origin": "https://evil.example"}):
+            assert (await api.client(**headers).get("/")).headers["vary"] == "Origin"
