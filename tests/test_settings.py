@@ -151,6 +151,25 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ),
         *(
             (
+                f"ROOT_PATH={path}",
+                "ROOT_PATH: wants a path such as /sso: a / in front, none at the end, letters, digits and ._~- between",
+            )
+            for path in (
+                "sso",
+                "/",
+                "/sso/",
+                "//sso",
+                "/a//b",
+                "/a/../b",
+                "/.",
+                "/sso?x",
+                "/a b",
+                "/ü",
+                "https://a/sso",
+            )
+        ),
+        *(
+            (
                 f"DATABASE_URL={url}",
                 "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
             )

@@ -3,7 +3,7 @@
 from functools import partial
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Lifespan
@@ -24,6 +24,7 @@ from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.proxies import TrustedProxies
 from jwtapi.web.rate_limits import RateLimits
 from jwtapi.web.request_body import BodyBounds
+from jwtapi.web.root_path import BelowRootPath
 from jwtapi.web.withheld import WithoutQueryAndCookies
 
 DESCRIPTION = """\
@@ -60,6 +61,7 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         redirect_slashes=False,
+        servers=[{"url": settings.root_path}] if settings.root_path is not None else None,
         generate_unique_id_function=_operation_id,
         telemetry={"tracing": False},
         lifespan=lifespan,
@@ -76,10 +78,14 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
     app.include_router(health.router)
     if settings.has_metrics_endpoint:
         app.include_router(health.metrics_router)
-    document(app)
+    document(app, settings.root_path)
     if settings.docs_enabled:
         install_docs(app)
-    return _surrounded(Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS), resources)
+    served = _surrounded(Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS), resources)
+    if settings.root_path is None:
+        return served
+    own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
+    return BelowRootPath(served, settings.root_path, own_paths)
 
 
 def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:

@@ -75,6 +75,12 @@ def _header_name(name: str) -> str:
     return name.lower()
 
 
+def _root_path(path: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path) or not {".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError("wants a path such as /sso: a / in front, none at the end, letters, digits and ._~- between")
+    return path
+
+
 def _network(network: str) -> str:
     try:
         ipaddress.ip_network(network)
@@ -204,6 +210,7 @@ class Settings(BaseSettings):
     rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
 
+    root_path: Annotated[str, AfterValidator(_root_path)] | None = None
     cors_origins: Annotated[CommaSeparated, _each(parse_origin)] = ()
     cors_headers: Annotated[CommaSeparated, _each(_header_name)] = ()
     cookie_name: str = Field("refreshToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")

@@ -19,6 +19,8 @@ class AuthCookies:
         self._refresh_name = settings.cookie_name
         self._device_name = f"{settings.cookie_name}Device"
         self._secure = settings.cookie_secure
+        # Browsers take a name with the prefix __Host- with the path / alone.
+        self._path = "/" if settings.cookie_name.startswith("__Host-") else settings.root_path or "/"
 
     def refresh_tokens(self, request: Request) -> tuple[str, ...]:
         """Each token that came under the refresh cookie's name, in the order of the request, at most MAX_OF_A_NAME."""
@@ -38,9 +40,15 @@ class AuthCookies:
         self._set(response, self._refresh_name, "", 0)
 
     def _set(self, response: Response, name: str, value: str, max_age: int) -> None:
-        """Path / suits the prefix __Host-; the same attributes each time, or browsers would keep two cookies."""
+        """The same attributes each time, or browsers would keep two cookies."""
         response.set_cookie(
-            name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="strict"
+            name,
+            value,
+            max_age=max_age,
+            path=self._path,
+            secure=self._secure,
+            httponly=True,
+            samesite="strict",
         )
 
 

@@ -38,7 +38,7 @@ _BODY_EXAMPLES: Mapping[int, Any] = {
 _FAULT = {"internal_error": {"message": "Internal server error", "code": "internal_error"}}
 
 
-def document(app: FastAPI) -> None:
+def document(app: FastAPI, root_path: str | None = None) -> None:
     """Leave FastAPI's own 422 out of the OpenAPI document: validation answers 400 here."""
     generate = app.openapi
 
@@ -50,6 +50,10 @@ def document(app: FastAPI) -> None:
                     operation["responses"].pop("422", None)
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
+            if root_path is not None:
+                # Relative to the server's URL, as it is without, it would replace the last part of the path.
+                flow = schema["components"]["securitySchemes"]["Password"]["flows"]["password"]
+                flow |= {"tokenUrl": f"{root_path}/token", "refreshUrl": f"{root_path}/token"}
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
