@@ -168,6 +168,23 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
                 "https://a/sso",
             )
         ),
+        ("COOKIE_SAMESITE=some", "COOKIE_SAMESITE: Input should be 'strict', 'lax' or 'none'"),
+        ("COOKIE_SAMESITE=none", "COOKIE_SAMESITE: none needs COOKIE_SECURE=true, or browsers drop the cookie"),
+        (
+            "COOKIE_SAMESITE=None\nCOOKIE_SECURE=true",
+            "COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS, and there are none",
+        ),
+        *(
+            (
+                f"COOKIE_DOMAIN={domain}",
+                "COOKIE_DOMAIN: wants a domain such as example.com, of which this server is; no address, no port",
+            )
+            for domain in ("com", "localhost", "10.0.0.1", "https://example.com", "example.com:443", "*.example.com")
+        ),
+        (
+            "COOKIE_DOMAIN=example.com\nCOOKIE_NAME=__Host-r\nCOOKIE_SECURE=true",
+            "COOKIE_DOMAIN: a cookie whose name begins with __Host- has no domain; change COOKIE_NAME",
+        ),
         *(
             (
                 f"DATABASE_URL={url}",

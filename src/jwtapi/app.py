@@ -12,6 +12,7 @@ from jwtapi import __version__
 from jwtapi.account import router as account
 from jwtapi.auth import router as auth
 from jwtapi.auth.cookies import AuthCookies
+from jwtapi.auth.lost_cookies import LostCookies
 from jwtapi.auth.shortcut import ClaimsEndpoint, Shortcut
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
@@ -69,6 +70,7 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
     app.state.resources = resources
     app.state.rate_limits = RateLimits(settings, resources.windows)
     app.state.cookies = AuthCookies(settings)
+    app.state.lost_cookies = LostCookies(settings, app.state.cookies)
     app.state.sessions = sessions = SessionService(resources)
 
     install_problem_handlers(app)

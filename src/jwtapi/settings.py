@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import weakness_of
-from jwtapi.web_origin import parse_origin
+from jwtapi.web_origin import parse_domain, parse_origin
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
@@ -47,6 +47,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class SameSite(StrEnum):
+    """Which pages a browser sends the cookies for (RFC 6265bis §5.2)."""
+
+    STRICT = "strict"
+    LAX = "lax"
+    NONE = "none"
+
+
 class SettingsError(Exception):
     """The configuration is unusable; `problems` has a line for each fault, with the setting's name, not its value."""
 
@@ -63,6 +71,10 @@ def _strong_secret(secret: SecretStr | None) -> SecretStr | None:
 
 def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _lower_case(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _each(check: Callable[[str], str]) -> AfterValidator:
@@ -215,6 +227,8 @@ class Settings(BaseSettings):
     cors_headers: Annotated[CommaSeparated, _each(_header_name)] = ()
     cookie_name: str = Field("refreshToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     cookie_secure: bool
+    cookie_samesite: Annotated[SameSite, BeforeValidator(_lower_case)] = SameSite.STRICT
+    cookie_domain: Annotated[str, AfterValidator(parse_domain)] | None = None
 
     docs_enabled: bool
     metrics_enabled: bool = False
@@ -256,9 +270,19 @@ class Settings(BaseSettings):
             raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
         if self._metrics_want_the_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
+        self._check_cookies()
+        return self
+
+    def _check_cookies(self) -> None:
+        """What browsers would not store, and what only the check of Origin would protect if it let anybody in."""
         if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
             raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
-        return self
+        if self.cookie_name.startswith("__Host-") and self.cookie_domain is not None:
+            raise ValueError("COOKIE_DOMAIN: a cookie whose name begins with __Host- has no domain; change COOKIE_NAME")
+        if self.cookie_samesite is SameSite.NONE and not self.cookie_secure:
+            raise ValueError("COOKIE_SAMESITE: none needs COOKIE_SECURE=true, or browsers drop the cookie")
+        if self.cookie_samesite is SameSite.NONE and not self.cors_origins:
+            raise ValueError("COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS, and there are none")
 
     def _metrics_want_the_port(self) -> bool:
         """Two addresses can share a port if neither stands for all, nor for what a name may turn out to mean."""

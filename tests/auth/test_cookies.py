@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -95,3 +96,75 @@ async def test_a_token_counts_in_whichever_cookie_header_it_comes(run_api: RunAp
         token = (await api.signed_in()).cookies["refreshToken"]
         headers = httpx.Headers([("Cookie", "one=1"), ("Cookie", f"refreshToken={token}"), ("Cookie", "two=2")])
         assert (await api.client().post("/refresh", headers=headers)).status_code == 200
+
+
+APP = "https://app.example.org"
+
+KINDS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({}, "HttpOnly; Max-Age=N; Path=/; SameSite=strict"),
+    ({"cookie_samesite": "Lax"}, "HttpOnly; Max-Age=N; Path=/; SameSite=lax"),
+    (
+        {"cookie_samesite": "none", "cookie_secure": True, "cors_origins": APP},
+        "HttpOnly; Max-Age=N; Path=/; SameSite=none; Secure; Partitioned",
+    ),
+    ({"cookie_domain": ".Example.com"}, "Domain=example.com; HttpOnly; Max-Age=N; Path=/; SameSite=strict"),
+    ({"root_path": "/sso"}, "HttpOnly; Max-Age=N; Path=/sso; SameSite=strict"),
+    (
+        {"root_path": "/sso", "cookie_name": "__Host-r", "cookie_secure": True},
+        "HttpOnly; Max-Age=N; Path=/; SameSite=strict; Secure",
+    ),
+)
+
+
+@on_sqlite
+@pytest.mark.parametrize(("settings", "attributes"), KINDS)
+async def test_both_cookies_have_the_attributes_of_the_settings_and_logout_the_same(
+    run_api: RunApi, settings: dict[str, Any], attributes: str
+) -> None:
+    async with run_api(**settings) as api:
+        client = api.client()
+        await register(client)
+        login = await client.post("/login", json={"username": "alice", "password": PASSWORD})
+        name = settings.get("cookie_name", "refreshToken")
+        token = next(line for line in login.headers.get_list("set-cookie") if line.startswith(f"{name}="))
+        cookie = {
+            "Cookie": token.partition(";")[0],
+            "Origin": APP if "cors_origins" in settings else "http://api.example",
+        }
+        refreshed = await api.client(**cookie).post("/refresh")
+        logged_out = await api.client(**cookie).post("/logout")
+        lines = [line for answer in (login, refreshed, logged_out) for line in answer.headers.get_list("set-cookie")]
+        assert [line.partition("=")[0] for line in lines] == [f"{name}Device", name, name, name]
+        for line in lines:
+            assert re.sub(r"Max-Age=\d+", "Max-Age=N", line.partition("; ")[2]) == attributes
+        assert "Max-Age=0;" in lines[-1]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "headers",
+    (
+        {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {},  # a form that a page makes a browser send that knows neither header
+    ),
+)
+async def test_with_samesite_none_a_page_that_is_not_listed_gets_nowhere_with_the_cookies(
+    run_api: RunApi, headers: dict[str, str]
+) -> None:
+    async with run_api(cookie_samesite="none", cookie_secure=True, cors_origins=APP) as api:
+        login = await register(api.client(), "alice") and await api.client().post("/login", json=ALICE)
+        cookies = "; ".join(line.partition(";")[0] for line in login.headers.get_list("set-cookie"))
+        for path in ("/refresh", "/logout", "/login", "/register", "/token"):
+            answer = await api.client(Cookie=cookies, **headers).post(path, json=ALICE)
+            assert refusal(answer)[:2] == (403, "cross_origin_refused"), path
+            assert "set-cookie" not in answer.headers
+        page = api.client(**{"Cookie": cookies, "Origin": APP, "Sec-Fetch-Site": "cross-site"})
+        assert (await page.post("/refresh")).status_code == 200
+        assert (await page.post("/logout")).status_code == 200
+
+
+ALICE = {"username": "alice", "password": PASSWORD}

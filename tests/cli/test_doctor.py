@@ -72,6 +72,48 @@ def test_what_is_unwise_or_wrong_is_said(
     assert result.stdout.count("\n") == (2 if value == "192.0.2.1" else 1)  # it is no address of this machine
 
 
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    (
+        ({"CORS_ORIGINS": "capacitor://localhost"}, "CORS_ORIGINS has capacitor://localhost: what an app brings along"),
+        (
+            {"CORS_ORIGINS": "https://app.example.com,https://shop.example.org", "COOKIE_SAMESITE": "lax"},
+            "CORS_ORIGINS has https://app.example.com and https://shop.example.org, and this server is of one",
+        ),
+        (
+            {"CORS_ORIGINS": "https://app.example.org", "COOKIE_DOMAIN": "example.com"},
+            "CORS_ORIGINS has https://app.example.org, which is not of the site of COOKIE_DOMAIN",
+        ),
+    ),
+)
+def test_a_page_that_cannot_have_the_cookies_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], complaint: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    problem = only_problem(run)
+    assert problem.startswith(complaint)
+    assert "COOKIE_SAMESITE=none" in problem
+    monkeypatch.setenv("COOKIE_SAMESITE", "none")
+    monkeypatch.setenv("COOKIE_SECURE", "true")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
+@pytest.mark.parametrize(
+    "origins",
+    (
+        "https://app.example.com,https://shop.example.com",
+        "https://a.co.uk,https://b.co.uk",
+        "http://localhost:3000,http://127.0.0.1:3000,https://app.example.com",
+        "http://192.168.1.2:3000",
+        "chrome-extension://abcdefghijklmnop,https://app.example.com",
+    ),
+)
+def test_a_page_that_may_have_them_is_nothing_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", origins)
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
 def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("migrate")
     monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 11, 7))

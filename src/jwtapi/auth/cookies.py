@@ -7,7 +7,7 @@ from itertools import islice
 from fastapi import Request, Response
 
 from jwtapi.security import device_tokens
-from jwtapi.settings import Settings
+from jwtapi.settings import SameSite, Settings
 from jwtapi.web.withheld import COOKIE_HEADERS
 
 MAX_OF_A_NAME = 4
@@ -19,6 +19,8 @@ class AuthCookies:
         self._refresh_name = settings.cookie_name
         self._device_name = f"{settings.cookie_name}Device"
         self._secure = settings.cookie_secure
+        self._same_site = settings.cookie_samesite
+        self._domain = settings.cookie_domain
         # Browsers take a name with the prefix __Host- with the path / alone.
         self._path = "/" if settings.cookie_name.startswith("__Host-") else settings.root_path or "/"
 
@@ -46,10 +48,16 @@ class AuthCookies:
             value,
             max_age=max_age,
             path=self._path,
+            domain=self._domain,
             secure=self._secure,
             httponly=True,
-            samesite="strict",
+            samesite=self._same_site.value,
         )
+        if self._same_site is SameSite.NONE:
+            # Browsers that keep no cookies of third parties keep this one, apart for each site that asks (CHIPS).
+            # Python itself writes it from 3.14 on.
+            name_of_header, line = response.raw_headers[-1]
+            response.raw_headers[-1] = (name_of_header, line + b"; Partitioned")
 
 
 def _values(request: Request, name: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from jwtapi.access_claims import AccessClaims
 from jwtapi.auth.cookies import AuthCookies
+from jwtapi.auth.lost_cookies import LostCookies
 from jwtapi.auth.service import AuthService
 from jwtapi.sessions.errors import AccessTokenInvalid
 from jwtapi.sessions.service import SessionService
@@ -76,6 +77,11 @@ async def get_auth_service(
 async def get_cookies(request: Request) -> AuthCookies:
     cookies: AuthCookies = request.app.state.cookies
     return cookies
+
+
+async def look_for_lost_cookies(request: Request) -> None:
+    lost_cookies: LostCookies = request.app.state.lost_cookies
+    lost_cookies.look_at(request)
 
 
 BearerTokenDep = Annotated[str | None, Depends(get_bearer_token)]

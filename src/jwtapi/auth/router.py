@@ -3,10 +3,17 @@
 from functools import partial
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from jwtapi.auth import documentation
-from jwtapi.auth.dependencies import AccessClaimsDep, AuthServiceDep, BearerTokenDep, CookiesDep, SessionServiceDep
+from jwtapi.auth.dependencies import (
+    AccessClaimsDep,
+    AuthServiceDep,
+    BearerTokenDep,
+    CookiesDep,
+    SessionServiceDep,
+    look_for_lost_cookies,
+)
 from jwtapi.auth.errors import InvalidCredentials, InvalidGrant
 from jwtapi.auth.oauth import FORM_DOCUMENTATION, GrantDep, PasswordGrant
 from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, RegisterRequest
@@ -32,7 +39,7 @@ async def register(
     return Message(message="User registered successfully")
 
 
-@router.post("/login", responses=documentation.LOGIN_PROBLEMS)
+@router.post("/login", responses=documentation.LOGIN_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
 @limited_as(Scope.LOGIN)
 async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     body: LoginRequest,
@@ -50,7 +57,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     return _hand_over(signed_in.tokens, response, cookies)
 
 
-@router.post("/refresh", responses=documentation.REFRESH_PROBLEMS)
+@router.post("/refresh", responses=documentation.REFRESH_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
 @limited_as(Scope.REFRESH)
 async def refresh(
     request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, client: ClientDep

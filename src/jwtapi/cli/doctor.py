@@ -6,6 +6,7 @@ import ipaddress
 import typer
 
 from jwtapi.cli.checks.address import is_jwtapi, problem_of_address, problems_of_metrics_address
+from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
@@ -38,7 +39,7 @@ def warnings_of(settings: Settings) -> list[str]:
         warnings.append("TRUSTED_PROXIES trusts everybody: clients can choose the address that limits count")
     if settings.access_token_ttl > _HOUR:
         warnings.append("ACCESS_TOKEN_TTL is over an hour: services that check tokens by themselves see no logout")
-    return warnings
+    return warnings + warnings_of_cookies(settings)
 
 
 def _warnings_in_production(settings: Settings) -> list[str]:
@@ -52,7 +53,10 @@ def _warnings_in_production(settings: Settings) -> list[str]:
     if settings.docs_enabled:
         warnings.append("DOCS_ENABLED is true in production: strangers can read how this server is called")
     if any(origin.startswith("http://") for origin in settings.cors_origins):
-        warnings.append("CORS_ORIGINS has an http:// origin in production: whoever is on the path speaks for it")
+        warnings.append(
+            "CORS_ORIGINS has an http:// origin in production: whoever is on the path speaks for it, and browsers take "
+            "it for another site than https"
+        )
     if not settings.trusted_proxies and _is_reached_from_elsewhere(settings.host):
         warnings.append(
             f"HOST is {settings.host} and TRUSTED_PROXIES is empty in production: all clients of a proxy share one "

@@ -10,6 +10,8 @@ from fastapi import Request
 
 from jwtapi.errors import Forbidden
 from jwtapi.resources import Resources
+from jwtapi.settings import SameSite
+from jwtapi.web.withheld import COOKIE_HEADERS
 from jwtapi.web_origin import as_browsers_write
 
 
@@ -46,6 +48,10 @@ def refuse_other_origins(request: Request) -> None:
         # Browsers set it themselves; "none" is the user's own doing.
         if site not in ("same-origin", "none"):
             raise CrossOriginRefused
-    # An old browser, or plain http: it names the page's origin, and its user cannot be made to send another Host.
-    elif origin is not None and not is_own(origin, request.headers.get("host")):
+    elif origin is not None:
+        # An old browser, or plain http: it names the page's origin, and its user cannot be made to send another Host.
+        if not is_own(origin, request.headers.get("host")):
+            raise CrossOriginRefused
+    elif settings.cookie_samesite is SameSite.NONE and request.scope[COOKIE_HEADERS]:
+        # A browser so old that a form of any page sends no Origin, and the cookies with it.
         raise CrossOriginRefused
