@@ -95,14 +95,21 @@ async def test_changed_roles_hold_at_once_and_void_the_old_tokens(
     assert (await api.event_types()).count("user.roles_changed") == 2
 
 
-@pytest.mark.parametrize("role", ("", "two\nlines", "x" * 1100))
-async def test_roles_that_no_token_can_carry_are_refused(
+@pytest.mark.parametrize("role", ("", "two\nlines", "x" * 1100, "admin,staff", "admin ", " "))
+async def test_roles_that_no_token_or_list_can_carry_are_refused(
     api: Api, admin: AdminService, alice: httpx.AsyncClient, role: str
 ) -> None:
     with pytest.raises(RolesInvalid):
         await admin.change_roles("alice", add=[role], remove=[])
     assert (await alice.get("/profile")).status_code == 200
     assert "user.roles_changed" not in await api.event_types()
+
+
+async def test_a_role_of_former_times_that_has_a_comma_can_be_kept_and_removed(api: Api, admin: AdminService) -> None:
+    await api.signed_in()
+    await api.sql("""UPDATE users SET roles = '["admin", "a,b"]'""")
+    assert await admin.change_roles("alice", add=["staff"], remove=["admin"]) == ["a,b", "staff"]
+    assert await admin.change_roles("alice", add=[], remove=["a,b"]) == ["staff"]
 
 
 async def test_enabling_lets_the_user_sign_in_again(api: Api, admin: AdminService, alice: httpx.AsyncClient) -> None:

@@ -60,6 +60,8 @@ def test_deleting_asks_first(run: Run) -> None:
         (("create", "two words"), PASSWORD, "Username must have"),
         (("create", "bob"), "short", "Password must have at least 8 characters"),
         (("create", "bob", "--role", ""), PASSWORD, "A role wants printable characters"),
+        (("create", "bob", "--role", "admin,staff"), PASSWORD, "A role has no comma"),
+        (("roles", "alice", "--add", "admin,staff"), None, "A role has no comma"),
         (("create", "bob", "--role", "x" * 1100), PASSWORD, "The roles of a user must not exceed 1024 bytes"),
         (("roles", "alice", "--add", "two\nlines"), None, "A role wants printable characters"),
         (("roles", "nobody", "--add", "staff"), None, "There is no user nobody."),

@@ -11,16 +11,19 @@ class RolesInvalid(Exception):
     """The message says why."""
 
 
-def parse_roles(roles: Iterable[str]) -> list[str]:
-    """Return the roles, each once, in their order.
+def parse_roles(roles: Iterable[str], *, beside: Iterable[str] = ()) -> list[str]:
+    """Return the roles, each once and in their order, behind those that the user keeps.
 
     Raises:
-        RolesInvalid: an access token or the header X-Auth-Roles could not carry them.
+        RolesInvalid: an access token or the header X-Auth-Roles could not carry them, or a list of roles was given as one.
     """
-    distinct = list(dict.fromkeys(roles))
-    for role in distinct:
+    kept = list(beside)
+    added = [role for role in dict.fromkeys(roles) if role not in kept]
+    for role in added:
         if not role or not role.isprintable():
             raise RolesInvalid(f"A role wants printable characters: {role!r} has none or others.")
-    if len(json.dumps(distinct)) > MAX_BYTES:
+        if "," in role or role != role.strip():
+            raise RolesInvalid(f"A role has no comma, and no space around it: {role!r}. Give each role by itself.")
+    if added and len(json.dumps(kept + added)) > MAX_BYTES:
         raise RolesInvalid(f"The roles of a user must not exceed {MAX_BYTES} bytes as JSON.")
-    return distinct
+    return kept + added

@@ -93,8 +93,7 @@ class AdminService:
         """
         async with self._database.write() as uow:
             user = await _locked_user(uow, username)
-            kept = [role for role in user.roles if role not in remove]
-            roles = parse_roles([*kept, *(role for role in add if role not in kept)])
+            roles = parse_roles(add, beside=[role for role in user.roles if role not in remove])
             if roles != user.roles:
                 await uow.users.set_roles(user.id, roles)
                 await self._record(uow, EventType.ROLES_CHANGED, user)
