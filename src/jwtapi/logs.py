@@ -28,7 +28,7 @@ traceback is shorter than PIPE_BUF: what several workers write to one pipe is no
 MAX_TRACEBACK = 8_000
 
 _MAX_ADDRESS = 64
-"""A proxy that is trusted may still pass on what is no address."""
+"""No address is longer; a line has a bound whatever else may once stand there."""
 
 
 def _cut(text: str, limit: int = MAX_TEXT) -> str:
@@ -136,7 +136,7 @@ def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
 
 
 def client_address(scope: Mapping[str, Any]) -> str | None:
-    """The client's address in an ASGI scope, or the beginning of what a trusted proxy passed on instead of one."""
+    """The client's address in an ASGI scope."""
     return scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else None
 
 

@@ -36,3 +36,42 @@ async def test_few_hops_are_looked_at_from_the_nearest(
         assert answer.status_code == 401
         assert [event.address for event in await api.events(None)] == [client]
     assert len(looked_at) <= 1 + MAX_HOPS
+
+
+PEER = "10.1.1.1"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    (
+        ("192.0.2.1:5678", "192.0.2.1"),
+        ("[2001:DB8::1]:80", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1, ::ffff:10.0.0.1", "192.0.2.1"),
+        ("192.0.2.1, 10.0.0.1:5678", "192.0.2.1"),
+        ("garbage", PEER),
+        ("", PEER),
+        ("unknown", PEER),
+        ("_hidden", PEER),
+        ("192.0.2.1:", PEER),
+        ("192.0.2.1:http", PEER),
+        ("192.0.2.1%eth0", PEER),
+        ("192.0.2", PEER),
+        ("localhost", PEER),
+        ("x" * 1000, PEER),
+        ("192.0.2.1, garbage", PEER),
+        ("192.0.2.1, garbage, 10.0.0.1", "10.0.0.1"),
+        ("garbage, 192.0.2.1", "192.0.2.1"),
+        ("10.0.0.2, 10.0.0.1", "10.0.0.2"),
+    ),
+)
+async def test_only_an_address_is_taken_for_one(run_api: RunApi, forwarded: str, client: str) -> None:
+    async with run_api(trusted_proxies="10.0.0.0/8") as api:
+        await api.client(PEER).post(
+            "/login", json={"username": "nobody", "password": "x"}, headers={"X-Forwarded-For": forwarded}
+        )
+        assert [event.address for event in await api.events(None)] == [client]

@@ -1,7 +1,9 @@
 """Whose word counts on where a request comes from."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -9,21 +11,58 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 MAX_HOPS = 20
 """Entries of X-Forwarded-For that are looked at, from the right, where the proxies write."""
 
+_MAX_LENGTH = 100
+"""Characters of an entry, with brackets, port, zone and the spaces around it. What is remembered is bounded by it."""
+
+_MAX_REMEMBERED = 4096
+"""Entries whose address is known without another look."""
+
+_WITH_PORT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:]*))(?::\d{1,5})?", re.ASCII)
+"""`192.0.2.1:5678`, `[2001:db8::1]:5678`, or either without a port; an IPv6 address without brackets is none of them."""
+
 
 class TrustedProxies(ProxyHeadersMiddleware):
     """Takes the client's address and scheme from proxies in these networks.
 
-    Thousands of entries, each of a trusted network, would keep uvicorn busy for 50 ms.
+    uvicorn's takes any text for an address, and thousands of entries, each of a trusted network, would keep it busy for
+    50 ms.
     """
 
     def __init__(self, app: ASGIApp, networks: Sequence[str]) -> None:
         trusted = [*networks, *filter(None, map(_mapped_to_ipv6, networks))]
         super().__init__(app, trusted_hosts=trusted)  # type: ignore[arg-type]
-        self._all_hops = self.trusted_hosts.get_trusted_client_address
-        self.trusted_hosts.get_trusted_client_address = self._last_hops  # type: ignore[method-assign]
+        self.trusted_hosts.get_trusted_client_address = self._client_of  # type: ignore[method-assign]
 
-    def _last_hops(self, x_forwarded_for: str) -> tuple[str, int]:
-        return self._all_hops(",".join(x_forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]))
+    def _client_of(self, x_forwarded_for: str) -> tuple[str, int]:
+        """The right-most address that is no trusted proxy's, or else the farthest proxy; without one, the empty string.
+
+        What is no address ends the search: whoever wrote it did not tell who was before.
+        """
+        farthest = ""
+        for entry in reversed(x_forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
+            address = _parse(entry.strip()) if len(entry) <= _MAX_LENGTH else None
+            if address is None:
+                break
+            farthest = address
+            if address not in self.trusted_hosts:
+                break
+        return farthest, 0
+
+
+@lru_cache(_MAX_REMEMBERED)
+def _parse(entry: str) -> str | None:
+    """The address of an entry of X-Forwarded-For, in its usual form; None if it is none, as RFC 7239's `unknown`.
+
+    It may have a port. A zone is left out, for only the proxy's machine knows what it means.
+    """
+    match = _WITH_PORT.fullmatch(entry)
+    try:
+        address = ipaddress.ip_address(match["bracketed"] or match["plain"] or "" if match else entry)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or address).partition("%")[0]
+    return str(address)
 
 
 def _mapped_to_ipv6(network: str) -> str | None:
