@@ -67,6 +67,18 @@ def names_given_twice(path: Path) -> Mapping[str, list[int]]:
     return {name: found for name, found in lines.items() if len(found) > 1}
 
 
+def missing_secrets(env_file: Path) -> list[str]:
+    """The names of the secrets that neither the environment nor `env_file` has.
+
+    Raises:
+        EnvFileError: the file cannot be read, or a line of it not be understood.
+    """
+    present = read_env_file(env_file)
+    return [
+        name for name in SECRETS if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or present.get(name))
+    ]
+
+
 def add_missing_secrets(env_file: Path) -> list[str]:
     """Append a fresh value for each secret that neither the environment nor `env_file` has; return their names.
 
@@ -76,10 +88,7 @@ def add_missing_secrets(env_file: Path) -> list[str]:
         EnvFileError: the file cannot be read, or a line of it not be understood.
         OSError: it cannot be written.
     """
-    present = read_env_file(env_file)
-    missing = [
-        name for name in SECRETS if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or present.get(name))
-    ]
+    missing = missing_secrets(env_file)
     if missing:
         descriptor = os.open(env_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from jwtapi.env_file import EnvFileError, read_env_file
-from jwtapi.secret_strength import weakness_of
+from jwtapi.secret_strength import new_secret, weakness_of
 from jwtapi.web_origin import parse_domain, parse_origin
 
 ENV_FILE = Path(".env")
@@ -309,16 +309,22 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a directory of secrets: ours are NAME_FILE
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, NamedFiles(settings_cls), dotenv_settings
+        given = init_settings().keys()
+        return init_settings, env_settings, NamedFiles(settings_cls, given), dotenv_settings
 
 
 class NamedFiles(PydanticBaseSettingsSource):
     """Reads NAME from the file that the environment variable NAME_FILE names, less one trailing newline."""
 
+    def __init__(self, settings_cls: type[BaseSettings], given: Collection[str]) -> None:
+        """Of what is `given` in another way no file is read, for it need not be there."""
+        super().__init__(settings_cls)
+        self._given = given
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         variable = f"{field_name.upper()}_FILE"
         path = os.environ.get(variable)
-        if not path:
+        if not path or field_name in self._given:
             return None, field_name, False
         if os.environ.get(field_name.upper()):
             raise SettingsError([f"{variable}: give this or {field_name.upper()}, not both"])
@@ -352,6 +358,17 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
         raise SettingsError(
             [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]
         ) from None
+
+
+def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
+    """As `load_settings`, for what neither signs nor verifies anything: it need have no secrets, nor right to read them.
+
+    Raises:
+        SettingsError: something else is unknown or malformed.
+    """
+    stand_ins = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
+    none = {"jwt_secret_previous": None, "refresh_secret_previous": None}
+    return load_settings(env_file, **(overrides | stand_ins | none))
 
 
 def _describe(fault: ErrorDetails) -> str:

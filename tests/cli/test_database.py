@@ -95,7 +95,6 @@ def test_it_shows_what_was_done_and_what_is_there(copy: Copy, here: str, postgre
 def test_it_needs_no_secrets_and_makes_none(
     copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / ".env").unlink()
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert copy(here, THERE).exit_code == 0
     assert not (folder / ".env").exists()

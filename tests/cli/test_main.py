@@ -5,6 +5,7 @@ import pytest
 import structlog
 from dotenv import dotenv_values
 
+from jwtapi import __version__
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
 from tests.cli.conftest import Run
@@ -26,10 +27,66 @@ def test_migrating_makes_the_schema_and_can_be_repeated(run: Run) -> None:
         assert (result.exit_code, result.stdout) == (0, "The schema is up to date.\n")
 
 
-def test_the_first_start_in_development_makes_secrets_and_says_so(run: Run, folder: Path) -> None:
-    assert run("migrate").stderr == "Wrote fresh random JWT_SECRET and REFRESH_SECRET to .env.\n"
+def test_the_version_is_printed(run: Run, folder: Path) -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"jwtapi {__version__}\n")
+    assert list(folder.iterdir()) == []
+
+
+def test_the_first_start_in_development_makes_secrets_and_says_so(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwtapi.server.serve", lambda _: None)
+    assert run("serve").stderr == "Wrote fresh random JWT_SECRET and REFRESH_SECRET to .env.\n"
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
-    assert run("migrate").stderr == ""
+    assert run("serve").stderr == ""
+
+
+BUT_SERVE: tuple[tuple[tuple[str, ...], str | None], ...] = (
+    (("user", "create", "alice"), PASSWORD),
+    (("user", "list"), None),
+    (("user", "roles", "alice", "--add", "staff"), None),
+    (("user", "disable", "alice"), None),
+    (("user", "enable", "alice"), None),
+    (("user", "set-password", "alice"), PASSWORD),
+    (("user", "delete", "alice", "--yes"), None),
+    (("sessions", "prune"), None),
+    (("migrate",), None),
+    (("db", "copy", "sqlite:///jwtapi.db", "sqlite:///copy.db"), None),
+    (("doctor",), None),
+    (("secrets",), None),
+)
+"""All commands but the one that signs and verifies."""
+
+
+@pytest.mark.parametrize(("words", "stdin"), BUT_SERVE, ids=[" ".join(words) for words, _ in BUT_SERVE])
+def test_in_a_clean_folder_only_what_makes_a_database_leaves_anything(
+    run: Run, folder: Path, words: tuple[str, ...], stdin: str | None
+) -> None:
+    result = run(*words, stdin=stdin)
+    makes_it = words[:2] == ("user", "create") or words == ("migrate",)
+    left = {path.name for path in folder.iterdir()}
+    assert left == ({"jwtapi.db"} if makes_it else set())
+    assert result.exit_code == (0 if makes_it or words in {("doctor",), ("secrets",)} else 1)
+    if words[0] in {"user", "sessions"} and not makes_it:
+        assert result.stderr == (
+            "There is no jwtapi.db: run this where the server runs, or name its database in DATABASE_URL.\n"
+        )
+
+
+def test_only_serving_asks_for_secrets(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In production nothing makes them; and whoever administers users need not be allowed to read them."""
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("BCRYPT_ROUNDS", "10")
+    monkeypatch.setenv("REFRESH_SECRET", "too short")
+    monkeypatch.setenv("JWT_SECRET_FILE", str(folder / "missing"))
+    monkeypatch.setenv("JWT_SECRET_PREVIOUS_FILE", str(folder / "missing"))
+    for words, stdin in BUT_SERVE:
+        if words != ("doctor",):
+            result = run(*words, stdin=stdin)
+            assert result.exit_code == 0, (words, result.output)
+    for command in ("serve", "doctor"):
+        assert "JWT_SECRET_FILE: cannot read the file" in run(command).output
 
 
 @pytest.mark.parametrize("where", ("environment", "file", "named file"))

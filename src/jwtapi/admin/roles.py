@@ -15,7 +15,7 @@ def parse_roles(roles: Iterable[str], *, beside: Iterable[str] = ()) -> list[str
     """Return the roles, each once and in their order, behind those that the user keeps.
 
     Raises:
-        RolesInvalid: an access token or the header X-Auth-Roles could not carry them, or a list of roles was given as one.
+        RolesInvalid: an access token or the header X-Auth-Roles could not carry them, or several were given as one.
     """
     kept = list(beside)
     added = [role for role in dict.fromkeys(roles) if role not in kept]

@@ -11,8 +11,17 @@ from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.proxies import trusts_everybody
+from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
-from jwtapi.settings import ENV_FILE, Settings, SettingsError, load_settings
+from jwtapi.secret_strength import new_secret
+from jwtapi.settings import (
+    ENV_FILE,
+    Environment,
+    Settings,
+    SettingsError,
+    load_settings,
+    load_settings_without_secrets,
+)
 
 _HOUR = 3600
 
@@ -67,7 +76,7 @@ def _warnings_in_production(settings: Settings) -> list[str]:
 
 def _problems() -> list[str]:
     try:
-        settings = load_settings()
+        settings = _settings_of_next_start()
     except SettingsError as error:
         return error.problems
     return [
@@ -78,6 +87,14 @@ def _problems() -> list[str]:
         *asyncio.run(problems_of_database(settings)),
         *asyncio.run(problems_of_limits(settings)),
     ]
+
+
+def _settings_of_next_start() -> Settings:
+    """In development it makes the secrets that are missing."""
+    stand_ins = {}
+    if load_settings_without_secrets().environment is Environment.DEVELOPMENT:
+        stand_ins = {name.lower(): new_secret() for name in missing_secrets(ENV_FILE)}
+    return load_settings(**stand_ins)
 
 
 def _problems_of_addresses(settings: Settings) -> list[str]:

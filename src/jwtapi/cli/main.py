@@ -6,7 +6,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from jwtapi import server
+from jwtapi import __version__, server
 from jwtapi.cli import database, sessions, users
 from jwtapi.cli.checks.address import problem_of_address
 from jwtapi.cli.checks.database import warnings_of_database
@@ -17,16 +17,32 @@ from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
 from jwtapi.secret_strength import new_secret
-from jwtapi.settings import ENV_FILE, Settings
+from jwtapi.settings import ENV_FILE, Settings, load_settings_without_secrets
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import sqlite_path
 
 app = typer.Typer(
-    help="A self-hosted JWT authentication API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
+    if asked:
+        typer.echo(f"jwtapi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def jwtapi(
+    version: Annotated[  # noqa: ARG001, FBT002  an option, by name
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A self-hosted JWT authentication API."""
+
+
 app.add_typer(users.app, name="user")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(database.app, name="db")
@@ -61,9 +77,8 @@ def serve(
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    settings = settings_or_exit()
     with failing_clearly():
-        asyncio.run(_prepare(settings))
+        asyncio.run(_prepare(load_settings_without_secrets()))
     typer.echo("The schema is up to date.")
 
 

@@ -12,9 +12,16 @@ from jwtapi.admin.service import UnknownUser
 from jwtapi.env_file import EnvFileError, add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
 from jwtapi.resources import Resources, open_resources
-from jwtapi.secret_strength import new_secret
-from jwtapi.settings import ENV_FILE, Environment, Settings, SettingsError, load_settings
+from jwtapi.settings import (
+    ENV_FILE,
+    Environment,
+    Settings,
+    SettingsError,
+    load_settings,
+    load_settings_without_secrets,
+)
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.engine import sqlite_path
 from jwtapi.storage.faults import describe
 from jwtapi.storage.migrations import UnusableSchema
 
@@ -51,11 +58,10 @@ def _sentence(text: str) -> str:
 
 
 def settings_or_exit(**overrides: Any) -> Settings:
-    """Read the settings; in development, make the secrets that are missing and say so."""
+    """Read the settings, for a server; in development, make the secrets that are missing and say so."""
     with failing_clearly():
         # Everything else must be right before anything is written.
-        rest = load_settings(**(overrides | {"jwt_secret": new_secret(), "refresh_secret": new_secret()}))
-        if rest.environment is Environment.DEVELOPMENT:
+        if load_settings_without_secrets(**overrides).environment is Environment.DEVELOPMENT:
             try:
                 made = add_missing_secrets(ENV_FILE)
             except EnvFileError as error:
@@ -69,20 +75,23 @@ def settings_or_exit(**overrides: Any) -> Settings:
         return load_settings(**overrides)
 
 
-def run_with_resources(use: Callable[[Resources], Awaitable[T]]) -> T:
-    """Open everything on a database of this version's schema, run `use`, close."""
-    settings = settings_or_exit()
+def run_with_resources(use: Callable[[Resources], Awaitable[T]], *, makes_database: bool = False) -> T:
+    """Open everything on a database of this version's schema, run `use`, close. Nothing that it uses needs a secret."""
 
-    async def run() -> T:
+    async def run(settings: Settings) -> T:
         async with open_resources(settings) as resources:
-            await prepare(resources.database)
+            await _prepare(resources.database)
             return await use(resources)
 
     with failing_clearly():
-        return asyncio.run(run())
+        settings = load_settings_without_secrets()
+        path = sqlite_path(settings.database_url.get_secret_value())
+        if not makes_database and path is not None and not path.exists():
+            fail(f"There is no {path}: run this where the server runs, or name its database in DATABASE_URL.")
+        return asyncio.run(run(settings))
 
 
-async def prepare(database: Database) -> None:
+async def _prepare(database: Database) -> None:
     """Migrate the embedded database. Another may be in use by an earlier version: `serve` or `migrate` does that.
 
     Raises:

@@ -35,7 +35,7 @@ def create(
         auth = AuthService(resources, SessionService(resources), limits)
         await auth.register(name, password, COMMAND_LINE, roles=roles)
 
-    run_with_resources(run)
+    run_with_resources(run, makes_database=True)
     typer.echo(f"Created {name}.")
 
 

@@ -18,7 +18,7 @@ _MAX_REMEMBERED = 4096
 """Entries whose address is known without another look."""
 
 _WITH_PORT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:]*))(?::\d{1,5})?", re.ASCII)
-"""`192.0.2.1:5678`, `[2001:db8::1]:5678`, or either without a port; an IPv6 address without brackets is none of them."""
+"""`192.0.2.1:5678`, `[2001:db8::1]:5678`, or either without a port; no IPv6 address without brackets."""
 
 
 class TrustedProxies(ProxyHeadersMiddleware):
