@@ -62,7 +62,7 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         StorageUnavailable: the file of an SQLite database cannot be opened.
     """
     metrics = Metrics()
-    database = Database(settings.database_url.get_secret_value())
+    database = Database.of(settings)
     refresh_secret = settings.refresh_secret.get_secret_value()
     previous_refresh_secret = _plain(settings.refresh_secret_previous)
     return Resources(

@@ -200,6 +200,8 @@ class Settings(BaseSettings):
     jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
     refresh_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
     database_url: Annotated[SecretStr, AfterValidator(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
+    database_pool_size: int = Field(10, ge=1, le=1000)
+    database_statement_cache: int = Field(100, ge=0, le=1000)
 
     access_token_ttl: int = Field(15 * 60, ge=1, le=24 * 3600)
     refresh_token_ttl: int = Field(7 * 24 * 3600, ge=60, le=400 * 24 * 3600)
@@ -361,7 +363,7 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
 
 
 def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
-    """As `load_settings`, for what neither signs nor verifies anything: it need have no secrets, nor right to read them.
+    """As `load_settings`, for what neither signs nor verifies anything: it need not be able to read secrets.
 
     Raises:
         SettingsError: something else is unknown or malformed.

@@ -333,6 +333,20 @@ def test_what_a_login_would_fail_for_is_said(
     assert complaint in only_problem(run)
 
 
+def test_a_smaller_pool_wants_fewer_connections(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
+) -> None:
+    url, role = postgresql.new_database(), postgresql.new_role()
+    postgresql.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}", url)
+    postgresql.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}", url)
+    postgresql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 18")
+    monkeypatch.setenv("DATABASE_URL", postgresql.as_role(url, role))
+    monkeypatch.setenv("WORKERS", "3")
+    assert "WORKERS: 3 want up to 33 connections, and the database has 18: lower WORKERS or " in only_problem(run)
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "5")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
 @pytest.mark.parametrize(
     ("url", "complaint"),
     (

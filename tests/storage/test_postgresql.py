@@ -43,6 +43,34 @@ async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("parameter", "variable", "expected"),
+    (("", "", "jwtapi"), ("", "variable", "variable"), ("application_name=parameter", "variable", "parameter")),
+)
+async def test_connections_have_a_name_to_be_known_by(
+    make_settings: MakeSettings,
+    postgresql: PostgreSQL,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    parameter: str,
+    variable: str,
+    expected: str,
+) -> None:
+    monkeypatch.setenv("PGAPPNAME", variable)
+    named = f"{url}{'&' if '?' in url else '?'}{parameter}" if parameter else url
+    database = Database.of(make_settings(database_url=named, database_pool_size=2))
+    await database.migrate()
+    async with database.read(), database.read():
+        await database.check()
+        found = postgresql.execute(
+            "SELECT application_name FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            url,
+        )
+    assert [name for (name,) in found] == [expected] * 3
+    await database.close()
+
+
 async def test_of_twenty_who_want_a_name_at_once_one_gets_it(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         body = {"username": "alice", "password": PASSWORD}

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+from typing import Any
 
 import typer
 
@@ -91,7 +92,7 @@ def _problems() -> list[str]:
 
 def _settings_of_next_start() -> Settings:
     """In development it makes the secrets that are missing."""
-    stand_ins = {}
+    stand_ins: dict[str, Any] = {}
     if load_settings_without_secrets().environment is Environment.DEVELOPMENT:
         stand_ins = {name.lower(): new_secret() for name in missing_secrets(ENV_FILE)}
     return load_settings(**stand_ins)

@@ -36,7 +36,7 @@ def _print_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
 
 @app.callback()
 def jwtapi(
-    version: Annotated[  # noqa: ARG001, FBT002  an option, by name
+    version: Annotated[  # noqa: FBT002  an option, by name
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
@@ -84,15 +84,15 @@ def migrate() -> None:
 
 async def _prepare(settings: Settings) -> list[str]:
     """Migrate the database, see that it can be worked with, and return what is unwise about it."""
-    url = settings.database_url.get_secret_value()
-    path = sqlite_path(url)
-    database = Database(url)
+    path = sqlite_path(settings.database_url.get_secret_value())
+    database = Database.of(settings)
     try:
         await database.migrate()
+        await database.rehearse_pooler()
         await database.rehearse_login()
         return [
             *(problems_of_database_mode(path) if path is not None else []),
-            *await warnings_of_database(database, settings.workers),
+            *await warnings_of_database(database, settings),
         ]
     finally:
         await database.close()

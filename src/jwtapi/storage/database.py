@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
+from jwtapi.settings import Settings
 from jwtapi.storage.engine import (
     HASTY,
+    POOL_SIZE,
+    STATEMENT_CACHE,
     WAIT_SECONDS,
     open_engine,
     open_patient_engine,
@@ -32,7 +36,7 @@ _CONNECTIONS = text("""
             - coalesce(current_setting('reserved_connections', true)::int, 0),
         (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),
         (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)
-    ), pg_backend_pid()
+    )
 """)
 
 
@@ -43,17 +47,27 @@ class OutdatedSchema(Exception):
 class Database:
     """Every failure to reach or use the database leaves here as `StorageUnavailable`, in bounded time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = STATEMENT_CACHE) -> None:
         """Raises StorageUnavailable if the file of an SQLite database cannot be opened."""
         self._url = url
+        self._prepares = statement_cache > 0
         try:
-            self._engine = open_engine(url)
+            self._engine = open_engine(url, pool_size=pool_size, statement_cache=statement_cache)
         except OSError as error:
             raise StorageUnavailable from error
         self._writing = with_transactions(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._subscribers: list[Callable[[Sequence[Event]], None]] = []
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Database":
+        """The one that the settings name."""
+        return cls(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            statement_cache=settings.database_statement_cache,
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -161,17 +175,39 @@ class Database:
         async with _bounded(), self._writers, self._writing.connect() as connection, connection.begin():
             yield connection
 
+    async def rehearse_pooler(self) -> None:
+        """Make sure that connections do not share what they prepare, as behind a pooler that keeps no statements.
+
+        Raises:
+            StorageUnavailable: they do, or the database does not answer.
+        """
+        if self.is_sqlite or not self._prepares:
+            return
+        import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
+
+        async with _bounded(), self._engine.connect() as one:
+            if not await _is_pooled(one):
+                return
+            async with self._engine.connect() as another:
+                name = f"jwtapi_{uuid4().hex}"
+                try:
+                    for connection in (one, another):
+                        statement = await (await _driver_of(connection)).prepare("SELECT 1", name=name)
+                        await statement.fetch()  # until then a pooler leaves it its server
+                except asyncpg.PostgresError as error:
+                    raise StorageUnavailable from error
+
     async def connections_for_us(self) -> int | None:
         """How many connections the database gives our role and whoever shares them; None if that is no matter.
 
-        It is none on SQLite, and behind a pooler, which is told by the number of a process that is not the server's.
+        It is none on SQLite, and behind a pooler.
         """
         if self.is_sqlite:
             return None
         async with _bounded(), self._engine.connect() as connection:
-            allowed, process = (await connection.execute(_CONNECTIONS)).one()
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            return int(allowed) if process == driver.get_server_pid() else None
+            if await _is_pooled(connection):
+                return None
+            return int((await connection.execute(_CONNECTIONS)).scalar_one())
 
     async def migrate(self) -> None:
         """Bring the schema up to date. Of several at once one does it and the others wait; it may take its time.
@@ -190,6 +226,16 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+async def _is_pooled(connection: AsyncConnection) -> bool:
+    """Tell whether a pooler is between: it tells clients of a process that is not the server's."""
+    process = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+    return bool(process != (await _driver_of(connection)).get_server_pid())
+
+
+async def _driver_of(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
 
 
 @asynccontextmanager

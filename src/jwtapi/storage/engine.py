@@ -1,5 +1,6 @@
 """How to connect: what SQLite needs told at each connection, and bounds on every wait."""
 
+import itertools
 import os
 import ssl
 from pathlib import Path
@@ -18,7 +19,11 @@ later. Giving up a connection that does not answer can take two seconds more."""
 POOL_SIZE = 10
 """Connections to PostgreSQL for the requests of a process; one more follows the changes."""
 
-CONNECTIONS_OF_WORKER = POOL_SIZE + 1
+STATEMENT_CACHE = 100
+"""Statements that each connection to PostgreSQL keeps prepared; there are fewer."""
+
+APPLICATION_NAME = "jwtapi"
+"""In pg_stat_activity, unless the address or PGAPPNAME says another."""
 
 WRITE = "jwtapi_write"
 """Execution option of a connection whose transaction is going to write."""
@@ -30,6 +35,9 @@ _SQLITE_POOL_SIZE = 4
 """One of them follows the changes, one writes; as only one thread at a time runs Python, more readers bring nothing."""
 
 _MIGRATION_WAIT_SECONDS = 600
+
+_PROCESS = os.urandom(8).hex()
+_numbers = itertools.count()
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
@@ -45,8 +53,11 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parts.database) if parts.get_backend_name() == "sqlite" and parts.database else None
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = STATEMENT_CACHE) -> AsyncEngine:
     """For requests: no wait is long, and each statement stands for itself.
+
+    Without a statement cache each is prepared anew and without a name, and run before the next Sync, so that no pooler
+    can send its messages to two servers.
 
     Raises:
         OSError: there can be no SQLite file at that place.
@@ -55,10 +66,11 @@ def open_engine(url: str) -> AsyncEngine:
         return _open_sqlite(url, path, wait_seconds=WAIT_SECONDS)
     return _open_postgresql(
         url,
+        statement_cache=statement_cache,
         command_timeout=WAIT_SECONDS,
         # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
         isolation_level="AUTOCOMMIT",
-        pool_size=CONNECTIONS_OF_WORKER,
+        pool_size=pool_size + 1,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         pool_pre_ping=True,
@@ -66,14 +78,14 @@ def open_engine(url: str) -> AsyncEngine:
 
 
 def open_patient_engine(url: str) -> AsyncEngine:
-    """For migrations, which may wait for each other and take their time.
+    """For migrations, which may wait for each other and take their time, and go through any pooler.
 
     Raises:
         OSError: there can be no SQLite file at that place.
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=_MIGRATION_WAIT_SECONDS)
-    return _open_postgresql(url, command_timeout=None, poolclass=NullPool)
+    return _open_postgresql(url, statement_cache=0, command_timeout=None, poolclass=NullPool)
 
 
 def with_transactions(engine: AsyncEngine) -> AsyncEngine:
@@ -83,24 +95,45 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
-def _open_postgresql(url: str, *, command_timeout: float | None, **options: Any) -> AsyncEngine:
+def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float | None, **options: Any) -> AsyncEngine:
     """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
     address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
+    names_itself = "application_name" in make_url(url).query
+    server_settings = {} if names_itself else {"application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME}
 
     async def connect() -> Any:
         import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
 
         try:
-            return await asyncpg.connect(address, timeout=WAIT_SECONDS, command_timeout=command_timeout)
+            return await asyncpg.connect(
+                address,
+                timeout=WAIT_SECONDS,
+                command_timeout=command_timeout,
+                statement_cache_size=statement_cache,
+                server_settings=server_settings,
+            )
         except (asyncpg.InterfaceError, ssl.SSLError):  # some of which are ValueErrors too
             raise
         except (ValueError, TypeError):
             # What parses the address repeats a part of it, which may be the password.
             raise OSError(None, "the address is not understood") from None
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options)
+    def adapted() -> Any:
+        dialect: Any = engine.dialect
+        return dialect.dbapi.connect(
+            async_creator_fn=connect,
+            prepared_statement_cache_size=statement_cache,
+            prepared_statement_name_func=_new_statement_name if statement_cache else None,
+        )
+
+    engine = create_async_engine("postgresql+asyncpg://", creator=adapted, hide_parameters=True, **options)
     _renew_connections(engine)
     return engine
+
+
+def _new_statement_name() -> str:
+    """Nobody else's: a pooler that mixes connections up could otherwise run another process's statement for ours."""
+    return f"jwtapi_{_PROCESS}_{next(_numbers):x}"
 
 
 def _renew_connections(engine: AsyncEngine) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
 
-MISUSED = frozenset({"42501", "42P01", "42703", "3F000"})
-"""SQLSTATEs that say what an operator changed behind our back: a missing right, table, column or schema."""
+MISUSED = frozenset({"42501", "42P01", "42703", "3F000", "42P05"})
+"""SQLSTATEs that say what an operator changed behind our back: a missing right, table, column or schema; or what they
+put between, a pooler that mixes prepared statements up."""
 
 _ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +27,8 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "42P07": "Another program has that name: give jwtapi a database of its own.",
         "42701": "Another program has that name: give jwtapi a database of its own.",
         "42704": "Leave out of DATABASE_URL the parameters that PostgreSQL does not have.",
+        "42P05": "Set DATABASE_STATEMENT_CACHE=0: a pooler is between that keeps no prepared statements apart.",
+        "26000": "Set DATABASE_STATEMENT_CACHE=0: a pooler is between that keeps no prepared statements apart.",
         "22023": "Mend the parameters in DATABASE_URL.",
         "3F000": "Create the schema that search_path names, or name another one.",
         "25006": "It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing.",

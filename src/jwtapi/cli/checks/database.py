@@ -4,14 +4,13 @@ from jwtapi.cli.checks.files import problem_of_folder, problems_of_database_mode
 from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database, OutdatedSchema
-from jwtapi.storage.engine import CONNECTIONS_OF_WORKER, sqlite_path
+from jwtapi.storage.engine import sqlite_path
 from jwtapi.storage.faults import describe
 from jwtapi.storage.migrations import Schema, UnusableSchema
 
 
 async def problems_of_database(settings: Settings) -> list[str]:
-    url = settings.database_url.get_secret_value()
-    path = sqlite_path(url)
+    path = sqlite_path(settings.database_url.get_secret_value())
     try:
         if path is not None:
             if (problem := problem_of_folder(path)) is not None:
@@ -19,20 +18,20 @@ async def problems_of_database(settings: Settings) -> list[str]:
             if not path.exists():
                 return []  # the first start makes it
         problems = problems_of_database_mode(path) if path is not None else []
-        database = Database(url)
+        database = Database.of(settings)
     except (OSError, StorageUnavailable) as error:
         return [f"DATABASE_URL: {describe(error)}"]
     try:
-        return problems + await _problems_inside(database, settings.workers)
+        return problems + await _problems_inside(database, settings)
     except StorageUnavailable as error:
         return [*problems, f"DATABASE_URL: {describe(error)}"]
     finally:
         await database.close()
 
 
-async def warnings_of_database(database: Database, workers: int) -> list[str]:
+async def warnings_of_database(database: Database, settings: Settings) -> list[str]:
     """What requests do without, and should not."""
-    return [*await _warnings_of_housekeeping(database), *await _warnings_of_connections(database, workers)]
+    return [*await _warnings_of_housekeeping(database), *await _warnings_of_connections(database, settings)]
 
 
 async def _warnings_of_housekeeping(database: Database) -> list[str]:
@@ -43,16 +42,16 @@ async def _warnings_of_housekeeping(database: Database) -> list[str]:
     return []
 
 
-async def _warnings_of_connections(database: Database, workers: int) -> list[str]:
+async def _warnings_of_connections(database: Database, settings: Settings) -> list[str]:
     free = await database.connections_for_us()
-    wanted = workers * CONNECTIONS_OF_WORKER
+    wanted = settings.workers * (settings.database_pool_size + 1)
     if free is None or wanted <= free:
         return []
-    advice = "lower WORKERS, raise max_connections, or put a pooler between"
-    return [f"WORKERS: {workers} want up to {wanted} connections, and the database has {free}: {advice}"]
+    advice = "lower WORKERS or DATABASE_POOL_SIZE, raise max_connections, or put a pooler between"
+    return [f"WORKERS: {settings.workers} want up to {wanted} connections, and the database has {free}: {advice}"]
 
 
-async def _problems_inside(database: Database, workers: int) -> list[str]:
+async def _problems_inside(database: Database, settings: Settings) -> list[str]:
     problems = []
     try:
         if await database.check() is Schema.LATER:
@@ -66,5 +65,6 @@ async def _problems_inside(database: Database, workers: int) -> list[str]:
         if database.is_sqlite:  # the next start migrates it
             return []
         return ["DATABASE_URL: the database has no schema, or an earlier one, until the next start or `jwtapi migrate`"]
+    await database.rehearse_pooler()
     await database.rehearse_login()
-    return problems + await warnings_of_database(database, workers)
+    return problems + await warnings_of_database(database, settings)
