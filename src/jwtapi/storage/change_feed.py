@@ -57,6 +57,8 @@ class ChangeFeed:
             try:
                 async with self._database.hold_connection() as connection:
                     await self._follow(EventRepository(connection), await _open_tail(connection, self._wake))
+                if not self._is_interrupted:
+                    log.warning("changes made elsewhere go unheard", cause="requests need the only connection")
             except StorageUnavailable as error:
                 if not self._is_interrupted:
                     log.warning("changes made elsewhere go unheard", cause=reason_of(error))
@@ -68,10 +70,11 @@ class ChangeFeed:
             self._is_interrupted = True
 
     async def _follow(self, events: EventRepository, tail: "_Tail") -> None:
+        """Until requests need the connection."""
         async with asyncio.timeout(WAIT_SECONDS):
             position = await events.end()
         self._on_gap()  # what was committed until now was not heard of
-        while True:
+        while not self._database.wants_connection_back():
             await self._sleep()
             asked_at = time.monotonic()
             async with asyncio.timeout(WAIT_SECONDS):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import Settings
+from jwtapi.storage.connections import Connections
 from jwtapi.storage.engine import (
     HASTY,
     POOL_SIZE,
@@ -56,6 +57,7 @@ class Database:
         except OSError as error:
             raise StorageUnavailable from error
         self._writing = with_transactions(self._engine)
+        self._connections = Connections(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
         self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._subscribers: list[Callable[[Sequence[Event]], None]] = []
@@ -80,7 +82,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
         """A block that changes nothing. Each of its statements sees what was committed before it."""
-        async with _bounded(), self._engine.connect() as connection:
+        async with _bounded(), self._connections.connection(self._engine) as connection:
             yield UnitOfWork(connection)
 
     @asynccontextmanager
@@ -89,7 +91,7 @@ class Database:
 
         Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
         """
-        async with _bounded(), self._writers, self._writing.connect() as connection:
+        async with _bounded(), self._writers, self._connections.connection(self._writing) as connection:
             uow = UnitOfWork(connection)
             try:
                 async with connection.begin():
@@ -103,7 +105,7 @@ class Database:
     async def write_hastily(self) -> AsyncIterator[UnitOfWork]:
         """For single statements whose effect a power cut may undo, and that no disk is waited for."""
         if self.is_sqlite:
-            async with _bounded(), self._writers, self._writing.connect() as connection:
+            async with _bounded(), self._writers, self._connections.connection(self._writing) as connection:
                 await connection.execution_options(**{HASTY: True})
                 async with connection.begin():
                     yield UnitOfWork(connection)
@@ -115,15 +117,25 @@ class Database:
     async def hold_connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection outside any transaction, for as long as the block lasts; it is not used again afterwards.
 
-        What is done with it has to bound its own time.
+        What is done with it has to bound its own time, and to leave the block when `wants_connection_back` says so. It
+        is never the last one that the server grants: there is one more, for the requests.
         """
         with _faults_translated():
-            connection = await self._connect()
+            spare = await self._connect()
             try:
-                yield connection
+                connection = await self._connect()
+            finally:
+                await spare.close()  # back into the pool
+            try:
+                async with self._connections.holding():
+                    yield connection
             finally:
                 await connection.invalidate()
                 await connection.close()
+
+    def wants_connection_back(self) -> bool:
+        """Tell whether the connection that is held is the only one left, and a request wants it."""
+        return self._connections.should_give_back
 
     async def _connect(self) -> AsyncConnection:
         connecting = asyncio.create_task(self._engine.connect().start())
@@ -146,7 +158,7 @@ class Database:
             OutdatedSchema: it does, with an earlier schema or none.
             UnusableSchema: it does, with what jwtapi did not make.
         """
-        async with _bounded(), self._engine.connect() as connection:
+        async with _bounded(), self._connections.connection(self._engine) as connection:
             schema = await connection.run_sync(schema_of)
             if schema is Schema.OUTDATED:
                 await connection.invalidate()  # its search_path is that of its first moment
@@ -172,7 +184,8 @@ class Database:
 
     @asynccontextmanager
     async def _writing_alone(self) -> AsyncIterator[AsyncConnection]:
-        async with _bounded(), self._writers, self._writing.connect() as connection, connection.begin():
+        taken = self._connections.connection(self._writing)
+        async with _bounded(), self._writers, taken as connection, connection.begin():
             yield connection
 
     async def rehearse_pooler(self) -> None:

@@ -101,6 +101,11 @@ def has_answered(error: BaseException) -> bool:
     return _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"}
 
 
+def is_out_of_connections(error: BaseException) -> bool:
+    """Tell whether the server has no connection left for us, be it by its own bound, the database's or the role's."""
+    return "53300" in _names_of(_root_of(error))
+
+
 def belongs_to_connection(error: BaseException) -> bool:
     """Tell whether a new connection may do what this one refuses.
 

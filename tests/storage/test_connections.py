@@ -1,0 +1,79 @@
+"""PostgreSQL grants fewer connections than the pool could hold."""
+
+import asyncio
+
+import pytest
+
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import Api, refusal, register
+from tests.support.postgresql import PostgreSQL
+
+pytestmark = on_sqlite  # once: the tests bring a database of their own
+
+
+class Granted:
+    """A database whose role may have so many connections."""
+
+    def __init__(self, postgresql: PostgreSQL) -> None:
+        self._postgresql = postgresql
+        self._database, self._role = postgresql.new_database(), postgresql.new_role()
+        for kind in ("TABLES", "SEQUENCES"):
+            postgresql.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {self._role}", self._database)
+        self.url = postgresql.as_role(self._database, self._role)
+
+    def at_most(self, connections: int) -> None:
+        self._postgresql.execute(f"ALTER ROLE {self._role} CONNECTION LIMIT {connections}")
+
+    def cut(self, condition: str = "true") -> None:
+        self._postgresql.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{self._role}' AND {condition}"  # noqa: S608
+        )
+
+
+@pytest.fixture
+def granted(postgresql: PostgreSQL) -> Granted:
+    return Granted(postgresql)
+
+
+async def until_changes_are_heard(api: Api) -> None:
+    while not api.resources.known_sessions.hears_changes():
+        await asyncio.sleep(0.01)
+
+
+async def test_requests_wait_for_those_that_there_are(run_api: RunApi, granted: Granted) -> None:
+    granted.at_most(2)
+    async with run_api(database_url=granted.url) as api:
+        await until_changes_are_heard(api)
+        await asyncio.gather(*(register(api.client(), f"user{n}") for n in range(12)))
+        assert (await api.client().get("/health/ready")).status_code == 200
+
+
+async def test_the_last_one_is_for_requests(run_api: RunApi, granted: Granted) -> None:
+    granted.at_most(1)
+    async with run_api(database_url=granted.url) as api:
+        await asyncio.gather(*(register(api.client(), f"user{n}") for n in range(3)))
+        assert not api.resources.known_sessions.hears_changes()
+        granted.at_most(3)
+        await until_changes_are_heard(api)
+
+
+async def test_it_is_given_back_to_them(run_api: RunApi, granted: Granted) -> None:
+    granted.at_most(2)
+    async with run_api(database_url=granted.url) as api:
+        await until_changes_are_heard(api)
+        granted.at_most(1)
+        granted.cut("query NOT LIKE '%events%'")  # all but the one that follows the changes
+        await register(api.client())
+
+
+async def test_without_any_it_is_an_outage_that_says_why_and_passes(
+    run_api: RunApi, granted: Granted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with run_api(database_url=granted.url) as api:
+        granted.at_most(0)
+        granted.cut()
+        answer = await api.client().post("/register", json={"username": "alice", "password": "a long password"})
+        assert refusal(answer)[:2] == (503, "storage_unavailable")
+        assert "TooManyConnectionsError: too many connections for role" in capsys.readouterr().out
+        granted.at_most(2)
+        await register(api.client())
