@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from select import PIPE_BUF
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog
 
-from jwtapi.logs import configure_logging, log_request, request_id
-from jwtapi.settings import LogFormat
+from jwtapi.logs import TraceContext, _add_ids, configure_logging, log_request, request_id, trace_context
+from jwtapi.settings import LogFormat, LogLevel
+from tests.conftest import on_sqlite
+from tests.support.api import Api
 
 HOSTILE = "alice\r\n{}\x1b[31m\u2028"
 
@@ -21,6 +24,7 @@ def configuration_put_back() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    configure_logging(LogFormat.CONSOLE)
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
 
@@ -78,6 +82,7 @@ async def test_a_line_fits_into_a_pipe_at_once_whatever_a_client_sent(
 ) -> None:
     configure_logging(log_format)
     request_id.set("x" * 64)
+    trace_context.set(TraceContext("f" * 32, "f" * 16))
     flood = character * 60_000
     if log_format is LogFormat.JSON:
         log_request({"method": "UNSUBSCRIBE", "path": f"/{flood}", "client": (flood, 50000)}, 200, 123_456)
@@ -140,3 +145,116 @@ def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str]
     assert "RuntimeError: 7 " in text
     assert "\x1b]" not in text
     assert "hunter2" not in text
+
+
+async def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines since the last look, those of this turn of the event loop included."""
+    await asyncio.sleep(0)
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("level", "logged"),
+    (
+        (LogLevel.DEBUG, ["debug", "info", "warning", "error"]),
+        (LogLevel.INFO, ["info", "warning", "error"]),
+        (LogLevel.WARNING, ["warning", "error"]),
+        (LogLevel.ERROR, ["error"]),
+    ),
+)
+async def test_what_is_below_the_level_is_not_logged(
+    capsys: pytest.CaptureFixture[str], level: LogLevel, logged: list[str]
+) -> None:
+    configure_logging(LogFormat.JSON, level)
+    for name in ("debug", "info", "warning", "error"):
+        getattr(structlog.get_logger("jwtapi"), name)("ours")
+    assert [line["level"] for line in await told(capsys)] == logged
+    for name in ("debug", "info", "warning", "error"):
+        getattr(logging.getLogger("uvicorn.error"), name)("theirs")
+        # Below this it tells the parameters of statements.
+        getattr(logging.getLogger("aiosqlite"), name)("a driver's")
+    assert not any(line["level"] == "debug" for line in await told(capsys))
+    request_id.set("4711")
+    log_request({"method": "GET", "path": "/", "client": None}, 200, 0)
+    assert [line["event"] for line in await told(capsys)] == ["request"] * (level in {LogLevel.DEBUG, LogLevel.INFO})
+
+
+@pytest.mark.parametrize("method", ("GET", "HEAD"))
+@pytest.mark.parametrize("path", ("/health/live", "/health/ready", "/metrics"))
+@pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
+async def test_a_probe_that_succeeds_is_logged_at_debug_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, log_format: LogFormat, path: str, method: str
+) -> None:
+    request_id.set("4711")
+    scope = {"method": method, "path": path, "client": None}
+    for level in (LogLevel.INFO, LogLevel.DEBUG):
+        configure_logging(log_format, level)
+        monkeypatch.setattr("jwtapi.logs.log", structlog.get_logger())  # that of the module keeps its first level
+        with structlog.testing.capture_logs() as by_structlog:
+            log_request(scope, 200, 0)
+            log_request(scope, 503, 0)
+        lines = by_structlog if log_format is LogFormat.CONSOLE else await told(capsys)
+        levels = [line.get("level") or line["log_level"] for line in lines]
+        assert levels == (["info"] if level is LogLevel.INFO else ["debug", "info"])
+
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@on_sqlite
+async def test_each_line_of_a_request_has_the_ids_of_its_trace(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogFormat.JSON)
+    client = api.client(traceparent=f"00-{TRACE}-{SPAN}-01", **{"X-Request-ID": "4711"})
+    await client.get("/")
+    await client.get("/nowhere")
+    lines = await told(capsys)
+    assert [(line["trace_id"], line["span_id"], line["request_id"]) for line in lines] == [(TRACE, SPAN, "4711")] * 2
+    await api.client().get("/")
+    (line,) = await told(capsys)
+    assert not {"trace_id", "span_id"} & line.keys()
+
+
+@on_sqlite
+async def test_an_error_has_the_ids_of_the_trace_too(api: Api) -> None:
+    await api.sql("ALTER TABLE users RENAME TO away")
+    body = {"username": "alice", "password": "secret"}
+    with structlog.testing.capture_logs(processors=[_add_ids]) as lines:
+        await api.client(traceparent=f"00-{TRACE}-{SPAN}-00").post("/login", json=body)
+    assert [line["log_level"] for line in lines] == ["error", "info"]
+    assert {(line["trace_id"], line["span_id"]) for line in lines} == {(TRACE, SPAN)}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "traceparent",
+    (
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"01-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE}-{SPAN}-1",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE[1:]}-{SPAN}-01",
+        f" 00-{TRACE}-{SPAN}-01\n",
+        'garbage", "level": "error',
+        "",
+    ),
+)
+async def test_no_other_traceparent_gets_into_the_log(
+    api: Api, capsys: pytest.CaptureFixture[str], traceparent: str
+) -> None:
+    configure_logging(LogFormat.JSON)
+    await api.client().get("/", headers={"traceparent": traceparent})
+    (line,) = await told(capsys)
+    assert not {"trace_id", "span_id"} & line.keys()
+
+
+@on_sqlite
+async def test_of_two_traceparents_none_counts(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogFormat.JSON)
+    one, other = (("traceparent", f"00-{TRACE}-{span}-01") for span in (SPAN, SPAN[::-1]))
+    await api.client().get("/", headers=[one, other])
+    (line,) = await told(capsys)
+    assert "trace_id" not in line

@@ -4,16 +4,16 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from select import PIPE_BUF
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import structlog
 
-from jwtapi.settings import LogFormat
+from jwtapi.settings import LogFormat, LogLevel
 
 log = structlog.get_logger()
 
@@ -21,11 +21,29 @@ request_id: ContextVar[str] = ContextVar("request_id")
 """Of the request that is being answered: each of its lines has it."""
 
 
+class TraceContext(NamedTuple):
+    """Where a request stands in its caller's trace (W3C Trace Context, level 1)."""
+
+    trace_id: str
+    """32 lower-case hexadecimal digits."""
+    span_id: str
+    """16 of them: the span that this request is a part of."""
+
+
+trace_context: ContextVar[TraceContext | None] = ContextVar("trace_context", default=None)
+"""Of the request that is being answered, if its caller takes part in a trace: each of its lines has both ids."""
+
+PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
+"""What machines ask all day long: only what fails there is worth a line."""
+
 MAX_TEXT = 200
 """Characters of a text that a client may have chosen. In JSON each takes 12 bytes at most, so that a line without a
 traceback is shorter than PIPE_BUF: what several workers write to one pipe is not torn."""
 
 MAX_TRACEBACK = 8_000
+
+_FIRST_ERROR = 400
+"""Statuses from here on say that a request failed (RFC 9110 §15)."""
 
 _MAX_ADDRESS = 64
 """No address is longer; a line has a bound whatever else may once stand there."""
@@ -45,16 +63,18 @@ class _AccessLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: list[tuple[str, str, int, float, str | None, str]] = []
+        self._waiting: list[tuple[str, str, int, float, str | None, str, TraceContext | None, str]] = []
 
-    def add(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+    def add(self, level: str, scope: Mapping[str, Any], status: int, seconds: float) -> None:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         # Not the scope: all that it holds would stay alive, and the next requests find no warm memory.
         client, path = client_address(scope), scope["path"]
         if len(path) > MAX_TEXT:
             path = _cut(path)
-        self._waiting.append((scope["method"], path, status, seconds, client, request_id.get()))
+        self._waiting.append(
+            (scope["method"], path, status, seconds, client, request_id.get(), trace_context.get(), level)
+        )
 
     def _write(self) -> None:
         requests, self._waiting = self._waiting, []
@@ -63,8 +83,9 @@ class _AccessLines:
         lines = [
             f'{{"method": {quoted(method)}, "path": {quoted(path)}, "status": {status}, '
             f'"milliseconds": {seconds * 1000:.1f}, "client": {quoted(client) if client is not None else "null"}, '
-            f'"event": "request", "request_id": "{id_}", "level": "info", "timestamp": "{now}Z"}}\n'
-            for method, path, status, seconds, client, id_ in requests
+            f'"event": "request", "request_id": "{id_}", {_trace_members(trace)}"level": "{level}", '
+            f'"timestamp": "{now}Z"}}\n'
+            for method, path, status, seconds, client, id_, trace, level in requests
         ]
         piece = ""
         for line in lines:
@@ -80,15 +101,22 @@ class _AccessLines:
         self._stream.flush()
 
 
+def _trace_members(trace: TraceContext | None) -> str:
+    return f'"trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}", ' if trace is not None else ""
+
+
 _access_lines: _AccessLines | None = None
 """For lines of JSON; people on a terminal get theirs by structlog."""
 
+_lowest_level = logging.INFO
 
-def configure_logging(log_format: LogFormat) -> None:
-    global _access_lines  # noqa: PLW0603  as logging's own configuration
+
+def configure_logging(log_format: LogFormat, log_level: LogLevel = LogLevel.INFO) -> None:
+    global _access_lines, _lowest_level  # noqa: PLW0603  as logging's own configuration
+    _lowest_level = logging.getLevelNamesMapping()[log_level.upper()]
     console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
     shared: list[Any] = [
-        _add_request_id,
+        _add_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -102,7 +130,7 @@ def configure_logging(log_format: LogFormat) -> None:
     # Ours go straight to the stream: with Python's logging between, a line costs a dozen times as much.
     structlog.configure(
         processors=[*shared, *renderers],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(_lowest_level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -115,17 +143,22 @@ def configure_logging(log_format: LogFormat) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    # Ours alone go below: what libraries say there has statements with their values in it, and bodies.
+    root.setLevel(max(_lowest_level, logging.INFO))
     for chatty in ("alembic", "aiosqlite", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
     """Give a request its access line; `seconds` from the request to the end of its answer."""
-    if _access_lines is not None:
-        _access_lines.add(scope, status, seconds)
+    is_quiet = status < _FIRST_ERROR and scope["path"] in PROBES
+    if _lowest_level > (logging.DEBUG if is_quiet else logging.INFO):
         return
-    log.info(
+    level = "debug" if is_quiet else "info"
+    if _access_lines is not None:
+        _access_lines.add(level, scope, status, seconds)
+        return
+    getattr(log, level)(
         "request",
         method=scope["method"],
         path=scope["path"],
@@ -140,9 +173,11 @@ def client_address(scope: Mapping[str, Any]) -> str | None:
     return scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else None
 
 
-def _add_request_id(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if current := request_id.get(None):
         event["request_id"] = current
+    if trace := trace_context.get():
+        event.update(trace._asdict())
     return event
 
 

@@ -104,7 +104,7 @@ def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket 
 
 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -> ASGIApp:
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     resources = make_resources(settings)
 
     @asynccontextmanager

@@ -55,6 +55,13 @@ class SameSite(StrEnum):
     NONE = "none"
 
 
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class SettingsError(Exception):
     """The configuration is unusable; `problems` has a line for each fault, with the setting's name, not its value."""
 
@@ -236,6 +243,7 @@ class Settings(BaseSettings):
     metrics_enabled: bool = False
     metrics_listen: Annotated[str, AfterValidator(_listen_address)] | None = None
     log_format: LogFormat = LogFormat.AUTO
+    log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = LogLevel.INFO
 
     @property
     def in_production(self) -> bool:

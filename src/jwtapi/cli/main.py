@@ -58,7 +58,7 @@ def serve(
     """Run the server until SIGTERM or Ctrl-C."""
     given = {"host": host, "port": port, "workers": workers}
     settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, settings.log_level)
     log = structlog.get_logger()
     if (problem := problem_of_address(settings.host, settings.port)) is not None:
         fail(f"{problem}.")

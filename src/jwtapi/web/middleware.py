@@ -10,7 +10,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jwtapi.logs import log_request, request_id
+from jwtapi.logs import TraceContext, log_request, request_id, trace_context
 from jwtapi.metrics import Metrics
 from jwtapi.web.problems import internal_error, not_found
 
@@ -18,6 +18,9 @@ _CLIENT_GONE = 499
 """nginx's status, for logs and metrics: nobody was there to answer."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+"""Of version 00, the one that there is (W3C Trace Context §3.2)."""
 
 # A request's id only has to differ from others; randomness for each is a system call, which costs more than the rest.
 _PROCESS = os.urandom(8).hex()
@@ -58,7 +61,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        its_id = _id_of(scope)
+        its_id, trace = _ids_of(scope)
         is_head = scope["method"] == "HEAD"
         # HEAD is GET without the body (RFC 9110 §9.3.2); the routes need not know.
         routed = {**scope, "method": "GET"} if is_head else scope
@@ -78,6 +81,7 @@ class RequestContext:
             await send(message)
 
         outside = request_id.set(its_id)
+        outside_of_trace = trace_context.set(trace) if trace is not None else None
         try:
             await app(routed, receive, send_with_headers)
         except ClientDisconnect:
@@ -95,6 +99,8 @@ class RequestContext:
                 route = getattr(routed.get("route"), "path", "none")
                 self._metrics.count_request(_known(scope["method"]), route, status, seconds)
             request_id.reset(outside)
+            if outside_of_trace is not None:
+                trace_context.reset(outside_of_trace)
 
     def _missing_in(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Ours, but for those that the endpoint knows better."""
@@ -105,12 +111,18 @@ class RequestContext:
         return self._header_items
 
 
-def _id_of(scope: Scope) -> str:
-    """The caller's own, if it is harmless to repeat and to log, else a new one."""
+def _ids_of(scope: Scope) -> tuple[str, TraceContext | None]:
+    """The caller's own id and trace, if they are harmless to repeat and to log, else a new id and no trace."""
+    its_id, parent = None, None
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value.decode())
-    return f"{_PROCESS}{next(_numbers):016x}"
+        if name == b"x-request-id":
+            if its_id is None and _REQUEST_ID.fullmatch(value):
+                its_id = value.decode()
+        elif name == b"traceparent":
+            parent = value if parent is None else b""  # of two nobody knows which is meant
+    match = _TRACEPARENT.fullmatch(parent) if parent else None
+    trace = TraceContext(match[1].decode(), match[2].decode()) if match else None
+    return its_id or f"{_PROCESS}{next(_numbers):016x}", trace
 
 
 def _known(method: str) -> str:
