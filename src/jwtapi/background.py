@@ -1,9 +1,10 @@
-"""What a serving process does besides answering: it hears of changes, writes down what arrived, and cleans up."""
+"""What a serving process does besides answering: hears of changes, writes down what arrived, cleans up, measures."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
 from jwtapi.resources import Resources
 
@@ -15,6 +16,12 @@ async def background_tasks(resources: Resources) -> AsyncIterator[None]:
         asyncio.create_task(resources.arrivals.run(), name="arrivals"),
         asyncio.create_task(Housekeeping(resources).run(), name="housekeeping"),
     ]
+    if resources.settings.counts_requests:
+        gauges = Gauges(resources)
+        tasks += [
+            asyncio.create_task(gauges.run(), name="gauges"),
+            asyncio.create_task(gauges.count(), name="count of sessions"),
+        ]
     try:
         yield
     finally:

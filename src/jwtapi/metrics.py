@@ -1,14 +1,32 @@
 """What Prometheus can ask."""
 
+import math
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable: where the workers of one server keep their numbers, so that each can tell of all."""
+
+_Mode: TypeAlias = Literal["livesum", "livemax", "livemin", "mostrecent"]
+
+# When each began to count, as a metric of its own: Prometheus goes by the start of the process.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_process = ProcessCollector(registry=None)
+"""The library's; it cannot tell of several processes by itself."""
 
 
 def share_between_workers(folder: str) -> None:
@@ -20,35 +38,99 @@ class LoginOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     THROTTLED = "throttled"
+    OVERLOADED = "overloaded"
+
+
+class RefreshOutcome(StrEnum):
+    NEXT = "next"
+    """The session moved on."""
+    PRESENT = "present"
+    """It had, and the client got what it had moved on to."""
+    REUSED = "reused"
+    INVALID = "invalid"
 
 
 class Metrics:
-    """A registry of its own, so that several apps can live in one process."""
+    """A registry of its own, so that several apps can live in one process.
+
+    docs/metrics.md tells what each means. No metric has a label for the worker: each that is replaced would leave a series
+    behind. So a gauge's `multiprocess_mode` says how several workers tell it together.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "jwtapi_requests", "Requests answered", ["method", "route", "status"], registry=self._registry
-        )
-        self._durations = Histogram(
-            "jwtapi_request_duration_seconds", "Time from request to answer", ["route"], registry=self._registry
-        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._logins = Counter("jwtapi_logins", "Logins by outcome", ["outcome"], registry=self._registry)
+        self._requests = self._counter("jwtapi_requests", "Requests answered", "method", "route", "status")
+        self._durations = self._histogram("jwtapi_request_duration_seconds", "Time from request to answer", "route")
+
+        self._logins = self._counter("jwtapi_logins", "Logins by outcome", "outcome")
+        self._refreshes = self._counter("jwtapi_refreshes", "Refreshes by outcome", "outcome")
         for outcome in LoginOutcome:
             self._logins.labels(outcome)
-        self._hashes_pending = Gauge(
-            "jwtapi_hashes_pending",
-            "Password hashes running or waiting",
-            registry=self._registry,
-            multiprocess_mode="livesum",
+        for refresh_outcome in RefreshOutcome:
+            self._refreshes.labels(refresh_outcome)
+        self._registrations = self._counter("jwtapi_registrations", "Users that registered")
+        self._reuses = self._counter(
+            "jwtapi_refresh_token_reuses", "Sessions that ended because a used refresh token came back"
         )
-        self._redis_down = Gauge(
-            "jwtapi_redis_down",
-            "1 while limits are counted in the database because Redis does not answer",
-            registry=self._registry,
-            multiprocess_mode="livemax",
+        # The last to have counted them, however it ended: all count the same ones.
+        self._sessions_alive = self._gauge("jwtapi_sessions_alive", "Sessions that are alive", "mostrecent")
+
+        self._hashes_pending = self._gauge("jwtapi_hashes_pending", "Password hashes running or waiting", "livesum")
+        self._hash_waits = self._histogram("jwtapi_hash_wait_seconds", "Time that a password hash waited for a thread")
+
+        self._blocks = self._histogram(
+            "jwtapi_database_duration_seconds", "Time of a block of work in the database, with all waits", "kind"
         )
+        self._block_durations = {
+            writes: self._blocks.labels(kind) for writes, kind in ((False, "read"), (True, "write"))
+        }
+        self._block_waits = self._histogram(
+            "jwtapi_database_wait_seconds", "Time until a block of work had a connection, and SQLite's lock to write"
+        )
+        self._block_failures = self._counter(
+            "jwtapi_database_failures", "Blocks of work that the database did not answer or refused"
+        )
+        self._pool_size = self._gauge("jwtapi_database_pool_size", "Connections that the pools may have", "livesum")
+        self._pool_in_use = self._gauge("jwtapi_database_pool_in_use", "Connections in use", "livesum")
+        self._pool_waiting = self._gauge(
+            "jwtapi_database_pool_waiting", "Blocks of work that wait for a connection", "livesum"
+        )
+        self._feed_lag = self._gauge(
+            "jwtapi_change_feed_lag_seconds", "Time since changes of other workers were last heard of", "livemax"
+        )
+        self._feed_interruptions = self._counter(
+            "jwtapi_change_feed_interruptions", "Times that changes of other workers went unheard"
+        )
+        self._redis_down = self._gauge(
+            "jwtapi_redis_down", "1 while limits are counted in the database because Redis does not answer", "livemax"
+        )
+
+        self._build_info = self._gauge(
+            "jwtapi_build_info", "1; what runs is in the labels", "livemax", "version", "python", "database"
+        )
+        self._workers = self._gauge("jwtapi_workers", "Processes that serve", "livesum")
+        self._cpu = self._counter("process_cpu_seconds", "Processor time of the workers, dead ones included")
+        self._cpu_counted = 0.0
+        self._of_process = {
+            "process_resident_memory_bytes": self._gauge(
+                "process_resident_memory_bytes", "Memory of the workers together", "livesum"
+            ),
+            "process_open_fds": self._gauge("process_open_fds", "Open files of the worker that has most", "livemax"),
+            "process_max_fds": self._gauge("process_max_fds", "Files that a worker may open", "livemin"),
+            "process_start_time_seconds": self._gauge(
+                "process_start_time_seconds", "When the youngest worker started, in seconds since 1970", "livemax"
+            ),
+        }
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, multiprocess_mode: _Mode, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry, multiprocess_mode=multiprocess_mode)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         # To look up the children costs more than to count.
@@ -62,11 +144,59 @@ class Metrics:
     def count_login(self, outcome: LoginOutcome) -> None:
         self._logins.labels(outcome).inc()
 
+    def count_refresh(self, outcome: RefreshOutcome, *, reuses: int = 0) -> None:
+        """`reuses`: sessions that it ended."""
+        self._refreshes.labels(outcome).inc()
+        self._reuses.inc(reuses)
+
+    def count_registration(self) -> None:
+        self._registrations.inc()
+
+    def set_sessions_alive(self, sessions: int | None) -> None:
+        """None: nobody knows. Prometheus' word for that is NaN."""
+        self._sessions_alive.set(math.nan if sessions is None else sessions)
+
     def set_hashes_pending(self, pending: int) -> None:
         self._hashes_pending.set(pending)
 
+    def observe_hash_wait(self, seconds: float) -> None:
+        self._hash_waits.observe(seconds)
+
+    def observe_block(self, *, writes: bool, waited: float, lasted: float, failed: bool) -> None:
+        """Of work in the database; times are in seconds."""
+        self._block_durations[writes].observe(lasted)
+        self._block_waits.observe(waited)
+        if failed:
+            self._block_failures.inc()
+
+    def set_pool(self, *, size: int, in_use: int, waiting: int) -> None:
+        self._pool_size.set(size)
+        self._pool_in_use.set(in_use)
+        self._pool_waiting.set(waiting)
+
+    def set_feed_lag(self, seconds: float) -> None:
+        self._feed_lag.set(seconds)
+
+    def count_feed_interruption(self) -> None:
+        self._feed_interruptions.inc()
+
     def set_redis_down(self, down: bool) -> None:  # noqa: FBT001  it says what it is
         self._redis_down.set(down)
+
+    def set_build_info(self, *, version: str, python: str, database: str) -> None:
+        self._build_info.labels(version, python, database).set(1)
+        self._workers.set(1)
+
+    def look_at_process(self) -> None:
+        """Set what the system knows of this process; only Linux tells."""
+        for family in _process.collect():
+            value = family.samples[0].value
+            if family.name == "process_cpu_seconds":
+                # A difference, so that what a worker has used still counts when it is dead.
+                self._cpu.inc(value - self._cpu_counted)
+                self._cpu_counted = value
+            elif (gauge := self._of_process.get(family.name)) is not None:
+                gauge.set(value)
 
     def exposition(self) -> bytes:
         """Everything, of all workers of this server, in Prometheus' text format 0.0.4."""

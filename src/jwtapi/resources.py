@@ -62,7 +62,8 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         StorageUnavailable: the file of an SQLite database cannot be opened.
     """
     metrics = Metrics()
-    database = Database.of(settings)
+    on_block = (lambda block: metrics.observe_block(**block._asdict())) if settings.counts_requests else None
+    database = Database.of(settings, on_block=on_block)
     refresh_secret = settings.refresh_secret.get_secret_value()
     previous_refresh_secret = _plain(settings.refresh_secret_previous)
     return Resources(
@@ -70,10 +71,12 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
         clock=clock,
         database=database,
         readiness=Readiness(database),
-        known_sessions=KnownSessions(database),
+        known_sessions=KnownSessions(database, on_interruption=metrics.count_feed_interruption),
         arrivals=Arrivals(database),
         windows=_windows(settings, database, metrics, clock),
-        passwords=PasswordHasher(rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending),
+        passwords=PasswordHasher(
+            rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending, on_wait=metrics.observe_hash_wait
+        ),
         password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
         access_tokens=AccessTokens(
             settings.jwt_secret.get_secret_value(),

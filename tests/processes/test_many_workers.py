@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -119,6 +120,17 @@ async def test_any_worker_tells_the_numbers_of_all(server: Server) -> None:
         text = (await client.get("/metrics")).text
     assert 'jwtapi_requests_total{method="GET",route="/",status="200"} 20.0' in text
     assert "jwtapi_hashes_pending 0.0" in text
+    async with server.async_client() as client, asyncio.timeout(30):  # each looks once a second
+        while "process_max_fds" not in (text := (await client.get("/metrics")).text):
+            await asyncio.sleep(0.05)
+    of_workers = workers_of(server)
+    numbers = dict(re.findall(r"^(\w+) (\S+)$", text, re.MULTILINE))
+    assert float(numbers["jwtapi_workers"]) == len(of_workers)
+    assert float(numbers["jwtapi_database_pool_size"]) % len(of_workers) == 0
+    assert float(numbers["process_start_time_seconds"]) > min(worker.create_time() for worker in of_workers) - 1
+    assert float(numbers["process_cpu_seconds_total"]) > 0
+    assert text.count("jwtapi_build_info{") == 1
+    assert "pid=" not in text
 
 
 async def test_workers_are_replaced_one_by_one_and_nobody_notices(server: Server) -> None:

@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import Connection, event
 
 from jwtapi.admin.service import AdminService
+from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
 from jwtapi.storage.tables import metadata
 from tests.conftest import RunApi
@@ -74,6 +75,7 @@ async def use_everything(api: Api) -> None:
         await sign_in(client)
     await alice.post("/logout")
     await Housekeeping(api.resources).clean_up()
+    await Gauges(api.resources).count_sessions()
     admin = AdminService(api.resources)
     await admin.change_roles("alice", add=["staff"], remove=[])
     await admin.disable("alice")

@@ -9,7 +9,7 @@ from uuid import uuid4
 from jwtapi import audit
 from jwtapi.auth.errors import InvalidCredentials, UsernameTaken
 from jwtapi.client import Client
-from jwtapi.errors import TooManyRequests
+from jwtapi.errors import Overloaded, TooManyRequests
 from jwtapi.metrics import LoginOutcome
 from jwtapi.resources import Resources
 from jwtapi.security.usernames import UsernameInvalid, parse_username
@@ -82,6 +82,7 @@ class AuthService:
                 await audit.record(uow, EventType.USER_REGISTERED, at=user.created_at, client=client, user_id=user.id)
         except DuplicateUsername:
             raise UsernameTaken from None
+        self._resources.metrics.count_registration()
         return user
 
     async def login(
@@ -104,7 +105,11 @@ class AuthService:
             self._resources.metrics.count_login(LoginOutcome.THROTTLED)
             raise
         while True:
-            entrant, new_hash = await self._check(user, password)
+            try:
+                entrant, new_hash = await self._check(user, password)
+            except Overloaded:
+                self._resources.metrics.count_login(LoginOutcome.OVERLOADED)
+                raise
             async with self._database.write() as uow:
                 # Locked: whoever disables the user now waits, and then ends this session with the others.
                 present = await uow.users.get_for_update(entrant.id) if entrant is not None else None

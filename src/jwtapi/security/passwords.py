@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +35,16 @@ class PasswordHasher:
     """
 
     def __init__(
-        self, *, rounds: int, threads: int | None = None, on_pending: Callable[[int], None] = lambda _: None
+        self,
+        *,
+        rounds: int,
+        threads: int | None = None,
+        on_pending: Callable[[int], None] = lambda _: None,
+        on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`on_pending` is told how many hashes are being computed or wait, whenever that changes."""
+        """`on_pending` is told how many hashes are being computed or wait, whenever that changes; `on_wait`, on the
+        thread that computes a hash, for how many seconds it waited for that thread.
+        """
         self._context = CryptContext(
             schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], bcrypt_sha256__rounds=rounds
         )
@@ -44,6 +52,7 @@ class PasswordHasher:
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
         self._pending = 0
         self._on_pending = on_pending
+        self._on_wait = on_wait
         # Made now: made at the first unknown name, that login would take twice as long as any other.
         self._nobody = self._context.hash("nobody has this password")
 
@@ -98,7 +107,13 @@ class PasswordHasher:
         if self._pending >= self._threads * (1 + WAITING_PER_THREAD):
             raise Overloaded
         self._count(1)
-        future = self._pool.submit(work)
+        came_at = time.monotonic()
+
+        def begin() -> T:
+            self._on_wait(time.monotonic() - came_at)
+            return work()
+
+        future = self._pool.submit(begin)
         # Counted until the work is done, not until its caller has gone away.
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._count, -1))

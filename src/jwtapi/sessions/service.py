@@ -15,6 +15,7 @@ from jwtapi import audit
 from jwtapi.access_claims import AccessClaims
 from jwtapi.client import Client
 from jwtapi.clock import Clock
+from jwtapi.metrics import RefreshOutcome
 from jwtapi.resources import Resources
 from jwtapi.security.refresh_tokens import RefreshClaims
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
@@ -51,6 +52,16 @@ class _CheckedToken(NamedTuple):
     """When it expires, or its session unless that is refreshed before."""
 
 
+class _Exchange(NamedTuple):
+    """What became of the refresh tokens that a client showed."""
+
+    outcome: RefreshOutcome
+    good: SessionOfUser | None
+    """The session of the one that was good, in the generation that the client shall have."""
+    reuses: int
+    """Sessions that ended."""
+
+
 class SessionService:
     def __init__(self, resources: Resources) -> None:
         self._database = resources.database
@@ -63,6 +74,7 @@ class SessionService:
         self._checked: OrderedDict[str, _CheckedToken] = OrderedDict()
         self._longest = timedelta(seconds=resources.settings.session_max_age)
         self._max_sessions = resources.settings.max_sessions_per_user
+        self._metrics = resources.metrics
 
     async def open(self, uow: UnitOfWork, user: User, client: Client) -> Session:
         """Store a new session of a user whose row is locked, and end the oldest unused one of too many.
@@ -117,43 +129,51 @@ class SessionService:
         shown = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, now)) is not None]
         shown.sort(key=lambda claims: claims.issued_at, reverse=True)
         if not shown:
+            self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
         async with self._database.write() as uow:
-            found = await self._first_good(uow, shown, now, client)
-        if found is None:
+            outcome, good, reuses = await self._first_good(uow, shown, now, client)
+        self._metrics.count_refresh(outcome, reuses=reuses)
+        if good is None:
             raise RefreshTokenInvalid
-        return self.issue(found.session, found.user)
+        return self.issue(good.session, good.user)
 
     async def _first_good(
         self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, client: Client
-    ) -> SessionOfUser | None:
-        """The session that the first good token belongs to, in the generation that the client shall have."""
+    ) -> _Exchange:
+        """Exchange the first good token, and end the sessions of those that were used before."""
         good: SessionOfUser | None = None
+        outcome = RefreshOutcome.INVALID
         reused: list[Session] = []
         for claims in shown:
             found = await _proven_session(uow, claims)
             if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
                 continue
-            session = await self._exchange(uow, found.session, claims.generation, now)
+            session, outcome = await self._exchange(uow, found.session, claims.generation, now)
             if session is not None:
                 good = SessionOfUser(session, found.user)
                 break
             reused.append(found.session)
+        ended = 0
         for session in reused:
             # Who has a session's good token may show old ones of it. A good one of another session excuses nothing: a
             # thief could try a stolen token beside it and not be found.
             if good is None or session.id != good.session.id:
-                await self._end_reused(uow, session, now, client)
-        return good
+                ended += await self._end_reused(uow, session, now, client)
+        return _Exchange(outcome, good, ended)
 
-    async def _exchange(self, uow: UnitOfWork, read: Session, generation: int, now: datetime) -> Session | None:
+    async def _exchange(
+        self, uow: UnitOfWork, read: Session, generation: int, now: datetime
+    ) -> tuple[Session | None, RefreshOutcome]:
         """The session in the generation that the client shall have; None if the token was used before."""
         session: Session | None = read
         while session is not None and session.is_alive(now):
             arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
             session = replace(session, arrived_generation=arrived)
+            outcome = RefreshOutcome.PRESENT
             match worth_of(generation, session, now):
                 case Worth.NEXT:
+                    outcome = RefreshOutcome.NEXT
                     expires_at = min(now + self._idle, session.ends_at)
                     decided = await uow.sessions.rotate(session, now=now, expires_at=expires_at)
                 case Worth.PRESENT:
@@ -161,16 +181,16 @@ class SessionService:
                 case Worth.PRESENT_LATE:
                     decided = await uow.sessions.hand_out_late(session, now=now)
                 case Worth.REUSED:
-                    return None
+                    return None, RefreshOutcome.REUSED
             if decided is not None:
-                return decided
+                return decided, outcome
             # Another request changed the row since it was read. A token is only ever worth less, so this ends.
             session = await uow.sessions.get(session.id)
-        return None
+        return None, RefreshOutcome.INVALID
 
-    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, client: Client) -> None:
+    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, client: Client) -> bool:
         if not await self._revoke(uow, session.id, session.user_id, now, client):
-            return
+            return False
         await audit.record(
             uow,
             EventType.REFRESH_TOKEN_REUSED,
@@ -180,6 +200,7 @@ class SessionService:
             session_id=session.id,
         )
         log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
+        return True
 
     async def authenticate(self, access_token: str | None) -> AccessClaims:
         """Return what the caller's access token says, if its session is alive and its user enabled.

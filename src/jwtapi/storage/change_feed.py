@@ -35,12 +35,18 @@ class ChangeFeed:
         *,
         on_events: Callable[[Sequence[Event]], None],
         on_gap: Callable[[], None],
+        on_interruption: Callable[[], None] = lambda: None,
     ) -> None:
-        """Hand each event of `types` that anybody commits to `on_events`; call `on_gap` where some may be missing."""
+        """Hand each event of `types` that anybody commits to `on_events`; call `on_gap` where some may be missing.
+
+        `on_interruption` is called once for each time that nothing is heard any more.
+        """
         self._database = database
         self._types = types
         self._on_events = on_events
         self._on_gap = on_gap
+        self._on_interruption = on_interruption
+        self._made_at = time.monotonic()
         self._heard_at = float("-inf")
         self._is_interrupted = False
         self._has_to_announce = False
@@ -50,6 +56,10 @@ class ChangeFeed:
     def is_live(self) -> bool:
         """Tell whether changes of the last seconds would have been heard of."""
         return time.monotonic() - self._heard_at < SILENCE_SECONDS
+
+    def silence(self) -> float:
+        """Seconds since the database last said what is new, or that nothing is."""
+        return time.monotonic() - max(self._heard_at, self._made_at)
 
     async def follow(self) -> None:
         """Follow the events until cancelled, whatever happens to the database meanwhile."""
@@ -66,6 +76,8 @@ class ChangeFeed:
                 if not self._is_interrupted:
                     log.exception("following the changes failed")
             # The first time again at once: perhaps only a connection broke, and until there is one nothing is heard.
+            if not self._is_interrupted:
+                self._on_interruption()
             await asyncio.sleep(_RETRY_SECONDS if self._is_interrupted else 0)
             self._is_interrupted = True
 

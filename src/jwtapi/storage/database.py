@@ -1,9 +1,10 @@
 """Opens transactions: `read()` and `write()`, a block for a use-case."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import func, select, text
@@ -45,13 +46,47 @@ class OutdatedSchema(Exception):
     """The database lacks migrations of this version."""
 
 
+class Block(NamedTuple):
+    """How a block on the database went; times are in seconds."""
+
+    writes: bool
+    waited: float
+    """Until it had a connection, and on SQLite the lock of those that write."""
+    lasted: float
+    """Waits included."""
+    failed: bool
+    """It ended as StorageUnavailable."""
+
+
+class PoolState(NamedTuple):
+    """The connections of this process."""
+
+    most: int
+    in_use: int
+    waiting: int
+    """Blocks that have none yet, or not yet the lock of those that write."""
+
+
 class Database:
     """Every failure to reach or use the database leaves here as `StorageUnavailable`, in bounded time."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = STATEMENT_CACHE) -> None:
-        """Raises StorageUnavailable if the file of an SQLite database cannot be opened."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = POOL_SIZE,
+        statement_cache: int = STATEMENT_CACHE,
+        on_block: Callable[[Block], None] | None = None,
+    ) -> None:
+        """`on_block` is told of each block when it is over.
+
+        Raises:
+            StorageUnavailable: the file of an SQLite database cannot be opened.
+        """
         self._url = url
         self._prepares = statement_cache > 0
+        self._on_block = on_block
+        self._waiting = 0
         try:
             self._engine = open_engine(url, pool_size=pool_size, statement_cache=statement_cache)
         except OSError as error:
@@ -59,16 +94,17 @@ class Database:
         self._writing = with_transactions(self._engine)
         self._connections = Connections(self._engine)
         # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
-        self._writers: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._writers: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._subscribers: list[Callable[[Sequence[Event]], None]] = []
 
     @classmethod
-    def of(cls, settings: Settings) -> "Database":
+    def of(cls, settings: Settings, *, on_block: Callable[[Block], None] | None = None) -> "Database":
         """The one that the settings name."""
         return cls(
             settings.database_url.get_secret_value(),
             pool_size=settings.database_pool_size,
             statement_cache=settings.database_statement_cache,
+            on_block=on_block,
         )
 
     @property
@@ -79,10 +115,14 @@ class Database:
         """Call `listener` with the events of each unit of work of this process when it is over, committed or not."""
         self._subscribers.append(listener)
 
+    def connections(self) -> PoolState:
+        pool: Any = self._engine.pool  # both kinds of database have one that counts
+        return PoolState(most=pool.size(), in_use=pool.checkedout(), waiting=self._waiting)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
         """A block that changes nothing. Each of its statements sees what was committed before it."""
-        async with _bounded(), self._connections.connection(self._engine) as connection:
+        async with self._block(writes=False) as connection:
             yield UnitOfWork(connection)
 
     @asynccontextmanager
@@ -91,7 +131,7 @@ class Database:
 
         Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
         """
-        async with _bounded(), self._writers, self._connections.connection(self._writing) as connection:
+        async with self._block(writes=True) as connection:
             uow = UnitOfWork(connection)
             try:
                 async with connection.begin():
@@ -105,13 +145,37 @@ class Database:
     async def write_hastily(self) -> AsyncIterator[UnitOfWork]:
         """For single statements whose effect a power cut may undo, and that no disk is waited for."""
         if self.is_sqlite:
-            async with _bounded(), self._writers, self._connections.connection(self._writing) as connection:
+            async with self._block(writes=True) as connection:
                 await connection.execution_options(**{HASTY: True})
                 async with connection.begin():
                     yield UnitOfWork(connection)
         else:
             async with self.read() as uow:
                 yield uow
+
+    @asynccontextmanager
+    async def _block(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+        """A connection; everything inside, waiting for it included, takes no longer than WAIT_SECONDS."""
+        began = time.monotonic()
+        connected: float | None = None
+        failed = False
+        self._waiting += 1
+        try:
+            engine, line = (self._writing, self._writers) if writes else (self._engine, nullcontext())
+            async with _bounded(), line, self._connections.connection(engine) as connection:
+                self._waiting -= 1
+                connected = time.monotonic()
+                yield connection
+        except StorageUnavailable:
+            failed = True
+            raise
+        finally:
+            ended = time.monotonic()
+            if connected is None:
+                self._waiting -= 1
+                connected = ended
+            if self._on_block is not None:
+                self._on_block(Block(writes, connected - began, ended - began, failed))
 
     @asynccontextmanager
     async def hold_connection(self) -> AsyncIterator[AsyncConnection]:
@@ -158,7 +222,7 @@ class Database:
             OutdatedSchema: it does, with an earlier schema or none.
             UnusableSchema: it does, with what jwtapi did not make.
         """
-        async with _bounded(), self._connections.connection(self._engine) as connection:
+        async with self._block(writes=False) as connection:
             schema = await connection.run_sync(schema_of)
             if schema is Schema.OUTDATED:
                 await connection.invalidate()  # its search_path is that of its first moment
@@ -184,8 +248,7 @@ class Database:
 
     @asynccontextmanager
     async def _writing_alone(self) -> AsyncIterator[AsyncConnection]:
-        taken = self._connections.connection(self._writing)
-        async with _bounded(), self._writers, taken as connection, connection.begin():
+        async with self._block(writes=True) as connection, connection.begin():
             yield connection
 
     async def rehearse_pooler(self) -> None:

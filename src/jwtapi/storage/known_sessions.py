@@ -1,7 +1,7 @@
 """What this process remembers of the sessions in the database, for as long as it is sure to hear of changes."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -45,11 +45,20 @@ class KnownSession:
 
 
 class KnownSessions:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, on_interruption: Callable[[], None] = lambda: None) -> None:
+        """`on_interruption` is called once for each time that changes go unheard."""
         self._database = database
-        self._feed = ChangeFeed(database, TELLING, on_events=self._forget, on_gap=self._forget_everything)
+        self._feed = ChangeFeed(
+            database,
+            TELLING,
+            on_events=self._forget,
+            on_gap=self._forget_everything,
+            on_interruption=on_interruption,
+        )
         self.hears_changes = self._feed.is_live
         """Tell whether what is current is so: changes of the last seconds would have been heard of."""
+        self.silence = self._feed.silence
+        """Seconds since changes were last heard of, or that there are none."""
         # What this process changes holds from its next request on, without the way through the feed.
         database.subscribe(self._forget)
         self._known: OrderedDict[UUID, KnownSession] = OrderedDict()

@@ -164,6 +164,15 @@ class SessionRepository:
         )
         return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended)))).rowcount
 
+    async def count_alive(self, now: datetime) -> int:
+        """How many sessions are alive, told by the index of their days, and of those of today by their rows."""
+        today = now.astimezone(UTC).date()
+        count = select(func.count()).select_from(sessions)
+        later = count.where(sessions.c.expires_on > today)
+        of_today = count.where(sessions.c.expires_on == today, *_alive(now))
+        statement = select(later.scalar_subquery() + of_today.scalar_subquery())
+        return int((await self._connection.execute(statement)).scalar_one())
+
     async def prune(self, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions that were over before today, and say how many.
 

@@ -1,0 +1,199 @@
+"""What is counted and measured, on one process; tests/processes/test_many_workers.py has several."""
+
+import asyncio
+import os
+import re
+
+import httpx
+import pytest
+
+from jwtapi.gauges import Gauges
+from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import PASSWORD, Api, refusal, register, sign_in
+from tests.support.postgresql import PostgreSQL
+
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+OUTCOMES = ("next", "present", "reused", "invalid")
+
+
+async def told(api: Api) -> dict[str, float]:
+    """Value by series, as in the text."""
+    text = (await api.client().get("/metrics")).text
+    return {series: float(value) for series, value in re.findall(r"^([^#\n]+) (\S+)$", text, re.MULTILINE)}
+
+
+async def until(api: Api, series: str, value: float) -> None:
+    async with asyncio.timeout(30):
+        while (await told(api)).get(series) != value:
+            await asyncio.sleep(0.01)
+
+
+async def test_refreshes_are_counted_by_outcome_and_reuse_by_session(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        alice = await api.signed_in()
+        first = alice.cookies["refreshToken"]
+        for _ in range(2):
+            await alice.post("/refresh")
+        other_tab = api.client(Cookie=f"refreshToken={first}")
+        assert (await other_tab.post("/refresh")).status_code == 200
+        api.clock.advance(60)
+        for _ in range(2):  # the second time its session is over
+            assert (await other_tab.post("/refresh")).status_code == 403
+        assert (await api.client(Cookie="refreshToken=forged").post("/refresh")).status_code == 403
+        assert (await api.client().post("/refresh")).status_code == 401
+        found = await told(api)
+    by_outcome = {outcome: found[f'jwtapi_refreshes_total{{outcome="{outcome}"}}'] for outcome in OUTCOMES}
+    assert by_outcome == {"next": 2, "present": 1, "reused": 1, "invalid": 2}
+    assert found["jwtapi_refresh_token_reuses_total"] == 1
+    assert found["jwtapi_registrations_total"] == 1
+
+
+async def test_a_reuse_beside_a_good_token_of_another_session_is_counted(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        mallory = await api.signed_in("mallory")
+        api.clock.advance(1)
+        alice = await api.signed_in()
+        stolen = alice.cookies["refreshToken"]  # the newer of the two, so it is looked at first
+        for _ in range(2):
+            await alice.post("/refresh")
+        api.clock.advance(60)
+        both = f"refreshToken={stolen}; refreshToken={mallory.cookies['refreshToken']}"
+        assert (await api.client(Cookie=both).post("/refresh")).status_code == 200
+        found = await told(api)
+    assert found["jwtapi_refresh_token_reuses_total"] == 1
+    assert found['jwtapi_refreshes_total{outcome="reused"}'] == 0
+
+
+@on_sqlite
+async def test_a_login_that_finds_the_queue_full_is_counted(run_api: RunApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        client = api.client()
+        await register(client)
+        most = (os.cpu_count() or 1) * (1 + WAITING_PER_THREAD)
+        monkeypatch.setattr(api.resources.passwords, "_pending", most)
+        answer = await client.post("/login", json={"username": "alice", "password": PASSWORD})
+        assert refusal(answer)[:2] == (503, "overloaded")
+        assert (await told(api))['jwtapi_logins_total{outcome="overloaded"}'] == 1
+
+
+async def test_a_hash_tells_how_long_it_waited_for_a_thread() -> None:
+    waits: list[float] = []
+    hasher = PasswordHasher(rounds=4, threads=1, on_wait=waits.append)
+    await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(3)))
+    assert len(waits) == 3
+    assert all(0 <= wait < 60 for wait in waits)
+    hasher.close()
+
+
+async def test_the_sessions_that_are_alive_are_counted(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True, refresh_token_ttl=86_400) as api:
+        gauges = Gauges(api.resources)
+        await until(api, "jwtapi_sessions_alive", 0)
+        clients = [await sign_in(api.client()) if n else await api.signed_in() for n in range(4)]
+        await clients[0].post("/logout")
+        await gauges.count_sessions()
+        assert (await told(api))["jwtapi_sessions_alive"] == 3
+        api.clock.advance(86_000)
+        await clients[1].post("/refresh")
+        api.clock.advance(1_000)  # the others expired, some of them today
+        await gauges.count_sessions()
+        assert (await told(api))["jwtapi_sessions_alive"] == 1
+
+
+@on_sqlite
+async def test_sessions_that_cannot_be_counted_are_not_a_number(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        await until(api, "jwtapi_sessions_alive", 0)
+        await api.sql("ALTER TABLE sessions RENAME TO away")
+        await Gauges(api.resources).count_sessions()
+        text = (await api.client().get("/metrics")).text
+        assert "jwtapi_sessions_alive NaN" in text
+
+
+async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        before = await told(api)
+        await api.signed_in()
+        after = await told(api)
+        for series in (
+            'jwtapi_database_duration_seconds_count{kind="read"}',
+            'jwtapi_database_duration_seconds_count{kind="write"}',
+        ):
+            assert after[series] > before[series]
+        blocks = sum(
+            value for series, value in after.items() if series.startswith("jwtapi_database_duration_seconds_count")
+        )
+        assert after["jwtapi_database_wait_seconds_count"] == blocks
+        assert after["jwtapi_database_failures_total"] == 0
+        await api.sql("ALTER TABLE users RENAME TO away")
+        response: httpx.Response = await api.client().post("/login", json={"username": "alice", "password": PASSWORD})
+        assert response.status_code == 503
+        assert (await told(api))["jwtapi_database_failures_total"] == 1
+
+
+async def test_connections_in_use_and_those_who_wait_for_one_are_told(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        database, gauges = api.resources.database, Gauges(api.resources)
+        most = database.connections().most
+        await until(api, "jwtapi_database_pool_in_use", 1)  # follows the changes
+        async with database.read():
+            gauges.look()
+            assert (await told(api))["jwtapi_database_pool_in_use"] == 2
+            held = [asyncio.create_task(hold(api)) for _ in range(most)]
+            while database.connections()[1:] != (most, 2):
+                await asyncio.sleep(0)
+            gauges.look()
+            found = await told(api)
+            assert found["jwtapi_database_pool_size"] == found["jwtapi_database_pool_in_use"] == most
+            assert found["jwtapi_database_pool_waiting"] == 2
+        for task in held:
+            task.cancel()
+        await asyncio.wait(held)
+        assert database.connections() == (most, 1, 0)
+
+
+async def hold(api: Api) -> None:
+    async with api.resources.database.read():
+        await asyncio.Event().wait()
+
+
+async def test_a_feed_that_hears_nothing_falls_behind(run_api: RunApi, postgresql: PostgreSQL) -> None:
+    url = postgresql.new_database()
+    async with run_api(metrics_enabled=True, database_url=url) as api:
+        silence = api.resources.known_sessions.silence
+        async with asyncio.timeout(30):
+            while not api.resources.known_sessions.hears_changes():
+                await asyncio.sleep(0.01)
+            assert (await told(api))["jwtapi_change_feed_interruptions_total"] == 0
+            name = url.rpartition("/")[2].partition("?")[0]
+            postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            postgresql.execute(TERMINATE.format(name))
+            while silence() < 1:
+                await asyncio.sleep(0.01)
+            Gauges(api.resources).look()
+            found = await told(api)
+            assert found["jwtapi_change_feed_lag_seconds"] >= 1
+            assert found["jwtapi_change_feed_interruptions_total"] == 1
+            postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            while silence() > 1:
+                await asyncio.sleep(0.01)
+
+
+@on_sqlite
+async def test_the_process_and_what_runs_in_it_are_told(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True) as api:
+        await until(api, "jwtapi_workers", 1)
+        found = await told(api)
+        (build,) = (series for series in found if series.startswith("jwtapi_build_info{"))
+        assert re.fullmatch(r'jwtapi_build_info\{database="sqlite",python="3[\d.]+\w*",version="[\d.]+"\}', build)
+        assert found["process_start_time_seconds"] > 0
+        assert found["process_resident_memory_bytes"] > 10_000_000
+        assert 0 < found["process_open_fds"] < found["process_max_fds"]
+        Gauges(api.resources).look()
+        assert (await told(api))["process_cpu_seconds_total"] >= found["process_cpu_seconds_total"] > 0
+
+
+async def test_nothing_is_measured_where_nobody_can_ask(api: Api) -> None:
+    assert api.resources.database._on_block is None  # noqa: SLF001  there is nothing to see of it
+    assert not {"gauges", "count of sessions"} & {task.get_name() for task in asyncio.all_tasks()}
