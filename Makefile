@@ -47,7 +47,7 @@ lock: $(VENV)/.python  ## resolve the lock files anew
 	@$(PIP) uv
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group build -o requirements-build.lock
-	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --extra otel --group dev -c requirements.lock -o requirements-dev.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 LOCK_OPTIONS := --upgrade --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

@@ -336,3 +336,36 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     secrets_alone = tmp_path / "secrets.env"
     secrets_alone.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
     assert load_settings(filled_in) == load_settings(secrets_alone)
+
+
+def test_a_collector_is_named_by_its_base_url(make_settings: MakeSettings) -> None:
+    assert make_settings().otel_exporter_otlp_endpoint is None
+    settings = make_settings(otel_exporter_otlp_endpoint="http://collector:4318/")
+    assert settings.otel_exporter_otlp_endpoint == "http://collector:4318"
+
+
+@pytest.mark.parametrize(
+    "url", ("collector:4318", "grpc://collector:4317", "http://:1", "http://[", "http://a:b@c:4318")
+)
+def test_a_wrong_collector_is_refused(make_settings: MakeSettings, url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: wants http://host:port") as refusal:
+        make_settings(otel_exporter_otlp_endpoint=url)
+    assert url not in str(refusal.value)
+
+
+def test_a_collector_without_the_extra_is_refused_with_how_to_get_it(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwtapi.settings.find_spec", lambda _: None)
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: .*pip install 'jwtapi\[otel\]'$"):
+        make_settings(otel_exporter_otlp_endpoint="http://collector:4318")
+
+
+@pytest.mark.parametrize("level", ("debug", "INFO", "Warning", "error"))
+def test_a_log_level_may_be_in_capitals(make_settings: MakeSettings, level: str) -> None:
+    assert make_settings(log_level=level).log_level == level.lower()
+
+
+def test_a_wrong_log_level_is_refused(make_settings: MakeSettings) -> None:
+    with pytest.raises(SettingsError, match=r"^LOG_LEVEL: "):
+        make_settings(log_level="verbose")

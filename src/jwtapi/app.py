@@ -1,6 +1,7 @@
 """The composition root: the one file that names every feature."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -28,6 +29,9 @@ from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.root_path import BelowRootPath
 from jwtapi.web.withheld import WithoutQueryAndCookies
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
 DESCRIPTION = """\
 Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
 into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
@@ -50,8 +54,13 @@ class _App(FastAPI):
         return outermost.app
 
 
-def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None) -> ASGIApp:
-    """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them."""
+def create_app(
+    resources: Resources, lifespan: Lifespan[Starlette] | None = None, *, tracer: "Tracer | None" = None
+) -> ASGIApp:
+    """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them.
+
+    With a `tracer` each request has a span.
+    """
     settings = resources.settings
     app = _App(
         title="jwtapi",
@@ -64,7 +73,8 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
         redirect_slashes=False,
         servers=[{"url": settings.root_path}] if settings.root_path is not None else None,
         generate_unique_id_function=_operation_id,
-        telemetry={"tracing": False},
+        # Ours surrounds what FastAPI does not see, and says less; its own would tell of exceptions in their words.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
     )
     app.state.resources = resources
@@ -83,14 +93,15 @@ def create_app(resources: Resources, lifespan: Lifespan[Starlette] | None = None
     document(app, settings.root_path)
     if settings.docs_enabled:
         install_docs(app)
-    served = _surrounded(Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS), resources)
+    guarded = Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS)
+    served = _surrounded(guarded, resources, tracer)
     if settings.root_path is None:
         return served
     own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
     return BelowRootPath(served, settings.root_path, own_paths)
 
 
-def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
+def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> ASGIApp:
     """With what concerns every request; the first is the innermost."""
     settings = resources.settings
     app = RequestContext(
@@ -101,6 +112,10 @@ def _surrounded(app: ASGIApp, resources: Resources) -> ASGIApp:
         if settings.cors_origins
         else None,
     )
+    if tracer is not None:
+        from jwtapi.web.request_spans import RequestSpans  # noqa: PLC0415  an extra
+
+        app = RequestSpans(app, tracer)
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]
     return app

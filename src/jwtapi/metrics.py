@@ -53,8 +53,8 @@ class RefreshOutcome(StrEnum):
 class Metrics:
     """A registry of its own, so that several apps can live in one process.
 
-    docs/metrics.md tells what each means. No metric has a label for the worker: each that is replaced would leave a series
-    behind. So a gauge's `multiprocess_mode` says how several workers tell it together.
+    docs/metrics.md tells what each means. A gauge's `multiprocess_mode` says how several workers tell it together.
+    None has a label for the worker: each that is replaced would leave series behind.
     """
 
     def __init__(self) -> None:

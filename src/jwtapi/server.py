@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -24,6 +25,9 @@ from jwtapi.metrics import share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
 from jwtapi.resources import make_resources
 from jwtapi.settings import Settings
+
+if TYPE_CHECKING:
+    from jwtapi.tracing import Tracing
 
 GRACE_SECONDS = 8
 """How long requests in flight may take to finish after SIGTERM."""
@@ -106,6 +110,9 @@ def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
     resources = make_resources(settings)
+    tracing = _tracing(settings)
+    if tracing is not None:
+        resources.database.trace(tracing.tracer)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -118,8 +125,18 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -
                 yield
         finally:
             await resources.close()
+            if tracing is not None:
+                await tracing.close()
 
-    return create_app(resources, lifespan)
+    return create_app(resources, lifespan, tracer=tracing.tracer if tracing is not None else None)
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    if settings.otel_exporter_otlp_endpoint is None:
+        return None
+    from jwtapi.tracing import Tracing  # noqa: PLC0415  an extra
+
+    return Tracing(settings.otel_exporter_otlp_endpoint)
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -177,6 +178,26 @@ def _listen_address(address: str) -> str:
     return address
 
 
+def _collector(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # http://[
+        is_sound = False
+    if not is_sound or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("wants http://host:port of a collector; what it asks for is in OTEL_EXPORTER_OTLP_HEADERS")
+    if not _is_installed("opentelemetry.exporter.otlp.proto.http") or not _is_installed("opentelemetry.sdk"):
+        raise ValueError("needs OpenTelemetry; install it with: pip install 'jwtapi[otel]'")
+    return url.rstrip("/")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False
+
+
 def _is_single_address(host: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_unspecified
@@ -242,6 +263,7 @@ class Settings(BaseSettings):
     docs_enabled: bool
     metrics_enabled: bool = False
     metrics_listen: Annotated[str, AfterValidator(_listen_address)] | None = None
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = LogLevel.INFO
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import func, select, text
@@ -30,6 +30,9 @@ from jwtapi.storage.migrations import Schema, schema_of, upgrade
 from jwtapi.storage.records import Event
 from jwtapi.storage.rehearsal import rehearse_housekeeping, rehearse_login, write_beside
 from jwtapi.storage.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 _CONNECTIONS = text("""
     SELECT least(
@@ -114,6 +117,12 @@ class Database:
     def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` with the events of each unit of work of this process when it is over, committed or not."""
         self._subscribers.append(listener)
+
+    def trace(self, tracer: "Tracer") -> None:
+        """Give each statement of a request that has a span one of its own."""
+        from jwtapi.storage.statement_spans import trace_statements  # noqa: PLC0415  an extra
+
+        trace_statements(self._engine, tracer)
 
     def connections(self) -> PoolState:
         pool: Any = self._engine.pool  # both kinds of database have one that counts

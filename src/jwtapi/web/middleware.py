@@ -26,6 +26,8 @@ _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-
 _PROCESS = os.urandom(8).hex()
 _numbers = itertools.count()
 
+KNOWN_METHODS = ("GET", "POST", "PATCH", "HEAD", "OPTIONS", "PUT", "DELETE")
+
 _HEADERS = {
     b"cache-control": b"no-store",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
@@ -126,4 +128,4 @@ def _ids_of(scope: Scope) -> tuple[str, TraceContext | None]:
 
 
 def _known(method: str) -> str:
-    return method if method in ("GET", "POST", "PATCH", "HEAD", "OPTIONS", "PUT", "DELETE") else "other"
+    return method if method in KNOWN_METHODS else "other"

@@ -1,0 +1,41 @@
+"""A span for each statement of a request that has one: its text with placeholders, never the values."""
+
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_SPAN = "jwtapi.span"
+"""Where a connection has that of the statement that it carries out; it carries out one at a time."""
+
+
+def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
+    system = engine.dialect.name
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _begin(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+        if not get_current_span().is_recording():
+            return  # of no request, such as the polls that follow the changes
+        operation = statement.split(maxsplit=1)[0].upper()
+        connection.info[_SPAN] = tracer.start_span(
+            f"{operation} {system}",
+            kind=SpanKind.CLIENT,
+            attributes={"db.system.name": system, "db.operation.name": operation, "db.query.text": statement},
+        )
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def _end(connection: Connection, *_: Any) -> None:
+        span: Span | None = connection.info.pop(_SPAN, None)
+        if span is not None:
+            span.end()
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _fail(context: ExceptionContext) -> None:
+        span: Span | None = context.connection.info.pop(_SPAN, None) if context.connection is not None else None
+        if span is not None:
+            # Its kind alone: the message may have a name in it.
+            span.set_attribute("error.type", type(context.original_exception).__name__)
+            span.set_status(StatusCode.ERROR)
+            span.end()
