@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from passlib.hash import bcrypt_sha256
-from pydantic import SecretStr
 from sqlalchemy import select, text
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.postgresql import PostgreSQL, own_postgresql
@@ -14,11 +13,11 @@ from jwtapi.access_claims import AccessClaims
 from jwtapi.clock import system_clock
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
-from jwtapi.settings import parse_database_url
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.records import Session, User
 from jwtapi.storage.tables import sessions, users
+from jwtapi.urls.database import parse_database_url
 
 PASSWORD = "correct horse battery staple"
 
@@ -62,7 +61,7 @@ def durable_postgresql() -> Iterator[PostgreSQL]:
 
 
 def driver_url(url: str) -> str:
-    return parse_database_url(SecretStr(url)).get_secret_value()
+    return parse_database_url(url)
 
 
 async def fill(url: str, *, users: int, sessions: int) -> None:

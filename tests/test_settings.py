@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from jwtapi.settings import Environment, Settings, SettingsError, load_settings
+from jwtapi.urls.writing import WRITTEN_WRONGLY
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
 
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
@@ -115,7 +116,7 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ),
         (
             "RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h",
-            "RATE_LIMIT_STORAGE_URI: wants database://, redis://host:port or memory://",
+            f"RATE_LIMIT_STORAGE_URI: {WRITTEN_WRONGLY}",
         ),
         (
             "RATE_LIMIT_STORAGE_URI=mysql://x",
@@ -190,8 +191,9 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
                 f"DATABASE_URL={url}",
                 "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
             )
-            for url in ("jwtapi.db", "mysql://host/name", "postgresql://u:p@host:abc/name")
+            for url in ("jwtapi.db", "mysql://host/name")
         ),
+        ("DATABASE_URL=postgresql://u:p@host:abc/name", "DATABASE_URL: has a port that is no number from 1 to 65535"),
         *(
             (
                 f"DATABASE_URL={url}",
@@ -250,6 +252,7 @@ def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
         ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql://u:p@h,[::1]:1/d?keepalives=1", "postgresql+asyncpg://u:p@h,[::1]:1/d"),
         ("postgresql://u:p@h/d?a=b&sslmode=require", "postgresql+asyncpg://u:p@h/d?a=b&sslmode=require"),
     ),
 )
@@ -261,7 +264,7 @@ def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, u
     ("given", "understood"),
     (
         ("redis://:p@h", "redis://:p@h:6379"),
-        ("rediss://h/1?a=b", "rediss://h:6379/1?a=b"),
+        ("rediss://h/1?protocol=3", "rediss://h:6379/1?protocol=3"),
         ("redis://h:1/2", "redis://h:1/2"),
         ("memory://", "memory://"),
     ),

@@ -111,10 +111,16 @@ _access_lines: _AccessLines | None = None
 _lowest_level = logging.INFO
 
 
+def is_for_people(log_format: LogFormat) -> bool:
+    """Tell whether lines are made for a terminal, and not JSON."""
+    return log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
+
+
 def configure_logging(log_format: LogFormat, log_level: LogLevel = LogLevel.INFO) -> None:
     global _access_lines, _lowest_level  # noqa: PLW0603  as logging's own configuration
     _lowest_level = logging.getLevelNamesMapping()[log_level.upper()]
-    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
+    console = is_for_people(log_format)
+
     shared: list[Any] = [
         _add_ids,
         structlog.processors.add_log_level,

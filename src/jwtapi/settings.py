@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,13 +24,14 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import new_secret, weakness_of
+from jwtapi.urls.database import parse_database_url
+from jwtapi.urls.redis import parse_storage_uri
+from jwtapi.urls.writing import MAX_PORT
 from jwtapi.web_origin import parse_domain, parse_origin
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
-MAX_PORT = 65535
 _MAX_SOCKET_PATH = 107  # bytes; the kernel's limit
-REDIS_PORT = 6379
 
 MAX_RATE_LIMIT = 1_000_000
 """Attempts in a window. Each is remembered until its time is over."""
@@ -121,39 +123,8 @@ def _rate_limit(text: str) -> str:
     return text
 
 
-def _storage_uri(uri: SecretStr) -> SecretStr:
-    places = ("database://", "memory://", "redis://", "rediss://")
-    if not uri.get_secret_value().startswith(places) or not _has_sound_host(uri):
-        raise ValueError("wants database://, redis://host:port or memory://")
-    parts = urlsplit(uri.get_secret_value())
-    if parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port is None:
-        return SecretStr(parts._replace(netloc=f"{parts.netloc.removesuffix(':')}:{REDIS_PORT}").geturl())
-    return uri
-
-
-def _has_sound_host(url: SecretStr) -> bool:
-    """Tell whether host and port can be read; a password with a slash in it would be taken for them."""
-    try:
-        _ = urlsplit(url.get_secret_value()).port
-    except ValueError:
-        return False
-    return True
-
-
-def parse_database_url(url: SecretStr) -> SecretStr:
-    """Put it as the driver wants it.
-
-    Raises:
-        ValueError: it leads to no database that can be used; the message does not repeat it.
-    """
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    scheme = drivers.get(scheme, scheme)
-    if not separator or scheme not in drivers.values() or not _has_sound_host(url):
-        raise ValueError("wants sqlite:///path/to/file.db or postgresql://user:password@host/name")
-    if scheme.startswith("sqlite") and rest.strip("/") in ("", ":memory:"):
-        raise ValueError("wants a file: an in-memory database forgets everybody at each start")
-    return SecretStr(f"{scheme}://{rest}")
+def _secretly(parse: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(lambda secret: SecretStr(parse(secret.get_secret_value())))
 
 
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
@@ -208,7 +179,21 @@ def _is_single_address(host: str) -> bool:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
 
 
-class Settings(BaseSettings):
+class _FromOurSources(BaseSettings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a directory of secrets: ours are NAME_FILE
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        given = init_settings().keys()
+        return init_settings, env_settings, NamedFiles(settings_cls, given), dotenv_settings
+
+
+class Settings(_FromOurSources):
     """One attribute a setting, named as in `.env` but in lower case; times are in seconds."""
 
     model_config = SettingsConfigDict(
@@ -227,7 +212,7 @@ class Settings(BaseSettings):
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
     refresh_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
-    database_url: Annotated[SecretStr, AfterValidator(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
+    database_url: Annotated[SecretStr, _secretly(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
     database_pool_size: int = Field(10, ge=1, le=1000)
     database_statement_cache: int = Field(100, ge=0, le=1000)
 
@@ -249,7 +234,7 @@ class Settings(BaseSettings):
     register_rate_limit: RateLimit | None = None
     """None: as `login_rate_limit`. Both are about an address; behind one that has many people, many register, too."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
-    rate_limit_storage_uri: Annotated[SecretStr, AfterValidator(_storage_uri)] = SecretStr("database://")
+    rate_limit_storage_uri: Annotated[SecretStr, _secretly(parse_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
 
     root_path: Annotated[str, AfterValidator(_root_path)] | None = None
@@ -265,7 +250,7 @@ class Settings(BaseSettings):
     metrics_listen: Annotated[str, AfterValidator(_listen_address)] | None = None
     otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
     log_format: LogFormat = LogFormat.AUTO
-    log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = LogLevel.INFO
+    log_level: Annotated[LogLevel, BeforeValidator(_lower_case)] = LogLevel.INFO
 
     @property
     def in_production(self) -> bool:
@@ -332,17 +317,11 @@ class Settings(BaseSettings):
             if (other := seen.setdefault(secret.get_secret_value(), name)) != name:
                 raise ValueError(f"{name.upper()}: must differ from {other.upper()}")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a directory of secrets: ours are NAME_FILE
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        given = init_settings().keys()
-        return init_settings, env_settings, NamedFiles(settings_cls, given), dotenv_settings
+
+class _LogFormatAlone(_FromOurSources):
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore")
+
+    log_format: LogFormat = LogFormat.AUTO
 
 
 class NamedFiles(PydanticBaseSettingsSource):
@@ -392,6 +371,8 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
         ) from None
 
 
+
+
 def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
     """As `load_settings`, for what neither signs nor verifies anything: it need not be able to read secrets.
 
@@ -401,6 +382,14 @@ def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides:
     stand_ins = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
     none = {"jwt_secret_previous": None, "refresh_secret_previous": None}
     return load_settings(env_file, **(overrides | stand_ins | none))
+
+
+def load_log_format(env_file: Path = ENV_FILE) -> LogFormat:
+    """Read LOG_FORMAT alone, for who has to say that the settings are unusable; AUTO if it cannot be known."""
+    for source in (env_file, None):
+        with suppress(SettingsError, ValidationError, OSError, UnicodeError):
+            return _LogFormatAlone(_env_file=source).log_format  # type: ignore[call-arg]  # as above
+    return LogFormat.AUTO
 
 
 def _describe(fault: ErrorDetails) -> str:

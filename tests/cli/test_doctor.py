@@ -351,9 +351,9 @@ def test_a_smaller_pool_wants_fewer_connections(
     ("url", "complaint"),
     (
         ("postgresql://u:hunter2@no-such-host.invalid/d", "does not answer: gaierror: "),
-        ("postgresql://u:hunter2@127.0.0.1:1/d?hunter2", "does not answer: OSError: the address is not understood. "),
+        ("postgresql://u:hunter2@no..host/d", "does not answer: OSError: the address is not understood. "),
         (
-            "postgresql://u:hunter2@127.0.0.1:1/d?sslmode=hunter2",
+            "postgresql://u:hunter2@127.0.0.1:1/d?sslmode=verify-full",
             "does not answer: ClientConfigurationError: ",
         ),
     ),

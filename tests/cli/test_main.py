@@ -200,7 +200,7 @@ def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_
     result = run("user", "list")
     assert result.exit_code == 1
     assert result.stderr.endswith(
-        "The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.\n"
+        "DATABASE_URL: the database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.\n"
     )
     assert run("serve").exit_code == 0
     assert run("user", "list").exit_code == 0

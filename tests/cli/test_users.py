@@ -82,7 +82,7 @@ def test_a_database_that_does_not_answer_is_one_line(run: Run, folder: Path, mon
     monkeypatch.setenv("DATABASE_URL", "sqlite:///is-a-folder")
     result = run("user", "list")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("The database does not answer: IsADirectoryError: ")
+    assert result.stderr.splitlines()[-1].startswith("DATABASE_URL: the database does not answer: IsADirectoryError: ")
 
 
 def test_at_a_terminal_the_password_is_asked_for_twice(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

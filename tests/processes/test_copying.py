@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from jwtapi.clock import system_clock
-from jwtapi.settings import parse_database_url
 from jwtapi.storage.database import Database
 from jwtapi.storage.tables import events
+from jwtapi.urls.database import parse_database_url
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment
 
@@ -26,7 +25,7 @@ WRITTEN = 1000
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[AsyncConnection]:
     """A connection to the migrated database."""
-    url = parse_database_url(SecretStr(url)).get_secret_value()
+    url = parse_database_url(url)
     database = Database(url)
     await database.migrate()
     await database.close()

@@ -1,10 +1,12 @@
 """What keeps a server from starting is one line that says what to do."""
 
+import json
 import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,20 +28,29 @@ def postgresql() -> Iterator[OwnPostgreSQL]:
 
 
 def complaint(folder: Path, **settings: str) -> str:
+    line = complaint_in_json(folder, **settings)
+    assert line.keys() == {"event", "level", "timestamp"}
+    return str(line["event"])
+
+
+def complaint_in_json(folder: Path, **settings: str) -> dict[str, Any]:
+    """The one line that is written where nobody watches a terminal."""
     environment = clean_environment(**SECRETS, **({"PORT": str(free_port())} | settings))
     result = subprocess.run(
         [JWTAPI, "serve"], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.stderr
-    return result.stderr.rstrip("\n")
+    line: dict[str, Any] = json.loads(result.stderr)
+    assert line["level"] == "error"
+    return line
 
 
 def test_tables_of_others_are_left_alone(tmp_path: Path, workers: str) -> None:
     with sqlite3.connect(tmp_path / "jwtapi.db") as database:
         database.execute("CREATE TABLE users (email TEXT)")
         assert complaint(tmp_path, WORKERS=workers) == (
-            "The database has tables of these names that jwtapi did not make: users. They are as they were. "
-            "Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
+            "DATABASE_URL: The database has tables of these names that jwtapi did not make: users. They are as "
+            "they were. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
         )
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("users",)]
     database.close()
@@ -59,7 +70,7 @@ def test_a_wrong_password_is_said_in_the_words_of_the_database(
 ) -> None:
     url = postgresql.new_database().replace("postgres:@", "app:hunter2@")
     assert complaint(tmp_path, DATABASE_URL=url, WORKERS=workers) == (
-        'The database refuses: InvalidPasswordError: password authentication failed for user "app". '
+        'DATABASE_URL: the database refuses: InvalidPasswordError: password authentication failed for user "app". '
         "Is the password in DATABASE_URL right, and may this role sign in from here?"
     )
 
@@ -69,6 +80,16 @@ def test_a_database_that_cannot_be_written_to_is_said(postgresql: OwnPostgreSQL,
     name = url.rpartition("/")[2].partition("?")[0]
     postgresql.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     assert complaint(tmp_path, DATABASE_URL=url, WORKERS=workers) == (
-        "The database refuses: ReadOnlySQLTransactionError: cannot execute INSERT in a read-only transaction. "
-        "It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing."
+        "DATABASE_URL: the database refuses: ReadOnlySQLTransactionError: cannot execute INSERT in a read-only "
+        "transaction. It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing."
     )
+
+
+def test_settings_that_are_wrong_are_one_line_too(tmp_path: Path, workers: str) -> None:
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\nDATABASE_URL=mysql://u:hunter2@h\nLOGIN_RATE_LIMIT=often\n")
+    line = complaint_in_json(tmp_path, WORKERS=workers)
+    assert line["event"] == "The configuration is unusable."
+    assert line["problems"] == [
+        "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
+        "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes",
+    ]

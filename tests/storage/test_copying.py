@@ -12,11 +12,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import create_engine, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jwtapi.settings import parse_database_url
 from jwtapi.storage import copying, sides
 from jwtapi.storage.copying import TABLES, Changes, Copied, Done, Watch, WouldDestroy, _columns, copy
 from jwtapi.storage.database import Database
@@ -24,6 +22,7 @@ from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.records import Event, EventType, Session, User
 from jwtapi.storage.sides import CannotCopy
 from jwtapi.storage.tables import events, metadata, sessions, users
+from jwtapi.urls.database import parse_database_url
 from tests.conftest import RunApi
 from tests.support.api import refusal, sign_in
 from tests.support.postgresql import PostgreSQL
@@ -49,7 +48,7 @@ def new_url(postgresql: PostgreSQL, tmp_path: Path) -> NewUrl:
 
     def new(kind: str) -> str:
         url = postgresql.new_database() if kind == "postgresql" else f"sqlite:///{tmp_path}/{uuid4()}.db"
-        return parse_database_url(SecretStr(url)).get_secret_value()
+        return parse_database_url(url)
 
     return new
 

@@ -10,17 +10,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pydantic import SecretStr
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.settings import parse_database_url
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE, Schema, UnusableSchema, known_revisions
 from jwtapi.storage.tables import metadata
+from jwtapi.urls.database import parse_database_url
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import clean_environment
@@ -67,7 +66,7 @@ class Own:
     """An empty database, and SQL in it."""
 
     def __init__(self, url: str) -> None:
-        self.url = parse_database_url(SecretStr(url)).get_secret_value()
+        self.url = parse_database_url(url)
         self.database = Database(self.url)
 
     async def run(self, *statements: str, **values: str) -> list[Any]:

@@ -35,6 +35,10 @@ class OwnRedis:
         with redis.Redis.from_url(self.uri) as client:
             client.config_set("maxmemory", memory)
 
+    def ask_for_password(self, password: str) -> None:
+        with redis.Redis.from_url(self.uri) as client:
+            client.config_set("requirepass", password)
+
     def connections(self) -> int:
         with redis.Redis.from_url(self.uri) as client:
             return len(client.client_list()) - 1

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from jwtapi.cli.running import fail
-from jwtapi.settings import parse_database_url
 from jwtapi.storage.copying import Copied, Done, WouldDestroy
 from jwtapi.storage.copying import copy as copy_database
 from jwtapi.storage.sides import CannotCopy
+from jwtapi.urls.database import parse_database_url
 
 app = typer.Typer(help="Administer databases.", no_args_is_help=True)
 
@@ -67,7 +66,7 @@ def _what_only_target_has(error: WouldDestroy) -> str:
 
 def _url(name: str, text: str) -> str:
     try:
-        return parse_database_url(SecretStr(text)).get_secret_value()
+        return parse_database_url(text)
     except ValueError as error:
         fail(f"{name} {error}.")
 

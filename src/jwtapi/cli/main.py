@@ -11,8 +11,9 @@ from jwtapi.cli import database, sessions, users
 from jwtapi.cli.checks.address import problem_of_address
 from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
+from jwtapi.cli.checks.limits import warnings_of_limits
 from jwtapi.cli.doctor import doctor, warnings_of
-from jwtapi.cli.running import fail, failing_clearly, settings_or_exit
+from jwtapi.cli.running import fail, failing_clearly, failing_in_the_log, settings_or_exit
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
@@ -50,6 +51,7 @@ app.command()(doctor)
 
 
 @app.command()
+@failing_in_the_log()
 def serve(
     host: Annotated[str | None, typer.Option(help="Overrides HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Overrides PORT.")] = None,
@@ -68,6 +70,7 @@ def serve(
             *interpreter_problems(),
             *problems_of_env_file(ENV_FILE),
             *asyncio.run(_prepare(settings)),
+            *asyncio.run(warnings_of_limits(settings)),
         ]
         for warning in warnings:
             log.warning(warning)

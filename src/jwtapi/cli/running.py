@@ -1,22 +1,28 @@
 """How a command gets its settings and resources, and how it fails: one line on stderr that says what to do, exit 1."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar
 
+import structlog
 import typer
 
 from jwtapi.admin.roles import RolesInvalid
 from jwtapi.admin.service import UnknownUser
 from jwtapi.env_file import EnvFileError, add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
+from jwtapi.logs import is_for_people
 from jwtapi.resources import Resources, open_resources
 from jwtapi.settings import (
     ENV_FILE,
     Environment,
     Settings,
     SettingsError,
+    load_log_format,
     load_settings,
     load_settings_without_secrets,
 )
@@ -28,8 +34,36 @@ from jwtapi.storage.migrations import UnusableSchema
 T = TypeVar("T")
 
 
-def fail(line: str) -> NoReturn:
-    typer.echo(line, err=True)
+_PROCESSORS = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.JSONRenderer(),
+)
+
+_in_log: ContextVar[bool] = ContextVar("in_log", default=False)
+
+
+@contextmanager
+def failing_in_the_log() -> Iterator[None]:
+    """Let what is told be lines of the log, in the form that LOG_FORMAT wants, even if other settings are unusable."""
+    token = _in_log.set(True)
+    try:
+        yield
+    finally:
+        _in_log.reset(token)
+
+
+def tell(sentence: str, problems: Sequence[str] = (), *, level: int = logging.INFO) -> None:
+    """Write to stderr: for people, or while the server starts as one line of JSON, like those that follow."""
+    if _in_log.get() and not is_for_people(load_log_format()):
+        log = structlog.wrap_logger(structlog.WriteLogger(sys.stderr), processors=_PROCESSORS)
+        log.log(level, sentence, **({"problems": list(problems)} if problems else {}))
+    else:
+        typer.echo("\n".join((sentence, *(f"  {problem}" for problem in problems))), err=True)
+
+
+def fail(sentence: str, problems: Sequence[str] = ()) -> NoReturn:
+    tell(sentence, problems, level=logging.ERROR)
     raise typer.Exit(1)
 
 
@@ -38,23 +72,19 @@ def failing_clearly() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        fail("The configuration is unusable.\n" + "\n".join(f"  {problem}" for problem in error.problems))
+        fail("The configuration is unusable.", error.problems)
     except OutdatedSchema:
-        fail("The database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
+        fail("DATABASE_URL: the database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
     except UnusableSchema as error:
-        fail(str(error))
+        fail(f"DATABASE_URL: {error}")
     except StorageUnavailable as error:
-        fail(_sentence(describe(error)))
+        fail(f"DATABASE_URL: {describe(error)}")
     except UnknownUser as error:
         fail(f"There is no user {error}.")
     except RolesInvalid as error:
         fail(str(error))
     except JwtapiError as error:
         fail(error.message)
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def settings_or_exit(**overrides: Any) -> Settings:
@@ -71,7 +101,7 @@ def settings_or_exit(**overrides: Any) -> Settings:
                     f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)."
                 )
             if made:
-                typer.echo(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.", err=True)
+                tell(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.")
         return load_settings(**overrides)
 
 

@@ -8,10 +8,10 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from jwtapi.clock import Clock, system_clock
-from jwtapi.rate_limiting.windows import CLOCKS_DIFFER_BY, Hit, WindowsUnavailable
+from jwtapi.rate_limiting.windows import CLOCKS_DIFFER_BY, Hit, WindowsRefused, WindowsUnavailable
 
 _ANSWER_SECONDS = 1
 """How long Redis may take. It is asked before a password is hashed, so nobody notices less."""
@@ -81,10 +81,17 @@ class RedisWindows:
         async with _bounded():
             await self._redis.delete(_name(limit, key))
 
+    async def probe(self) -> None:
+        """Count an attempt of nobody's: PING a Redis whose memory is full or that is a replica answers too.
+
+        Raises:
+            WindowsUnavailable
+        """
+        await self.hit(RateLimitItemPerSecond(1), "probe")
+
     async def can_count(self) -> bool:
         try:
-            # Not PING, which a Redis whose memory is full or that is a replica answers too.
-            await self.hit(RateLimitItemPerSecond(1), "probe")
+            await self.probe()
         except WindowsUnavailable:
             return False
         return True
@@ -104,4 +111,8 @@ async def _bounded() -> AsyncIterator[None]:
         async with asyncio.timeout(_ANSWER_SECONDS):
             yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise WindowsUnavailable from error
+        raise (WindowsRefused if _is_of_operator(error) else WindowsUnavailable) from error
+
+
+def _is_of_operator(error: Exception) -> bool:
+    return isinstance(error, AuthenticationError | NoPermissionError) or "DB index is out of range" in str(error)

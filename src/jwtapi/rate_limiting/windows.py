@@ -14,6 +14,10 @@ class WindowsUnavailable(Exception):
     """This place cannot count now."""
 
 
+class WindowsRefused(WindowsUnavailable):
+    """It answers, and will refuse until somebody mends the configuration."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """What became of an attempt, and what its window holds now."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, NullPool, event
-from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from jwtapi.storage.faults import belongs_to_connection
@@ -49,8 +49,8 @@ _SQLITE_PRAGMAS = (
 
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite database; None for any other."""
-    parts = make_url(url)
-    return Path(parts.database) if parts.get_backend_name() == "sqlite" and parts.database else None
+    scheme, _, path = url.partition(":///")
+    return Path(path) if scheme.startswith("sqlite") else None
 
 
 def open_engine(url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = STATEMENT_CACHE) -> AsyncEngine:

@@ -12,18 +12,25 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
 
-MISUSED = frozenset({"42501", "42P01", "42703", "3F000", "42P05"})
-"""SQLSTATEs that say what an operator changed behind our back: a missing right, table, column or schema; or what they
-put between, a pooler that mixes prepared statements up."""
+MISUSED = frozenset({"0A000", "26000", "3F000", "42501", "42703", "42804", "42883", "42P01", "42P05"})
+"""SQLSTATEs that say what an operator changed behind our back: a right, table, column, type or schema that is missing,
+a database that is no PostgreSQL, a pooler that loses prepared statements."""
 
 _ADVICE: Mapping[str, str] = MappingProxyType(
     {
         # SQLSTATE, or its first two characters, which are its class
+        "08P01": "Leave out of DATABASE_URL the parameters that a pooler between does not take.",
+        "0A000": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
+        "26000": "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it.",
         "28": "Is the password in DATABASE_URL right, and may this role sign in from here?",
         "3D000": "Create the database, or name another one in DATABASE_URL.",
         "42501": "GRANT the role of DATABASE_URL what is missing.",
         "42P01": "Restore it from a backup; or does search_path lead elsewhere?",
         "42703": "Restore it from a backup; or does search_path lead elsewhere?",
+        "42601": "Mend the parameters in DATABASE_URL.",
+        "42804": "Restore it from a backup; or does search_path lead elsewhere?",
+        "42883": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
+        "42P05": "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it.",
         "42P07": "Another program has that name: give jwtapi a database of its own.",
         "42701": "Another program has that name: give jwtapi a database of its own.",
         "42704": "Leave out of DATABASE_URL the parameters that PostgreSQL does not have.",
@@ -53,6 +60,9 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "ENOENT": "Do the folder and the files that DATABASE_URL names exist?",
         "EISDIR": "Name a file in DATABASE_URL.",
         "ECONNREFUSED": "Is it running, at the host and port of DATABASE_URL?",
+        # the driver
+        "ClientConfigurationError": "Are sslmode and the files that it needs those of this server, in DATABASE_URL?",
+        "TargetServerAttributeNotMatched": "No server of DATABASE_URL is what target_session_attrs asks for.",
         # of TLS, whose errors have numbers of their own
         "ConnectionError": "Is it running, and does it take TLS, as sslmode in DATABASE_URL wants?",
         "SSLError": "Are sslmode and sslrootcert in DATABASE_URL those of this server?",
@@ -62,6 +72,9 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
 _OF_CONNECTION = frozenset({"SQLITE_READONLY", "25006", "42P01", "3F000"})
 _OF_LOST_CONNECTIONS = "08"
 """The class of SQLSTATEs that the driver gives itself, for want of an answer."""
+
+_PROTOCOL_VIOLATION = "08P01"
+"""The one of them that a server or a pooler says."""
 
 _OTHERWISE = "Is DATABASE_URL right, is it running?"
 
@@ -97,7 +110,7 @@ def has_answered(error: BaseException) -> bool:
     """Tell whether it was the database that said so, and not that nobody could reach it."""
     root = _root_of(error)
     if state := getattr(root, "sqlstate", None):
-        return not state.startswith(_OF_LOST_CONNECTIONS)
+        return state == _PROTOCOL_VIOLATION or not state.startswith(_OF_LOST_CONNECTIONS)
     return _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"}
 
 
