@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
 from tests.support.rights import as_nobody, folder_for_all
 from tests.support.server import free_port, running_server
@@ -218,6 +219,45 @@ def test_metrics_of_a_server_that_runs_are_nothing_wrong(
         (folder / "server.log").chmod(0o600)
         assert run("doctor").stdout == "✓ Nothing is wrong.\n"
         assert (folder / "metrics.sock").is_socket()
+
+
+@pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
+def test_users_whose_password_hashes_cannot_be_checked_are_counted_by_scheme(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    url = server.new_database() if server is not None else "sqlite:///jwtapi.db"
+    monkeypatch.setenv("DATABASE_URL", url)
+    hashes = {
+        "ours": "",
+        "php": "$2y$12$" + "x" * 53,
+        "spring": "{bcrypt}$2a$10$" + "x" * 53,
+        "django": "bcrypt_sha256$$2b$12$" + "x" * 53,
+        "trimmed": "\t$2b$12$" + "x" * 53,
+        "old": "$2x$12$" + "x" * 53,
+        "costly": "$2b$17$" + "x" * 53,
+        "argon": "$argon2id$v=19$m=65536,t=3,p=4$x$x",
+        "werkzeug": "scrypt:32768:8:1$x$x",
+        "other": "hunter2",
+        "another": "a_b%",
+    }
+    for name in hashes:
+        assert run("user", "create", name, stdin=f"{PASSWORD}\n").exit_code == 0
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+    for name, stored in hashes.items():
+        statement = f"UPDATE users SET password_hash = '{stored}' WHERE username = '{name}'"  # noqa: S608
+        if not stored:
+            continue
+        if server is not None:
+            server.execute(statement, url)
+        else:
+            with sqlite3.connect(folder / "jwtapi.db") as database:
+                database.execute(statement)
+            database.close()
+    assert only_problem(run) == (
+        "6 users have a password hash that cannot be checked (another: 2, argon2: 1, bcrypt of another kind or cost: "
+        "2, scrypt: 1): give them new passwords with `jwtapi user set-password`"
+    )
 
 
 @pytest.mark.parametrize(

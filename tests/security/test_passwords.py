@@ -3,11 +3,14 @@ import os
 import sys
 import threading
 import unicodedata
+from hashlib import sha256
 from threading import get_native_id
 from typing import Literal
 
 import bcrypt
 import pytest
+import structlog
+from passlib.hash import bcrypt_sha256
 
 from jwtapi.errors import Overloaded
 from jwtapi.security import passwords
@@ -88,10 +91,53 @@ async def test_a_password_that_is_too_long_is_not_even_normalised(
     assert len(computed) == 4
 
 
-async def test_plain_bcrypt_verifies_and_wants_an_update(hasher: PasswordHasher) -> None:
-    stored = plain_bcrypt("correct horse")
+@pytest.mark.parametrize(
+    "stored",
+    (
+        plain_bcrypt("correct horse"),
+        plain_bcrypt("correct horse").replace("$2b$", "$2a$"),
+        plain_bcrypt("correct horse").replace("$2b$", "$2y$"),  # PHP
+        f"bcrypt${plain_bcrypt('correct horse')}",  # Django
+        f"bcrypt_sha256${plain_bcrypt(sha256(b'correct horse').hexdigest())}",  # Django
+        "{bcrypt}" + plain_bcrypt("correct horse"),  # Spring
+        "{CRYPT}" + plain_bcrypt("correct horse"),  # LDAP
+        bcrypt_sha256.using(version=1, rounds=4).hash("correct horse"),  # passlib before 1.7.3
+        f" {plain_bcrypt('correct horse')}\r\n",
+    ),
+    ids=range(9),
+)
+async def test_bcrypt_from_elsewhere_verifies_and_wants_an_update(
+    hasher: PasswordHasher, computed: list[threading.Thread], stored: str
+) -> None:
     assert await hasher.verify("correct horse", stored)
+    assert not await hasher.verify("Correct horse", stored)
+    assert len(computed) == 2
     assert hasher.needs_update(stored)
+
+
+@pytest.mark.parametrize("opening", ("", "bcrypt$", "{bcrypt}"))
+async def test_a_hash_of_the_first_72_bytes_verifies_the_password_that_its_library_cut(
+    hasher: PasswordHasher, opening: str
+) -> None:
+    password = "ü" * 35 + "€" + "tail"  # the cut goes through a character
+    stored = opening + bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4)).decode()
+    assert await hasher.verify(password, stored)
+    assert not await hasher.verify("u" + password[1:], stored)
+    assert hasher.needs_update(stored)
+
+
+async def test_what_cannot_be_checked_is_logged_once_by_its_scheme(hasher: PasswordHasher) -> None:
+    with structlog.testing.capture_logs() as logs:
+        for stored in ("$argon2id$v=19$hunter2", "$argon2i$v=19$x", "hunter2", "$2x$04$hunter2", "$2b$04$hunter2", ""):
+            assert not await hasher.verify("hunter2", stored)
+        assert not await hasher.verify("hunter2", None)
+    assert [(line["log_level"], line["scheme"]) for line in logs] == [
+        ("warning", "argon2"),
+        ("warning", "another"),
+        ("warning", "bcrypt of another kind or cost"),
+        ("warning", "bcrypt, damaged"),
+    ]
+    assert "hunter2" not in str(logs)
 
 
 async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHasher) -> None:
@@ -108,12 +154,15 @@ async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHa
         ("correct horse", "$2b$31$abcdefghijklmnopqrstuuPLkVLuWfXvEtvKQ1nLRT8oJMVC.Pa/W"),
         ("correct horse", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAA"),
         ("x" * 100, plain_bcrypt("correct horse")),
+        ("correct horse", plain_bcrypt("correct horse").replace("$2b$", "$2x$")),
+        ("correct horse", plain_bcrypt("correct horse")[:-1]),
+        ("correct horse", ""),
         ("x" * 5000, plain_bcrypt("correct horse")),
         ("x" * 5000, None),
         ("nul\0", plain_bcrypt("correct horse")),
         ("wrong", plain_bcrypt("correct horse")),
     ),
-    ids=range(9),
+    ids=range(12),
 )
 async def test_a_refusal_costs_one_hash_whatever_is_stored(
     hasher: PasswordHasher, computed: list[threading.Thread], password: str, stored: str | None

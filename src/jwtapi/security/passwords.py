@@ -2,18 +2,18 @@
 
 import asyncio
 import os
-import re
 import sys
 import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from passlib.context import CryptContext
+import structlog
 
 from jwtapi.errors import Overloaded
+from jwtapi.security.password_schemes import BCRYPT_BYTES, cuts_passwords, is_known, name_of, new_context
 
 T = TypeVar("T")
 
@@ -23,14 +23,15 @@ MAX_LENGTH = 1024
 WAITING_PER_THREAD = 16
 """Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
 
-_MAX_STORED_ROUNDS = 16
-_stored_rounds = re.compile(r"\A\$(?:2[abxy]\$|bcrypt-sha256\$v=2,t=2b,r=)(\d{1,2})\$")
+log = structlog.get_logger()
 
 
 class PasswordHasher:
     """`bcrypt_sha256` on a pool of threads. bcrypt releases the interpreter lock, so the event loop runs on.
 
-    Hashes of plain bcrypt (`$2b$…`) verify too. A password is normalised to NFC first, so that the same characters
+    Hashes of bcrypt that were made elsewhere verify too; see password_schemes.py.
+
+    A password is normalised to NFC first, so that the same characters
     are the same password whatever keyboard they came from (SP 800-63B-4 §3.1.1.2).
     """
 
@@ -45,9 +46,7 @@ class PasswordHasher:
         """`on_pending` is told how many hashes are being computed or wait, whenever that changes; `on_wait`, on the
         thread that computes a hash, for how many seconds it waited for that thread.
         """
-        self._context = CryptContext(
-            schemes=["bcrypt_sha256", "bcrypt"], deprecated=["bcrypt"], bcrypt_sha256__rounds=rounds
-        )
+        self._context = new_context(rounds)
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
         self._pending = 0
@@ -55,6 +54,7 @@ class PasswordHasher:
         self._on_wait = on_wait
         # Made now: made at the first unknown name, that login would take twice as long as any other.
         self._nobody = self._context.hash("nobody has this password")
+        self._named: set[str] = set()
 
     @property
     def pending(self) -> int:
@@ -85,23 +85,39 @@ class PasswordHasher:
 
     def needs_update(self, password_hash: str) -> bool:
         """Tell whether the hash is of another scheme or cost than new ones."""
-        return bool(self._context.needs_update(password_hash))
+        return bool(self._context.needs_update(password_hash.strip()))
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, password_hash: str | None) -> bool:
-        known = password_hash is not None and _is_affordable(password_hash) and len(password) <= MAX_LENGTH
+        stored = (password_hash or "").strip()
+        if password_hash is not None and not is_known(stored):
+            self._warn_of(stored)
+        if not is_known(stored) or len(password) > MAX_LENGTH:
+            return self._matches_nobody()
+        secret: str | bytes = normalised(password)
+        if cuts_passwords(stored):
+            # What it is a hash of, its library cut; it is replaced as soon as the whole password is known.
+            secret = normalised(password).encode()[:BCRYPT_BYTES]
+            if b"\0" in secret:
+                return self._matches_nobody()  # bcrypt cannot hold one: no such password was ever set
         try:
-            matches = self._context.verify(
-                normalised(password) if known else "", password_hash if known else self._nobody
-            )
+            return bool(self._context.verify(secret, stored))
         except ValueError:
-            # Plain bcrypt cannot hold more than 72 bytes or a NUL: no such password was ever set. The time of one hash
-            # must pass all the same.
-            self._context.verify("", self._nobody)
-            return False
-        return matches and known
+            self._warn_of(stored)
+            return self._matches_nobody()
+
+    def _matches_nobody(self) -> Literal[False]:
+        """Let the time of one hash pass all the same, or the time would tell what is stored."""
+        self._context.verify("", self._nobody)
+        return False
+
+    def _warn_of(self, stored: str) -> None:
+        """Say once what nobody can sign in with."""
+        if (name := name_of(stored)) not in self._named:
+            self._named.add(name)
+            log.warning("a user cannot sign in, for the stored password hash cannot be checked", scheme=name)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._threads * (1 + WAITING_PER_THREAD):
@@ -133,12 +149,6 @@ def normalised(password: str) -> str:
     if len(password) > MAX_LENGTH:
         raise ValueError(f"more than {MAX_LENGTH} code points")
     return unicodedata.normalize("NFC", password)
-
-
-def _is_affordable(password_hash: str) -> bool:
-    """Tell whether a stored hash is one of ours, of a cost that a planted one could not abuse to block a thread."""
-    match = _stored_rounds.match(password_hash)
-    return match is not None and int(match.group(1)) <= _MAX_STORED_ROUNDS
 
 
 def _give_way() -> None:

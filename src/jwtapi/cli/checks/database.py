@@ -1,7 +1,10 @@
 """Whether the database is one that the server can work with."""
 
+from contextlib import suppress
+
 from jwtapi.cli.checks.files import problem_of_folder, problems_of_database_mode
 from jwtapi.errors import StorageUnavailable
+from jwtapi.security.password_schemes import KNOWN, UNKNOWN
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
@@ -67,4 +70,17 @@ async def _problems_inside(database: Database, settings: Settings) -> list[str]:
         return ["DATABASE_URL: the database has no schema, or an earlier one, until the next start or `jwtapi migrate`"]
     await database.rehearse_pooler()
     await database.rehearse_login()
-    return problems + await warnings_of_database(database, settings)
+    return problems + await warnings_of_database(database, settings) + await problems_of_hashes(database)
+
+
+async def problems_of_hashes(database: Database) -> list[str]:
+    """Who cannot sign in, whatever the password; nobody, if a busy database does not tell in time."""
+    counts: dict[str, int] = {}
+    with suppress(StorageUnavailable):
+        async with database.read() as uow:
+            counts = await uow.users.count_hashes(known=KNOWN, others=UNKNOWN)
+    if not counts:
+        return []
+    schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    advice = "give them new passwords with `jwtapi user set-password`"
+    return [f"{sum(counts.values())} users have a password hash that cannot be checked ({schemes}): {advice}"]

@@ -1,16 +1,19 @@
 """Queries on users."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.records import User
 from jwtapi.storage.tables import users
+
+_LOOKED_AT = 100_000
+"""A tenth of a second's work. Who was brought from elsewhere lies in front of those who came later."""
 
 
 class DuplicateUsername(Exception):
@@ -50,6 +53,21 @@ class UserRepository:
         """The user, whom no other transaction changes until this one ends."""
         return await self._one(users.c.id == user_id, lock=True)
 
+    async def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """How many password hashes begin with none of `known`, by the name in `others` of what they begin with.
+
+        What begins with nothing in `others` is counted as "another". Looks at _LOOKED_AT users at most.
+        """
+        stored = select(func.ltrim(users.c.password_hash, " \t\r\n").label("hash")).limit(_LOOKED_AT).subquery()
+        names = [(_begins_with(stored.c.hash, beginnings), name) for name, beginnings in others.items()]
+        unknown = (
+            select(case(*names, else_="another").label("name"))
+            .where(not_(_begins_with(stored.c.hash, known)))
+            .subquery()
+        )
+        counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
+        return {row[0]: row[1] for row in await self._connection.execute(counts)}
+
     async def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
         await self._set(user_id, settings=settings)
 
@@ -73,3 +91,11 @@ class UserRepository:
         query = select(users).where(condition)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         return User(*row) if row is not None else None
+
+
+def _begins_with(text: ColumnElement[str], beginnings: Sequence[str]) -> ColumnElement[bool]:
+    """Look each length up among all beginnings of that length, for there may be hundreds; the first come first."""
+    by_length: dict[int, list[str]] = {}
+    for beginning in beginnings:
+        by_length.setdefault(len(beginning), []).append(beginning)
+    return or_(*(func.substr(text, 1, length).in_(found) for length, found in by_length.items()))
