@@ -53,6 +53,8 @@ def serve(settings: Settings) -> None:
     with _metrics_socket(settings) as listener:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
+        if settings.docs_enabled:
+            log.info("the API can be tried in a browser", docs=f"http://{_seen_from_here(settings)}/docs")
         _serve(settings, listener)
 
 
@@ -101,6 +103,12 @@ def _serve_together(config: uvicorn.Config) -> None:
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
+
+
+def _seen_from_here(settings: Settings) -> str:
+    """Host and port for a browser on this machine, to which every address is none."""
+    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  compared only
+    return f"{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket | None]:

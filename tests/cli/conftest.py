@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(folder: Path) -> Run:  # noqa: ARG001  in which it runs
     """Runs the command, standard input after a `<`: run("user", "create", "alice", stdin="secret")."""
 
-    def run(*words: str, stdin: str | None = None) -> Result:
+    def run(*words: str, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(app, words, input=stdin)
 
     return run

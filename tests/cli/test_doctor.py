@@ -52,6 +52,9 @@ def test_it_changes_nothing(run: Run, folder: Path) -> None:
         ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "TRUSTED_PROXIES trusts everybody"),
         ("TRUSTED_PROXIES", "::ffff:0:0/97,128.0.0.0/2,192.0.0.0/3", "TRUSTED_PROXIES trusts everybody"),
         ("TRUSTED_PROXIES", "2000::/3", "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", "::/1", "TRUSTED_PROXIES trusts everybody"),
+        # every second /9, of which no two are one
+        ("TRUSTED_PROXIES", ",".join(f"{n}.0.0.0/9" for n in range(256)), "TRUSTED_PROXIES trusts everybody"),
         ("HOST", EVERY_ADDRESS, "HOST is 0.0.0.0 and TRUSTED_PROXIES is empty in production"),
         ("HOST", "::", "HOST is :: and TRUSTED_PROXIES is empty in production"),
         ("HOST", "192.0.2.1", "HOST is 192.0.2.1 and TRUSTED_PROXIES is empty in production"),
@@ -196,6 +199,12 @@ def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
         assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
 
+def test_a_server_at_an_address_of_another_machine_excuses_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "192.0.2.1")
+    monkeypatch.setattr("jwtapi.cli.checks.address.is_jwtapi", lambda *_: True)
+    assert only_problem(run).startswith("HOST: 192.0.2.1 is no address of this machine: ")
+
+
 def test_a_port_for_metrics_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         monkeypatch.setenv("METRICS_LISTEN", f"127.0.0.1:{other.getsockname()[1]}")
@@ -297,6 +306,26 @@ def test_a_database_that_others_can_read_is_said(run: Run, folder: Path) -> None
     run("migrate")
     (folder / "jwtapi.db").chmod(0o644)
     assert only_problem(run) == "jwtapi.db can be read by other users of this machine: chmod 600 jwtapi.db"
+
+
+@pytest.mark.parametrize("end", ("-wal", "-shm"))
+def test_what_lies_beside_a_database_is_not_for_others_either(run: Run, folder: Path, end: str) -> None:
+    run("migrate")
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute("PRAGMA user_version")  # makes both, and as long as it is open they stay
+        (folder / f"jwtapi.db{end}").chmod(0o644)
+        assert f"✗ jwtapi.db{end} can be read by other users of this machine: " in run("doctor").stdout
+    database.close()
+
+
+def test_a_folder_in_which_others_can_replace_the_database_is_said(run: Run, folder: Path) -> None:
+    run("migrate")
+    folder.chmod(0o777)
+    assert only_problem(run) == (
+        f"{folder} is a folder in which any user of this machine can replace the database: chmod o-w {folder}"
+    )
+    folder.chmod(0o1777)
+    assert run("doctor").exit_code == 0
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
+import sqlite3
 from pathlib import Path
 
 import pytest
+from passlib.hash import bcrypt_sha256
 
 from tests.cli.conftest import Run
 from tests.support.api import PASSWORD
@@ -90,3 +92,37 @@ def test_at_a_terminal_the_password_is_asked_for_twice(run: Run, monkeypatch: py
     result = run("user", "create", "alice", stdin=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.exit_code == 0
     assert PASSWORD not in result.output
+
+
+@pytest.mark.usefixtures("alice")
+@pytest.mark.parametrize("end", ("", "\n", "\r\n", "\r"))
+def test_what_ends_the_line_is_no_part_of_the_password(run: Run, folder: Path, end: str) -> None:
+    assert run("user", "create", "bob", stdin=f"\ufeff{PASSWORD}{end}").exit_code == 0
+    assert run("user", "set-password", "alice", stdin=f"{PASSWORD}{end}").exit_code == 0
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        hashes = [row[0] for row in database.execute("SELECT password_hash FROM users")]
+    database.close()
+    assert [bcrypt_sha256.verify(PASSWORD, stored) for stored in hashes] == [True, True]
+
+
+def test_a_password_that_is_no_text_is_said(run: Run) -> None:
+    result = run("user", "create", "bob", stdin=b"\xff\xfep\x00")
+    assert (result.exit_code, result.stderr) == (1, "The password on standard input is not UTF-8.\n")
+
+
+def test_nobody_new_is_called_like_an_option(run: Run) -> None:
+    for name in ("--help", "-x", "\uff0d-yes"):
+        result = run("user", "create", "--", name, stdin=PASSWORD)
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "Username must not begin with a hyphen")
+
+
+@pytest.mark.usefixtures("alice")
+def test_who_has_been_called_like_an_option_comes_behind_two_hyphens(run: Run, folder: Path) -> None:
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute("UPDATE users SET username = '--help', canonical_username = '--help'")
+    database.close()
+    assert run("user", "disable", "--", "--help").stdout == "Disabled --help.\n"
+    assert run("user", "roles", "--add", "staff", "--", "--help").stdout == "--help has staff.\n"
+    assert run("user", "set-password", "--", "--help", stdin=PASSWORD).stdout == "Set the password of --help.\n"
+    assert run("user", "list").stdout.endswith("\tstaff\tdisabled\n")
+    assert run("user", "delete", "--yes", "--", "--help").stdout == "Deleted --help.\n"

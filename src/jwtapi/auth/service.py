@@ -12,7 +12,7 @@ from jwtapi.client import Client
 from jwtapi.errors import Overloaded, TooManyRequests
 from jwtapi.metrics import LoginOutcome
 from jwtapi.resources import Resources
-from jwtapi.security.usernames import UsernameInvalid, parse_username
+from jwtapi.security.usernames import UsernameInvalid, check_new_username, parse_username
 from jwtapi.sessions.service import IssuedTokens, SessionService
 from jwtapi.storage.records import EventType, Session, User
 from jwtapi.storage.repositories.users import DuplicateUsername
@@ -59,6 +59,7 @@ class AuthService:
             Overloaded: too many hashes are waiting.
         """
         name = parse_username(username)
+        check_new_username(name)
         self._resources.password_policy.check_length(password)
         if admit is not None:
             await admit()

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from jwtapi.cli.checks.address import is_jwtapi, problem_of_address, problems_of_metrics_address
+from jwtapi.cli.checks.address import is_taken_by_jwtapi, problem_of_address, problems_of_metrics_address
 from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
@@ -100,7 +100,7 @@ def _settings_of_next_start() -> Settings:
 
 def _problems_of_addresses(settings: Settings) -> list[str]:
     problem = problem_of_address(settings.host, settings.port)
-    if problem is not None and is_jwtapi(settings.host, settings.port):
+    if problem is not None and is_taken_by_jwtapi(problem, settings.host, settings.port):
         return []  # a server that runs already has its ports
     return ([problem] if problem is not None else []) + problems_of_metrics_address(settings.metrics_listen)
 

@@ -9,7 +9,7 @@ import typer
 from jwtapi.admin.roles import parse_roles
 from jwtapi.admin.service import AdminService
 from jwtapi.auth.service import AuthService
-from jwtapi.cli.running import failing_clearly, run_with_resources
+from jwtapi.cli.running import fail, failing_clearly, run_with_resources
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
@@ -17,7 +17,7 @@ from jwtapi.web.rate_limits import RateLimits
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The user name.")]
+Name = Annotated[str, typer.Argument(help="The user name. One that begins with a hyphen comes after a lone `--`.")]
 
 
 @app.command()
@@ -121,4 +121,9 @@ def _password() -> str:
     """Never an argument: the process list shows those."""
     if _is_interactive():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().removesuffix("\n")
+    line = sys.stdin.buffer.readline()
+    try:
+        # What ends a line is no part of it, nor is the mark of byte order that PowerShell writes.
+        return line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        fail("The password on standard input is not UTF-8.")

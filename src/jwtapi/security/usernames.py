@@ -22,6 +22,10 @@ class UsernameInvalid(InvalidInput):
     )
 
 
+class UsernameLooksLikeOption(UsernameInvalid):
+    message = "Username must not begin with a hyphen"
+
+
 @dataclass(frozen=True, slots=True)
 class Username:
     display: str
@@ -52,6 +56,16 @@ def parse_username(name: str) -> Username:
     if _starts_with_a_mark(display) or _starts_with_a_mark(canonical):
         raise UsernameInvalid
     return Username(display=display, canonical=canonical)
+
+
+def check_new_username(name: Username) -> None:
+    """Refuse what a command would take for an option: `user disable --help` would end well and disable nobody.
+
+    Raises:
+        UsernameLooksLikeOption
+    """
+    if name.canonical.startswith("-"):
+        raise UsernameLooksLikeOption
 
 
 def _starts_with_a_mark(name: str) -> bool:

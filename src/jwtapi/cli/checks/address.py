@@ -10,6 +10,7 @@ from typing import Any
 from jwtapi.metrics_listener import metrics_socket
 from jwtapi.settings import SettingsError
 
+_TAKEN = "PORT: another program listens on"
 _ANSWER_SECONDS = 2
 _ANSWER_BYTES = 4096
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -37,6 +38,11 @@ def problems_of_metrics_address(address: str | None) -> list[str]:
             return []
     except SettingsError as error:
         return error.problems
+
+
+def is_taken_by_jwtapi(problem: str, host: str, port: int) -> bool:
+    """Tell whether the problem is only that a server with this configuration runs already."""
+    return problem.startswith(_TAKEN) and is_jwtapi(host, port)
 
 
 def is_jwtapi(host: str, port: int) -> bool:
@@ -78,7 +84,7 @@ def _reachable(host: str) -> str:
 def _describe(error: OSError, host: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"PORT: another program listens on {host}:{port}: end it, or choose another port"
+            return f"{_TAKEN} {host}:{port}: end it, or choose another port"
         case errno.EACCES:
             return f"PORT: this user may not listen on {port}: choose one from 1024 on"
         case errno.EADDRNOTAVAIL:

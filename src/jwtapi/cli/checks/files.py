@@ -1,6 +1,7 @@
 """Whether files can be read by those who should, and written."""
 
 import os
+import stat
 from pathlib import Path
 
 from jwtapi.env_file import names_given_twice
@@ -23,8 +24,17 @@ def problems_of_mode(path: Path) -> list[str]:
 
 
 def problems_of_database_mode(path: Path) -> list[str]:
-    """Of the file of an SQLite database and of those that SQLite keeps beside it."""
-    return [problem for end in ("", "-wal", "-shm") for problem in problems_of_mode(path.with_name(path.name + end))]
+    """Of the file of an SQLite database, of those that SQLite keeps beside it, and of the folder that they are in."""
+    files = (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))
+    return [problem for file in files for problem in problems_of_mode(file)] + _problems_of_folder_mode(path.parent)
+
+
+def _problems_of_folder_mode(folder: Path) -> list[str]:
+    mode = folder.stat().st_mode if folder.exists() else 0
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        name = folder.absolute()
+        return [f"{name} is a folder in which any user of this machine can replace the database: chmod o-w {name}"]
+    return []
 
 
 def problem_of_folder(path: Path) -> str | None:

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 
 _LARGEST_NETWORK = 8
-"""Bits of a prefix: no provider has a shorter one."""
+"""Bits of a prefix: no provider has a shorter one, nor many that are more together."""
 
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
@@ -15,11 +15,14 @@ def trusts_everybody(networks: Iterable[str]) -> bool:
     fours = [network for network in parsed if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in parsed if isinstance(network, ipaddress.IPv6Network)]
     fours += [_as_ipv4(network) for network in sixes if network.subnet_of(_MAPPED)]
-    return _are_large(ipaddress.collapse_addresses(fours)) or _are_large(ipaddress.collapse_addresses(sixes))
+    return any(
+        _public_addresses(found) > 2 ** (bits - _LARGEST_NETWORK)
+        for found, bits in ((ipaddress.collapse_addresses(fours), 32), (ipaddress.collapse_addresses(sixes), 128))
+    )
 
 
-def _are_large(networks: Iterable[ipaddress.IPv4Network] | Iterable[ipaddress.IPv6Network]) -> bool:
-    return any(network.prefixlen < _LARGEST_NETWORK and not network.is_private for network in networks)
+def _public_addresses(networks: Iterable[ipaddress.IPv4Network] | Iterable[ipaddress.IPv6Network]) -> int:
+    return sum(network.num_addresses for network in networks if not network.is_private)
 
 
 def _as_ipv4(network: ipaddress.IPv6Network) -> ipaddress.IPv4Network:
