@@ -16,7 +16,7 @@ import yaml
 from jwtapi.server import GRACE_SECONDS
 from jwtapi.settings import Settings, load_settings
 from jwtapi.web.request_body import MAX_BYTES
-from tests.support.nginx import temporary_folders
+from tests.support.proxies import nginx_temporary_folders
 from tests.support.server import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -181,7 +181,7 @@ def test_the_proxy_keeps_to_itself_what_strangers_must_not_see() -> None:
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     # In the container these are in a tmpfs.
-    folders = temporary_folders(tmp_path)
+    folders = nginx_temporary_folders(tmp_path)
     configuration = NGINX.replace("pid /tmp/", f"pid {tmp_path}/").replace("http {", f"http {{ {folders}", 1)
     (tmp_path / "nginx.conf").write_text(configuration)
     check = ["nginx", "-t", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
