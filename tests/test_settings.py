@@ -323,6 +323,24 @@ def test_metrics_can_have_the_same_port_at_another_address(make_settings: MakeSe
     assert make_settings(host="192.0.2.1", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
+@pytest.mark.parametrize("path", ("jwtapi.sock", f"/{'x' * 107}"))
+def test_a_socket_file_has_a_whole_path_that_the_kernel_takes(make_settings: MakeSettings, path: str) -> None:
+    with pytest.raises(SettingsError, match="UDS: wants the whole path of a socket file"):
+        make_settings(uds=path)
+
+
+def test_metrics_do_not_listen_on_the_socket_file_of_all_else(make_settings: MakeSettings) -> None:
+    with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from UDS"):
+        make_settings(uds="/run/jwtapi.sock", metrics_listen="unix:/run/jwtapi.sock")
+    assert make_settings(uds="/run/jwtapi.sock", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
+
+
+def test_the_peer_on_a_socket_file_is_trusted_where_there_is_a_socket_file(make_settings: MakeSettings) -> None:
+    assert make_settings(uds="/run/jwtapi.sock", trusted_proxies="unix").trusted_proxies == ("unix",)
+    with pytest.raises(SettingsError, match="TRUSTED_PROXIES: unix needs UDS"):
+        make_settings(trusted_proxies="unix, 10.0.0.1")
+
+
 def test_the_example_names_every_setting_and_no_other() -> None:
     example = Path(__file__).parents[1] / ".env.example"
     names = re.findall(r"^(?:# )?([A-Z_]+)=", example.read_text(), re.MULTILINE)

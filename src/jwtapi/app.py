@@ -23,7 +23,7 @@ from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
-from jwtapi.web.proxies import TrustedProxies
+from jwtapi.web.proxies import TrustedProxies, UnixPeers
 from jwtapi.web.rate_limits import RateLimits
 from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.root_path import BelowRootPath
@@ -118,6 +118,8 @@ def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> 
         app = RequestSpans(app, tracer)
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]
+    if settings.uds is not None:
+        app = UnixPeers(app)
     return app
 
 

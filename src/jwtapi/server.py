@@ -4,8 +4,16 @@ import asyncio
 import multiprocessing
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -24,7 +32,8 @@ from jwtapi.logs import configure_logging
 from jwtapi.metrics import share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
 from jwtapi.resources import make_resources
-from jwtapi.settings import Settings
+from jwtapi.settings import Settings, SettingsError
+from jwtapi.socket_files import listening_file
 
 if TYPE_CHECKING:
     from jwtapi.tracing import Tracing
@@ -47,18 +56,18 @@ def serve(settings: Settings) -> None:
     With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
 
     Raises:
-        SettingsError: nobody can listen at METRICS_LISTEN.
+        SettingsError: nobody can listen at METRICS_LISTEN, or at UDS.
         SystemExit: no worker can start.
     """
-    with _metrics_socket(settings) as listener:
+    with _metrics_socket(settings) as listener, _socket_file(settings) as sockets:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
-        if settings.docs_enabled:
+        if settings.docs_enabled and settings.uds is None:
             log.info("the API can be tried in a browser", docs=f"http://{_seen_from_here(settings)}/docs")
-        _serve(settings, listener)
+        _serve(settings, listener, sockets)
 
 
-def _serve(settings: Settings, metrics_listener: socket.socket | None) -> None:
+def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: list[socket.socket] | None) -> None:
     config = uvicorn.Config(
         partial(
             _app_of_worker, settings, metrics_listener
@@ -79,27 +88,27 @@ def _serve(settings: Settings, metrics_listener: socket.socket | None) -> None:
         timeout_worker_healthcheck=HANGING_SECONDS,
     )
     if settings.workers == 1:
-        _serve_alone(config)
+        _serve_alone(config, sockets)
     else:
         with TemporaryDirectory(prefix="jwtapi-") as folder:
             if settings.counts_requests:
                 share_between_workers(folder)
-            _serve_together(config)
+            _serve_together(config, sockets or [config.bind_socket()])
 
 
-def _serve_alone(config: uvicorn.Config) -> None:
+def _serve_alone(config: uvicorn.Config, sockets: list[socket.socket] | None) -> None:
     # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is nothing left
     # that it could end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
-        server.run()
+        server.run(sockets)
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _serve_together(config: uvicorn.Config) -> None:
-    supervisor = Multiprocess(config, [config.bind_socket()])
+def _serve_together(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    supervisor = Multiprocess(config, sockets)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
@@ -113,6 +122,21 @@ def _seen_from_here(settings: Settings) -> str:
 
 def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket | None]:
     return nullcontext() if settings.metrics_listen is None else metrics_socket(settings.metrics_listen)
+
+
+@contextmanager
+def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
+    """What to listen on instead of HOST and PORT, if UDS names a file."""
+    if settings.uds is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(listening_file(settings.uds))
+        except OSError as error:
+            raise SettingsError([f"UDS: cannot listen there: {error.strerror or error}"]) from None
+        log.info("listening on the socket file of UDS, and not on HOST and PORT", uds=str(settings.uds))
+        yield [listener]
 
 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -> ASGIApp:

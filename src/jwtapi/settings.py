@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import new_secret, weakness_of
+from jwtapi.socket_files import MAX_PATH_BYTES
 from jwtapi.urls.database import parse_database_url
 from jwtapi.urls.redis import parse_storage_uri
 from jwtapi.urls.writing import MAX_PORT
@@ -31,7 +32,9 @@ from jwtapi.web_origin import parse_domain, parse_origin
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
-_MAX_SOCKET_PATH = 107  # bytes; the kernel's limit
+
+UNIX_PEER = "unix"
+"""Whoever connects by the socket file, in TRUSTED_PROXIES and where the log has a client's address."""
 
 MAX_RATE_LIMIT = 1_000_000
 """Attempts in a window. Each is remembered until its time is over."""
@@ -103,7 +106,9 @@ def _root_path(path: str) -> str:
     return path
 
 
-def _network(network: str) -> str:
+def _proxy(network: str) -> str:
+    if network == UNIX_PEER:
+        return network
     try:
         ipaddress.ip_network(network)
     except ValueError:
@@ -136,7 +141,7 @@ def parse_listen_address(address: str) -> tuple[str, int] | Path:
     Raises:
         ValueError: it is neither `127.0.0.1:9100`, `[::1]:9100` nor `unix:/path`; the message does not repeat it.
     """
-    if address.startswith("unix:/") and len(os.fsencode(address)) <= len("unix:") + _MAX_SOCKET_PATH:
+    if address.startswith("unix:/") and _fits_a_socket(address.removeprefix("unix:")):
         return Path(address.removeprefix("unix:"))
     match = re.fullmatch(r"(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})", address, re.ASCII)
     if match is None or not 0 < int(match[3]) <= MAX_PORT:
@@ -167,6 +172,18 @@ def _is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # not even the package that it is in
         return False
+
+
+def _fits_a_socket(path: str) -> bool:
+    return len(os.fsencode(path)) <= MAX_PATH_BYTES
+
+
+def _socket_path(path: Path) -> Path:
+    if not path.is_absolute() or not _fits_a_socket(str(path)):
+        raise ValueError(
+            f"wants the whole path of a socket file, at most {MAX_PATH_BYTES} bytes: /run/jwtapi/jwtapi.sock"
+        )
+    return path
 
 
 def _is_single_address(host: str) -> bool:
@@ -207,6 +224,8 @@ class Settings(_FromOurSources):
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
     port: int = Field(4000, ge=0, le=MAX_PORT)
+    uds: Annotated[Path, AfterValidator(_socket_path)] | None = None
+    """Instead of host and port."""
     workers: int = Field(1, ge=1, le=256)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
@@ -235,7 +254,7 @@ class Settings(_FromOurSources):
     """None: as `login_rate_limit`. Both are about an address; behind one that has many people, many register, too."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
     rate_limit_storage_uri: Annotated[SecretStr, _secretly(parse_storage_uri)] = SecretStr("database://")
-    trusted_proxies: Annotated[CommaSeparated, _each(_network)] = ()
+    trusted_proxies: Annotated[CommaSeparated, _each(_proxy)] = ()
 
     root_path: Annotated[str, AfterValidator(_root_path)] | None = None
     cors_origins: Annotated[CommaSeparated, _each(parse_origin)] = ()
@@ -285,6 +304,10 @@ class Settings(_FromOurSources):
             raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
         if self.refresh_token_ttl > self.session_max_age:
             raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
+        if self.uds is not None and self.metrics_listen == f"unix:{self.uds}":
+            raise ValueError("METRICS_LISTEN: must differ from UDS; take another file")
+        if UNIX_PEER in self.trusted_proxies and self.uds is None:
+            raise ValueError("TRUSTED_PROXIES: unix needs UDS; without it name the address of the proxy")
         if self._metrics_want_the_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
         self._check_cookies()
@@ -304,7 +327,7 @@ class Settings(_FromOurSources):
     def _metrics_want_the_port(self) -> bool:
         """Two addresses can share a port if neither stands for all, nor for what a name may turn out to mean."""
         place = parse_listen_address(self.metrics_listen) if self.metrics_listen is not None else None
-        if not isinstance(place, tuple) or place[1] != self.port:
+        if self.uds is not None or not isinstance(place, tuple) or place[1] != self.port:
             return False
         return place[0] == self.host or not all(_is_single_address(host) for host in (place[0], self.host))
 
@@ -369,8 +392,6 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
         raise SettingsError(
             [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]
         ) from None
-
-
 
 
 def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:

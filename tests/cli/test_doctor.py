@@ -513,3 +513,41 @@ def test_a_database_that_does_not_exist_is_said(
     problem = only_problem(run)
     assert "DATABASE_URL: the database refuses: InvalidCatalogNameError: database " in problem
     assert problem.endswith(" does not exist. Create the database, or name another one in DATABASE_URL.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    (
+        ("a file", "is there, and is no socket that was left behind"),
+        ("a folder", "is there, and is no socket that was left behind"),
+        ("in no folder", "is no folder: make it"),
+        ("left by a killed server", "Nothing is wrong"),
+        ("free", "Nothing is wrong"),
+    ),
+)
+def test_a_socket_file_where_nobody_can_listen_is_found(
+    run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path, kind: str, complaint: str
+) -> None:
+    path = folder / "jwtapi.sock"
+    match kind:
+        case "a file":
+            path.write_text("precious")
+        case "a folder":
+            path.mkdir()
+        case "in no folder":
+            path /= "jwtapi.sock"
+        case "left by a killed server":
+            with socket.socket(socket.AF_UNIX) as killed:
+                killed.bind(str(path))
+    monkeypatch.setenv("UDS", str(path))
+    monkeypatch.setenv("TRUSTED_PROXIES", "unix")
+    assert complaint in run("doctor").stdout
+    assert kind != "a file" or path.read_text() == "precious"
+
+
+def test_a_peer_on_the_socket_file_that_is_not_trusted_is_found(
+    run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    complaint = "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy share one limit"
+    monkeypatch.setenv("UDS", f"{folder}/jwtapi.sock")
+    assert complaint in run("doctor").stdout

@@ -43,6 +43,7 @@ class Server:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
+        self._uds = settings.get("UDS")
         self._environment = clean_environment(**{"PORT": str(self.port), "BCRYPT_ROUNDS": "4"} | settings)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +57,10 @@ class Server:
 
     def client(self) -> httpx.Client:
         """A client with cookies and connections of its own."""
-        return httpx.Client(base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES)
+        transport = httpx.HTTPTransport(uds=self._uds, verify=_NO_AUTHORITIES) if self._uds is not None else None
+        return httpx.Client(
+            base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES, transport=transport
+        )
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -67,13 +71,20 @@ class Server:
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log.read_text()
             try:
+                self._connect()
                 with self.client() as client:
                     client.get("/health/live")
-            except httpx.TransportError:
+            except (OSError, httpx.TransportError):
                 time.sleep(0.02)
             else:
                 return
         raise AssertionError(f"not up after {START_SECONDS} s: {self.log.read_text()}")
+
+    def _connect(self) -> None:
+        """Raises OSError while nobody listens. httpcore would leave a socket open that could not connect to a file."""
+        if self._uds is not None:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(self._uds)
 
     def stop(self, signal_: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send the signal, wait for the end, and return the exit code."""

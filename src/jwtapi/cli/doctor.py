@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from jwtapi.cli.checks.address import is_taken_by_jwtapi, problem_of_address, problems_of_metrics_address
+from jwtapi.cli.checks.address import is_taken_by_jwtapi, problem_of_listening, problems_of_metrics_address
 from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
@@ -17,6 +17,7 @@ from jwtapi.interpreter import interpreter_problems
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import (
     ENV_FILE,
+    UNIX_PEER,
     Environment,
     Settings,
     SettingsError,
@@ -45,6 +46,10 @@ def warnings_of(settings: Settings) -> list[str]:
             f"RATE_LIMIT_STORAGE_URI is memory:// with {settings.workers} workers: each counts by itself, so that all "
             "limits are that much higher; use database://"
         )
+    if settings.uds is not None and UNIX_PEER not in settings.trusted_proxies:
+        warnings.append(
+            "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy share one limit; add unix"
+        )
     if trusts_everybody(settings.trusted_proxies):
         warnings.append("TRUSTED_PROXIES trusts everybody: clients can choose the address that limits count")
     if settings.access_token_ttl > _HOUR:
@@ -67,7 +72,7 @@ def _warnings_in_production(settings: Settings) -> list[str]:
             "CORS_ORIGINS has an http:// origin in production: whoever is on the path speaks for it, and browsers take "
             "it for another site than https"
         )
-    if not settings.trusted_proxies and _is_reached_from_elsewhere(settings.host):
+    if settings.uds is None and not settings.trusted_proxies and _is_reached_from_elsewhere(settings.host):
         warnings.append(
             f"HOST is {settings.host} and TRUSTED_PROXIES is empty in production: all clients of a proxy share one "
             "limit; name the proxy there"
@@ -99,8 +104,8 @@ def _settings_of_next_start() -> Settings:
 
 
 def _problems_of_addresses(settings: Settings) -> list[str]:
-    problem = problem_of_address(settings.host, settings.port)
-    if problem is not None and is_taken_by_jwtapi(problem, settings.host, settings.port):
+    problem = problem_of_listening(settings)
+    if problem is not None and is_taken_by_jwtapi(problem, settings):
         return []  # a server that runs already has its ports
     return ([problem] if problem is not None else []) + problems_of_metrics_address(settings.metrics_listen)
 

@@ -8,7 +8,7 @@ import typer
 
 from jwtapi import __version__, server
 from jwtapi.cli import database, sessions, users
-from jwtapi.cli.checks.address import problem_of_address
+from jwtapi.cli.checks.address import problem_of_listening
 from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
 from jwtapi.cli.checks.limits import warnings_of_limits
@@ -62,7 +62,7 @@ def serve(
     settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format, settings.log_level)
     log = structlog.get_logger()
-    if (problem := problem_of_address(settings.host, settings.port)) is not None:
+    if (problem := problem_of_listening(settings)) is not None:
         fail(f"{problem}.")
     with failing_clearly():
         warnings = [

@@ -5,8 +5,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from jwtapi.settings import UNIX_PEER
 
 MAX_HOPS = 20
 """Entries of X-Forwarded-For that are looked at, from the right, where the proxies write."""
@@ -65,7 +67,20 @@ def _parse(entry: str) -> str | None:
     return str(address)
 
 
+class UnixPeers:
+    """Gives those who connect by the socket file, and have no address, a name for the log and for TRUSTED_PROXIES."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["client"] = (UNIX_PEER, 0)
+        await self._app(scope, receive, send)
+
+
 def _mapped_to_ipv6(network: str) -> str | None:
     """What an IPv4 network's addresses look like to a socket that takes both kinds (RFC 4291 §2.5.5.2)."""
+    if network == UNIX_PEER:
+        return None
     parsed = ipaddress.ip_network(network)
     return f"::ffff:{parsed.network_address}/{96 + parsed.prefixlen}" if parsed.version == 4 else None  # noqa: PLR2004

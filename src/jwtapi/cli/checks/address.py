@@ -5,10 +5,12 @@ import errno
 import os
 import socket
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from jwtapi.metrics_listener import metrics_socket
-from jwtapi.settings import SettingsError
+from jwtapi.settings import Settings, SettingsError
+from jwtapi.socket_files import listening_file
 
 _TAKEN = "PORT: another program listens on"
 _ANSWER_SECONDS = 2
@@ -16,7 +18,32 @@ _ANSWER_BYTES = 4096
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
-def problem_of_address(host: str, port: int) -> str | None:
+def problem_of_listening(settings: Settings) -> str | None:
+    """Try to listen at UDS, or else at HOST and PORT."""
+    if settings.uds is not None:
+        return _problem_of_socket_file(settings.uds)
+    return _problem_of_address(settings.host, settings.port)
+
+
+def _problem_of_socket_file(path: Path) -> str | None:
+    try:
+        with listening_file(path):
+            return None
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                return (
+                    f"UDS: {path} is there, and is no socket that was left behind: end what listens on it, or remove it"
+                )
+            case errno.ENOENT | errno.ENOTDIR:
+                return f"UDS: {path.parent} is no folder: make it, for this user to write to"
+            case errno.EACCES:
+                return f"UDS: this user cannot write to {path.parent}: permit it, or name another file"
+            case _:
+                return f"UDS: cannot listen on {path}: {os.strerror(error.errno or 0)}"
+
+
+def _problem_of_address(host: str, port: int) -> str | None:
     """Try to listen at each address that `host` stands for."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -40,20 +67,23 @@ def problems_of_metrics_address(address: str | None) -> list[str]:
         return error.problems
 
 
-def is_taken_by_jwtapi(problem: str, host: str, port: int) -> bool:
+def is_taken_by_jwtapi(problem: str, settings: Settings) -> bool:
     """Tell whether the problem is only that a server with this configuration runs already."""
-    return problem.startswith(_TAKEN) and is_jwtapi(host, port)
+    return (settings.uds is not None or problem.startswith(_TAKEN)) and is_jwtapi(settings)
 
 
-def is_jwtapi(host: str, port: int) -> bool:
+def is_jwtapi(settings: Settings) -> bool:
     """Tell whether a server of this kind answers there."""
-    return asyncio.run(_is_jwtapi(_reachable(host), port))
+    return asyncio.run(_is_jwtapi(settings))
 
 
-async def _is_jwtapi(host: str, port: int) -> bool:
+async def _is_jwtapi(settings: Settings) -> bool:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
+            if settings.uds is not None:
+                reader, writer = await asyncio.open_unix_connection(settings.uds)
+            else:
+                reader, writer = await asyncio.open_connection(_reachable(settings.host), settings.port)
             with closing(writer):
                 writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 await reader.readexactly(_ANSWER_BYTES)

@@ -3,6 +3,8 @@
 import ipaddress
 from collections.abc import Iterable
 
+from jwtapi.settings import UNIX_PEER
+
 _LARGEST_NETWORK = 8
 """Bits of a prefix: no provider has a shorter one, nor many that are more together."""
 
@@ -11,7 +13,7 @@ _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 def trusts_everybody(networks: Iterable[str]) -> bool:
     """Tell whether they are, taken together, a part of the Internet that is larger than any network."""
-    parsed = [ipaddress.ip_network(network) for network in networks]
+    parsed = [ipaddress.ip_network(network) for network in networks if network != UNIX_PEER]
     fours = [network for network in parsed if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in parsed if isinstance(network, ipaddress.IPv6Network)]
     fours += [_as_ipv4(network) for network in sixes if network.subnet_of(_MAPPED)]
