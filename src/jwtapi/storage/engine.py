@@ -5,6 +5,7 @@ import os
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.engine import ExceptionContext
@@ -98,7 +99,7 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
 def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float | None, **options: Any) -> AsyncEngine:
     """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
     address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
-    names_itself = "application_name" in make_url(url).query
+    names_itself = "application_name" in parse_qs(urlsplit(address).query)
     server_settings = {} if names_itself else {"application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME}
 
     async def connect() -> Any:

@@ -21,7 +21,6 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         # SQLSTATE, or its first two characters, which are its class
         "08P01": "Leave out of DATABASE_URL the parameters that a pooler between does not take.",
         "0A000": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
-        "26000": "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it.",
         "28": "Is the password in DATABASE_URL right, and may this role sign in from here?",
         "3D000": "Create the database, or name another one in DATABASE_URL.",
         "42501": "GRANT the role of DATABASE_URL what is missing.",
@@ -30,7 +29,6 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "42601": "Mend the parameters in DATABASE_URL.",
         "42804": "Restore it from a backup; or does search_path lead elsewhere?",
         "42883": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
-        "42P05": "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it.",
         "42P07": "Another program has that name: give jwtapi a database of its own.",
         "42701": "Another program has that name: give jwtapi a database of its own.",
         "42704": "Leave out of DATABASE_URL the parameters that PostgreSQL does not have.",
