@@ -9,7 +9,7 @@ from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.conftest import JWT_SECRET, RunApi
 from tests.support.api import Api, refusal
 
-PATHS = ("/profile", "/api/profile", "/api/settings")
+PATHS = ("/profile", "/api/profile", "/api/account", "/api/settings")
 REQUIRED = (401, "access_token_required", "Access token required")
 INVALID = (401, "token_invalid", "Invalid token")
 EXPIRED = (401, "token_expired", "Token expired")

@@ -27,7 +27,8 @@ async def test_an_access_token_is_in_the_answer_and_the_refresh_token_in_a_cooki
     response = await log_in(client)
     body = response.json()
     assert response.status_code == 200
-    assert body.keys() == {"accessToken", "tokenType", "expiresIn"}
+    assert body.keys() == {"accessToken", "token", "tokenType", "expiresIn"}
+    assert body["token"] == body["accessToken"]
     assert (body["tokenType"], body["expiresIn"]) == ("bearer", 900)
     assert client.cookies["refreshToken"] not in response.text
 

@@ -13,9 +13,13 @@ async def attempt(client: httpx.AsyncClient, username: object = "alice", passwor
     return await client.post("/register", json={"username": username, "password": password})
 
 
-async def test_a_new_user_is_registered(client: httpx.AsyncClient) -> None:
+async def test_a_new_user_is_registered(api: Api, client: httpx.AsyncClient) -> None:
     response = await attempt(client)
-    assert (response.status_code, response.json()) == (201, {"message": "User registered successfully"})
+    async with api.resources.database.read() as uow:
+        user = await uow.users.by_name("alice")
+    assert user is not None
+    assert response.status_code == 201
+    assert response.json() == {"message": "User registered successfully", "id": str(user.id)}
 
 
 async def test_the_password_of_the_tutorial_will_do_in_development(client: httpx.AsyncClient) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from jwtapi.account.errors import SettingsTooLarge
-from jwtapi.account.schemas import AccountSettings, Profile
+from jwtapi.account.schemas import Account, AccountSettings, Profile
 from jwtapi.account.service import AccountService
 from jwtapi.auth.dependencies import AccessClaimsDep, CurrentUser, get_access_claims
 from jwtapi.auth.documentation import ACCESS_TOKEN_ERRORS
@@ -40,6 +40,12 @@ def profile(claims: AccessClaimsDep) -> Profile:
 def api_profile(claims: AccessClaimsDep) -> Profile:
     """Who is signed in; the same as /profile."""
     return Profile(username=claims.username)
+
+
+@api.get("/account")
+async def read_account(user: CurrentUser) -> Account:
+    """The signed-in user's account."""
+    return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
 
 
 @api.get("/settings")

@@ -1,6 +1,8 @@
 """Bodies of the account endpoints."""
 
+from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import Field, RootModel
 
@@ -9,6 +11,13 @@ from jwtapi.web.schemas import Schema
 
 class Profile(Schema):
     username: Annotated[str, Field(examples=["alice"])]
+
+
+class Account(Schema):
+    id: Annotated[UUID, Field(description="Stays the same, whatever the user is called.")]
+    username: Annotated[str, Field(examples=["alice"])]
+    roles: Annotated[list[str], Field(examples=[["staff"]])]
+    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=["2026-11-23T14:56:54.403661Z"])]
 
 
 class AccountSettings(RootModel[dict[str, Any]]):

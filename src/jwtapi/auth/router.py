@@ -1,6 +1,7 @@
 """POST /register, /login, /refresh, /logout, /token; GET /auth/verify."""
 
 from functools import partial
+from typing import TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,7 +17,7 @@ from jwtapi.auth.dependencies import (
 )
 from jwtapi.auth.errors import InvalidCredentials, InvalidGrant
 from jwtapi.auth.oauth import FORM_DOCUMENTATION, GrantDep, PasswordGrant
-from jwtapi.auth.schemas import AccessToken, LoginRequest, OAuthTokens, RegisterRequest
+from jwtapi.auth.schemas import AccessToken, LoginAnswer, LoginRequest, OAuthTokens, Registered, RegisterRequest
 from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
 from jwtapi.sessions.service import IssuedTokens
 from jwtapi.web.dependencies import ClientDep, RateLimitsDep
@@ -26,17 +27,19 @@ from jwtapi.web.schemas import Message
 
 router = APIRouter(route_class=StrictRoute, tags=["auth"])
 
+Answer = TypeVar("Answer", bound=AccessToken)
+
 _SAFE_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "%,")
 
 
 @router.post("/register", status_code=201, responses=documentation.REGISTER_PROBLEMS)
 async def register(
     body: RegisterRequest, request: Request, auth: AuthServiceDep, limits: RateLimitsDep, client: ClientDep
-) -> Message:
+) -> Registered:
     """Create an account."""
     admit = partial(limits.admit, Scope.REGISTER, request)  # what is malformed is no registration
-    await auth.register(body.username, body.password.get_secret_value(), client, admit=admit)
-    return Message(message="User registered successfully")
+    user = await auth.register(body.username, body.password.get_secret_value(), client, admit=admit)
+    return Registered(message="User registered successfully", id=user.id)
 
 
 @router.post("/login", responses=documentation.LOGIN_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
@@ -48,13 +51,13 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     auth: AuthServiceDep,
     cookies: CookiesDep,
     client: ClientDep,
-) -> AccessToken:
+) -> LoginAnswer:
     """Sign in: an access token in the answer, a refresh token in an httpOnly cookie."""
     signed_in = await auth.login(
         body.username, body.password.get_secret_value(), client, cookies.device_tokens(request)
     )
     cookies.set_device_token(response, signed_in.device_token)
-    return _hand_over(signed_in.tokens, response, cookies)
+    return _hand_over(LoginAnswer, signed_in.tokens, response, cookies)
 
 
 @router.post("/refresh", responses=documentation.REFRESH_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
@@ -66,7 +69,7 @@ async def refresh(
     tokens = cookies.refresh_tokens(request)
     if not tokens:
         raise RefreshTokenRequired
-    return _hand_over(await sessions.refresh(tokens, client), response, cookies)
+    return _hand_over(AccessToken, await sessions.refresh(tokens, client), response, cookies)
 
 
 @router.post("/logout", responses=documentation.LOGOUT_PROBLEMS)
@@ -120,7 +123,7 @@ def verify(claims: AccessClaimsDep) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-def _hand_over(tokens: IssuedTokens, response: Response, cookies: CookiesDep) -> AccessToken:
+def _hand_over(answer: type[Answer], tokens: IssuedTokens, response: Response, cookies: CookiesDep) -> Answer:
     """Put the refresh token where scripts cannot read it."""
     cookies.set_refresh_token(response, tokens.refresh_token, max_age=tokens.refresh_expires_in)
-    return AccessToken(access_token=tokens.access_token, expires_in=tokens.expires_in)
+    return answer(access_token=tokens.access_token, expires_in=tokens.expires_in)

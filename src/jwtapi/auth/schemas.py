@@ -1,11 +1,12 @@
 """Bodies of the sign-in endpoints."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, model_validator
 from pydantic_core import PydanticCustomError
 
-from jwtapi.web.schemas import Schema
+from jwtapi.web.schemas import Message, Schema
 
 
 class Credentials(Schema):
@@ -51,11 +52,22 @@ class LoginRequest(Credentials):
 class AccessToken(Schema):
     access_token: Annotated[str, Field(repr=False, description="For `Authorization: Bearer …`.")]
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
+class Registered(Message):
+    id: Annotated[UUID, Field(description="The user's, which stays the same.")]
+
+
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
 
 
 class OAuthTokens(BaseModel):
     """RFC 6749 §5.1, with its own names."""
+
+class LoginAnswer(AccessToken):
+    @computed_field(repr=False, description="The same as `accessToken`, for clients that expect this name.")  # type: ignore[prop-decorator]
+    @property
+    def token(self) -> str:
+        return self.access_token
+
 
     model_config = ConfigDict(frozen=True)
 
