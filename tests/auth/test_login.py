@@ -78,8 +78,17 @@ async def test_two_logins_give_different_sessions(client: httpx.AsyncClient) -> 
         {"username": None, "password": PASSWORD},
     ),
 )
-async def test_both_name_and_password_are_required(client: httpx.AsyncClient, body: dict[str, str | None]) -> None:
-    assert refusal(await client.post("/login", json=body)) == REQUIRED
+@pytest.mark.parametrize("path", ("/login", "/register"))
+async def test_name_and_password_are_required_and_which_is_missing_is_named(
+    client: httpx.AsyncClient, path: str, body: dict[str, str | None]
+) -> None:
+    response = await client.post(path, json=body)
+    assert refusal(response) == REQUIRED
+    assert response.json()["errors"] == [
+        {"field": name, "message": f"{name.capitalize()} is required"}
+        for name in ("username", "password")
+        if not body.get(name)
+    ]
 
 
 @pytest.mark.parametrize("name", ("ALICE", "Ａｌｉｃｅ", "aLiCe"))

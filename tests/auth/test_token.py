@@ -80,6 +80,21 @@ async def test_a_refusal_has_the_error_of_the_rfc(client: httpx.AsyncClient, for
 
 
 @pytest.mark.parametrize(
+    ("form", "message"),
+    (
+        ({"grant_type": ""}, "grant_type is missing"),
+        ({"grant_type": "password"}, "username and password are missing"),
+        ({"grant_type": "password", "username": "alice"}, "password is missing"),
+        ({"grant_type": "refresh_token"}, "refresh_token is missing"),
+    ),
+)
+async def test_each_parameter_that_is_missing_is_named(
+    client: httpx.AsyncClient, form: dict[str, str], message: str
+) -> None:
+    assert (await ask(client, **form)).json()["error_description"] == message
+
+
+@pytest.mark.parametrize(
     ("content", "content_type"),
     (
         (b"grant_type=password&grant_type=password&username=alice&password=x", FORM),

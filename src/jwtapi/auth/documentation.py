@@ -33,7 +33,7 @@ _CREDENTIALS_REQUIRED = {
         "value": {
             "message": "Username and password are required",
             "code": "credentials_required",
-            "errors": [{"field": "", "message": "Username and password are required"}],
+            "errors": [{"field": "password", "message": "Password is required"}],
         }
     }
 }

@@ -38,13 +38,13 @@ async def get_grant(request: Request) -> Grant:
     if fields.get("scope"):
         # RFC 6749 §3.3: to ignore it silently would be to grant it.
         raise InvalidScope
-    match fields.get("grant_type"):
+    match fields.get("grant_type") or None:  # RFC 6749 §3.2: without a value is as if omitted
         case "password":
-            return PasswordGrant(_required(fields, "username"), _required(fields, "password"))
+            return PasswordGrant(*_required(fields, "username", "password"))
         case "refresh_token":
-            return RefreshTokenGrant(_required(fields, "refresh_token"))
+            return RefreshTokenGrant(*_required(fields, "refresh_token"))
         case None:
-            raise InvalidRequest("grant_type is missing")
+            raise _missing("grant_type")
         case _:
             raise UnsupportedGrantType
 
@@ -67,10 +67,14 @@ async def _fields(request: Request) -> dict[str, str]:
     return fields
 
 
-def _required(fields: dict[str, str], name: str) -> str:
-    if not (value := fields.get(name)):
-        raise InvalidRequest(f"{name} is missing")
-    return value
+def _required(fields: dict[str, str], *names: str) -> list[str]:
+    if missing := [name for name in names if not fields.get(name)]:
+        raise _missing(*missing)
+    return [fields[name] for name in names]
+
+
+def _missing(*names: str) -> InvalidRequest:
+    return InvalidRequest(f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing")
 
 
 GrantDep = Annotated[Grant, Depends(get_grant)]

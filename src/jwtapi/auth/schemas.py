@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, model_validator
 from pydantic_core import PydanticCustomError
+from jwtapi.auth.errors import CredentialsRequired
 
 from jwtapi.web.schemas import Message, Schema
 
@@ -17,8 +18,10 @@ class Credentials(Schema):
     @classmethod
     def _require_both(cls, body: Any) -> Any:
         """One answer for what is missing, null or empty, as the contract has it."""
-        if isinstance(body, dict) and any(body.get(name) in (None, "") for name in ("username", "password")):
-            raise PydanticCustomError("credentials_required", "Username and password are required")
+        if isinstance(body, dict):
+            missing = [name for name in ("username", "password") if body.get(name) in (None, "")]
+            if missing:
+                raise CredentialsRequired(missing)
         return body
 
 

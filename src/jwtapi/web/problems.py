@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from jwtapi.errors import (
-    ERROR_CODES,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -105,14 +104,11 @@ def _challenge(error: Unauthenticated) -> str:
 
 async def _answer_invalid_request(_: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, RequestValidationError)  # noqa: S101  see above
-    faults = error.errors()
     problems = [
-        {"field": ".".join(str(part) for part in fault["loc"][1:]), "message": fault["msg"]} for fault in faults
+        {"field": ".".join(str(part) for part in fault["loc"][1:]), "message": fault["msg"]} for fault in error.errors()
     ]
-    for fault in faults:
-        # A schema may name a code of the catalogue (PydanticCustomError): that one speaks for the whole request.
-        if fault["type"] in ERROR_CODES:
-            return JsonProblem(400, fault["type"], fault["msg"], errors=problems)
+    if any(not problem["field"] for problem in problems):
+        return JsonProblem(400, "validation_failed", "The body must be a JSON object")
     return JsonProblem(400, "validation_failed", "The request is not valid", errors=problems)
 
 

@@ -17,9 +17,7 @@ class Message(Schema):
 
 
 class FieldProblem(Schema):
-    field: Annotated[
-        str, Field(description="Where in the request, dots between levels; empty for the body as a whole.")
-    ]
+    field: Annotated[str, Field(description="Where in the request, dots between levels.")]
     message: str
 
 
