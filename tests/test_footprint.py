@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-HEAVY = ("alembic", "redis", "zxcvbn", "asyncpg", "idna", "opentelemetry.sdk", "requests")
+HEAVY = ("alembic", "redis", "zxcvbn", "asyncpg", "idna", "regex", "opentelemetry.sdk", "requests")
 
 
 def test_a_server_loads_only_what_its_settings_ask_for() -> None:

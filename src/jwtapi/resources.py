@@ -17,6 +17,7 @@ from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.security.usernames import UsernamePolicy
 from jwtapi.settings import Settings
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
@@ -35,6 +36,7 @@ class Resources:
     windows: Windows
     passwords: PasswordHasher
     password_policy: PasswordPolicy
+    username_policy: UsernamePolicy
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     device_tokens: DeviceTokens
@@ -78,6 +80,7 @@ def make_resources(settings: Settings, clock: Clock = system_clock) -> Resources
             rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending, on_wait=metrics.observe_hash_wait
         ),
         password_policy=PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist),
+        username_policy=UsernamePolicy(settings.reserved_usernames),
         access_tokens=AccessTokens(
             settings.jwt_secret.get_secret_value(),
             ttl=settings.access_token_ttl,

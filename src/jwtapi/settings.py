@@ -116,6 +116,12 @@ def _proxy(network: str) -> str:
     return network
 
 
+def _username(name: str) -> str:
+    if name.split() != [name]:
+        raise ValueError("wants user names such as admin, comma separated")
+    return name
+
+
 def _rate_limit(text: str) -> str:
     try:
         found = limits.parse_many(text)
@@ -245,6 +251,11 @@ class Settings(_FromOurSources):
     bcrypt_rounds: int = Field(12, ge=4, le=16)
     password_min_length: int = Field(ge=8, le=64)
     password_blocklist: bool
+
+    reserved_usernames: Annotated[CommaSeparated, _each(_username)] = (
+        *("abuse", "admin", "administrator", "hostmaster", "postmaster", "root"),
+        *("security", "support", "system", "webmaster", "www"),
+    )
 
     rate_limit_enabled: bool = True
     login_rate_limit: RateLimit = "10/15 minutes"

@@ -104,13 +104,15 @@ async def test_nobody_is_told_why_a_login_failed(api: Api, client: httpx.AsyncCl
     wrong_password = await log_in(client, "bob", "not the password")
     unknown_user = await log_in(client, "nobody")
     no_name_at_all = await log_in(client, "\u202e not a name \u0000")
-    answers = [disabled, wrong_password, unknown_user, no_name_at_all]
+    mixed_scripts = await log_in(client, "аlice")
+    reserved = await log_in(client, "root")
+    answers = [disabled, wrong_password, unknown_user, no_name_at_all, mixed_scripts, reserved]
     assert {refusal(answer) for answer in answers} == {WRONG}
     assert len({answer.content for answer in answers}) == 1
     assert len({tuple(sorted(set(answer.headers) - {"x-request-id"})) for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("username", ("alice", "nobody", "not a name"))
+@pytest.mark.parametrize("username", ("alice", " alice ", "nobody", "not a name", "аlice", "root"))
 async def test_a_failed_login_costs_one_hash_whoever_it_is_for(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, username: str
 ) -> None:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.conftest import RunApi
-from tests.support.api import PASSWORD, Api, refusal, register
+from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 
 TAKEN = (409, "username_taken", "Username already taken")
 
@@ -41,6 +41,51 @@ async def test_of_twenty_who_want_a_name_at_once_one_gets_it(api: Api) -> None:
 @pytest.mark.parametrize("name", ("two words", "tab\there", "zero\u200bwidth", "\u202eright", "a" * 65, "😀", "nul\0"))
 async def test_a_name_with_characters_that_deceive_is_refused(client: httpx.AsyncClient, name: str) -> None:
     assert refusal(await attempt(client, name))[:2] == (400, "username_invalid")
+
+
+async def test_a_name_of_mixed_scripts_is_refused_and_who_has_one_still_signs_in(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    response = await attempt(client, "аlice")  # the first letter is Cyrillic
+    assert refusal(response)[:2] == (400, "username_invalid")
+    assert "scripts" in response.json()["message"]
+    assert [error["field"] for error in response.json()["errors"]] == ["username"]
+
+    await register(client, "alice")
+    await api.sql("UPDATE users SET username = 'аlice', canonical_username = 'аlice'")
+    await sign_in(client, "аlice")
+    assert (await client.get("/profile")).json() == {"username": "аlice"}
+
+
+async def test_a_reserved_name_is_refused_whether_or_not_somebody_has_it(run_api: RunApi) -> None:
+    async with run_api(reserved_usernames=("alice",)) as api:
+        client = api.client()
+        nobody = await attempt(client, "Alice")
+        await register(client, "bob")
+        await api.sql("UPDATE users SET username = 'alice', canonical_username = 'alice'")
+        somebody = await attempt(client, "Alice")
+        await sign_in(client, "alice")
+    assert refusal(nobody) == (400, "username_reserved", "This username is reserved")
+    assert [error["field"] for error in nobody.json()["errors"]] == ["username"]
+    assert nobody.content == somebody.content
+
+
+async def test_spaces_around_a_name_are_cut_and_those_around_a_password_are_not(client: httpx.AsyncClient) -> None:
+    await register(client, " alice ", f" {PASSWORD} ")
+    assert refusal(await attempt(client, "alice")) == TAKEN
+    assert refusal(await attempt(client, "alice\u00a0")) == TAKEN
+    for password in (PASSWORD, f" {PASSWORD}", f"{PASSWORD} "):
+        response = await client.post("/login", json={"username": "alice", "password": password})
+        assert refusal(response)[:2] == (401, "invalid_credentials")
+    await sign_in(client, "  alice", f" {PASSWORD} ")
+    assert (await client.get("/profile")).json() == {"username": "alice"}
+    form = {"grant_type": "password", "username": "\u3000alice", "password": f" {PASSWORD} "}
+    assert (await client.post("/token", data=form)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ("abuse", "Admin", "root", "postmaster", "ｗｗｗ"))
+async def test_names_that_pass_for_the_operator_are_reserved_by_default(client: httpx.AsyncClient, name: str) -> None:
+    assert refusal(await attempt(client, name))[:2] == (400, "username_reserved")
 
 
 @pytest.mark.parametrize("name", (5, ["alice"], {"$ne": None}, True))

@@ -24,6 +24,15 @@ def test_a_user_is_created_with_roles_and_listed(run: Run) -> None:
     ]
 
 
+def test_the_command_line_makes_users_of_reserved_names_and_cuts_spaces(run: Run) -> None:
+    assert run("user", "create", " Admin ", stdin=f"{PASSWORD}\n").stdout == "Created Admin.\n"
+    assert run("user", "create", "root", stdin=f"{PASSWORD}\n").exit_code == 0
+    assert run("user", "disable", "admin ").exit_code == 0
+    assert [line.partition("\t")[0] for line in run("user", "list").stdout.splitlines()] == ["Admin", "root"]
+    mixed = run("user", "create", "аdmin", stdin=f"{PASSWORD}\n")  # the first letter is Cyrillic
+    assert (mixed.exit_code, "scripts" in mixed.stderr) == (1, True)
+
+
 @pytest.mark.usefixtures("alice")
 def test_a_user_is_disabled_and_enabled(run: Run) -> None:
     assert run("user", "disable", "alice").stdout == "Disabled alice.\n"

@@ -1,6 +1,17 @@
+import sys
+import unicodedata
+
 import pytest
 
-from jwtapi.security.usernames import UsernameInvalid, parse_username
+from jwtapi.security.usernames import (
+    UsernameInvalid,
+    UsernameOfMixedScripts,
+    UsernamePolicy,
+    UsernameReserved,
+    parse_username,
+)
+
+SPACES = [chr(code) for code in range(sys.maxunicode) if unicodedata.category(chr(code)) == "Zs"]
 
 
 @pytest.mark.parametrize(
@@ -64,3 +75,90 @@ def test_a_canonical_name_is_its_own_canonical_name() -> None:
 def test_what_deceives_the_eye_is_no_name(name: str) -> None:
     with pytest.raises(UsernameInvalid):
         parse_username(name)
+
+
+def take(name: str, *reserved: str, may_be_reserved: bool = False) -> None:
+    UsernamePolicy(reserved).check(parse_username(name), may_be_reserved=may_be_reserved)
+
+
+def test_spaces_of_any_width_around_a_name_are_cut() -> None:
+    for space in SPACES:
+        assert parse_username(f"{space} Alice {space}") == parse_username("Alice")
+    assert parse_username(f" {'x' * 64} ").display == "x" * 64
+
+
+@pytest.mark.parametrize("edge", ("\t", "\n", "\r\n", "\u200b", "\ufeff", "\u2028"))
+def test_what_is_no_space_is_not_cut(edge: str) -> None:
+    for name in (f"alice{edge}", f"{edge}alice"):
+        with pytest.raises(UsernameInvalid):
+            parse_username(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        "аdmin",  # the first letter is Cyrillic
+        "Аdmin",
+        "αdmin",
+        "paypаl",
+        "gооgle",
+        "alice\u0430",
+        "bob_\u03bf",
+        "Ꭺlice",  # Cherokee
+        "ivanовић",
+        "аβ",
+        "漢字пример",
+        "ㄅひ",
+        "김ひ",
+        "a\u09ea",  # a Bengali 4, which looks like an 8
+        "\uff41\u0501min",
+    ),
+)
+def test_a_new_name_of_mixed_scripts_is_refused(name: str) -> None:
+    with pytest.raises(UsernameOfMixedScripts):
+        take(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        "alice_42",
+        "Zoë",
+        "Zoe\u0308",
+        "o'neil",
+        "𝐚lice",
+        "col·legi",
+        "Владимир_42",
+        "Дем'ян",
+        "Ёлка",
+        "Ελένη",
+        "Արամ",
+        "ნინო",
+        "יוסף",
+        "محمد٤٢",
+        "สมชาย",
+        "नमस्ते",
+        "அருண்",
+        "李雷",
+        "田中さくら",
+        "さくらサクラ",
+        "サーバー",
+        "太郎taro",
+        "김철수",
+        "김철수kim",
+        "ㄅㄆ李li",
+        "ᎳᎥᎪ",
+        "ᏣᎳᎩ42",
+        "佐々木",
+    ),
+)
+def test_a_new_name_of_one_script_or_of_those_that_are_written_together_is_taken(name: str) -> None:
+    take(name)
+
+
+@pytest.mark.parametrize("name", ("admin", "ADMIN", "ａｄｍｉｎ", " admin "))
+def test_a_reserved_name_is_compared_as_all_names_are(name: str) -> None:
+    with pytest.raises(UsernameReserved):
+        take(name, "root", "Admin")
+    take(name, "root", "Admin", may_be_reserved=True)
+    take(name, "😀", "root")

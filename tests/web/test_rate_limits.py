@@ -382,7 +382,7 @@ async def fail_on_alice(api: Api, times: int, start: int = 1) -> list[int]:
     """Guess alice's password, each time from another address and with another spelling of the name."""
     answers = []
     for n in range(times):
-        body = WRONG | {"username": ("alice", "ALICE", "Alice")[n % 3]}
+        body = WRONG | {"username": ("alice", "ALICE ", " Alice")[n % 3]}
         answers.append(await api.client(f"198.51.100.{start + n}").post("/login", json=body))
     return [answer.status_code for answer in answers]
 

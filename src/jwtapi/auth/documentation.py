@@ -13,7 +13,7 @@ from jwtapi.auth.errors import (
 from jwtapi.auth.schemas import OAuthProblem
 from jwtapi.errors import Overloaded, TooManyLogins, TooManyRegistrations, TooManyRequests
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong
-from jwtapi.security.usernames import UsernameInvalid
+from jwtapi.security.usernames import UsernameInvalid, UsernameReserved
 from jwtapi.sessions.errors import (
     AccessTokenExpired,
     AccessTokenInvalid,
@@ -48,6 +48,7 @@ def _with_credentials_required(responses: Responses) -> Responses:
 REGISTER_PROBLEMS = _with_credentials_required(
     problems(
         UsernameInvalid,
+        UsernameReserved,
         PasswordTooLong,
         PasswordTooCommon,
         CrossOriginRefused,

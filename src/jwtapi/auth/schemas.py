@@ -4,9 +4,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, model_validator
-from pydantic_core import PydanticCustomError
-from jwtapi.auth.errors import CredentialsRequired
 
+from jwtapi.auth.errors import CredentialsRequired
 from jwtapi.web.schemas import Message, Schema
 
 
@@ -33,7 +32,8 @@ class RegisterRequest(Credentials):
         Field(
             min_length=1,
             examples=["alice"],
-            description="Letters, digits and ASCII punctuation, no spaces. Case and width do not tell two names apart.",
+            description="Letters of one script, digits and ASCII punctuation; spaces around it are cut. "
+            "Case and width do not tell two names apart.",
             json_schema_extra={"format": "username", "maxLength": 64},
         ),
     ]
@@ -52,18 +52,15 @@ class LoginRequest(Credentials):
     pass
 
 
-class AccessToken(Schema):
-    access_token: Annotated[str, Field(repr=False, description="For `Authorization: Bearer …`.")]
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
 class Registered(Message):
     id: Annotated[UUID, Field(description="The user's, which stays the same.")]
 
 
+class AccessToken(Schema):
+    access_token: Annotated[str, Field(repr=False, description="For `Authorization: Bearer …`.")]
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
 
-
-class OAuthTokens(BaseModel):
-    """RFC 6749 §5.1, with its own names."""
 
 class LoginAnswer(AccessToken):
     @computed_field(repr=False, description="The same as `accessToken`, for clients that expect this name.")  # type: ignore[prop-decorator]
@@ -71,6 +68,9 @@ class LoginAnswer(AccessToken):
     def token(self) -> str:
         return self.access_token
 
+
+class OAuthTokens(BaseModel):
+    """RFC 6749 §5.1, with its own names."""
 
     model_config = ConfigDict(frozen=True)
 

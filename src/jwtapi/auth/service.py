@@ -12,7 +12,7 @@ from jwtapi.client import Client
 from jwtapi.errors import Overloaded, TooManyRequests
 from jwtapi.metrics import LoginOutcome
 from jwtapi.resources import Resources
-from jwtapi.security.usernames import UsernameInvalid, check_new_username, parse_username
+from jwtapi.security.usernames import UsernameInvalid, parse_username
 from jwtapi.sessions.service import IssuedTokens, SessionService
 from jwtapi.storage.records import EventType, Session, User
 from jwtapi.storage.repositories.users import DuplicateUsername
@@ -42,24 +42,25 @@ class AuthService:
         self._limits = limits
         self._sessions = sessions
 
-    async def register(
+    async def register(  # noqa: PLR0913  what is not always there has a name
         self,
         username: str,
         password: str,
         client: Client,
         *,
         roles: Sequence[str] = (),
+        may_be_reserved: bool = False,
         admit: Callable[[], Awaitable[None]] | None = None,
     ) -> User:
         """Store a new user. `admit` is asked when the form is right, before anything that costs or tells something.
 
         Raises:
-            UsernameInvalid, UsernameTaken: the name cannot be had.
+            UsernameInvalid, UsernameReserved, UsernameTaken: the name cannot be had.
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the password will not do.
             Overloaded: too many hashes are waiting.
         """
         name = parse_username(username)
-        check_new_username(name)
+        self._resources.username_policy.check(name, may_be_reserved=may_be_reserved)
         self._resources.password_policy.check_length(password)
         if admit is not None:
             await admit()

@@ -13,6 +13,7 @@ from jwtapi.cli.running import fail, failing_clearly, run_with_resources
 from jwtapi.client import COMMAND_LINE
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
+from jwtapi.storage.records import User
 from jwtapi.web.rate_limits import RateLimits
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
@@ -30,13 +31,12 @@ def create(
         roles = parse_roles(role or ())
     password = _password()
 
-    async def run(resources: Resources) -> None:
+    async def run(resources: Resources) -> User:
         limits = RateLimits(resources.settings, resources.windows)
         auth = AuthService(resources, SessionService(resources), limits)
-        await auth.register(name, password, COMMAND_LINE, roles=roles)
+        return await auth.register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
 
-    run_with_resources(run, makes_database=True)
-    typer.echo(f"Created {name}.")
+    typer.echo(f"Created {run_with_resources(run, makes_database=True).username}.")
 
 
 @app.command("list")
