@@ -1,5 +1,6 @@
 """Swagger UI in a real Chromium, as a developer uses it. Skipped where there is no Chromium."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,9 +51,22 @@ def visit(server: Server) -> Iterator[Visit]:
         browser.close()
 
 
+def is_dark(page: Page) -> bool:
+    """Tell whether the text is light, and the page behind it dark."""
+    text = page.evaluate("getComputedStyle(document.querySelector('.swagger-ui .info .title')).color")
+    behind = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return brightness(text) > 128 > brightness(behind) and behind != "rgba(0, 0, 0, 0)"
+
+
+def brightness(colour: str) -> float:
+    """0 to 255, of a colour as `getComputedStyle` writes it."""
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
 def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Server, tmp_path: Path) -> None:
     page = visit.page
     page.get_by_role("button", name="Authorize", exact=True).click()
+    assert page.evaluate("document.activeElement.id") == "oauth_username"
     form = page.locator(".auth-container", has_text="Flow: password")
     form.get_by_label("username:").fill("alice")
     form.get_by_label("password:").fill(PASSWORD)
@@ -69,6 +83,12 @@ def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Serve
     page.screenshot(path=tmp_path / "profile.png")
     assert answer.locator(".response-col_status").inner_text().startswith("200")
     assert '"username": "alice"' in answer.inner_text()
+
+    assert not is_dark(page)
+    page.emulate_media(color_scheme="dark")
+    assert is_dark(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
     assert visit.complaints == []
     assert {url for url in visit.requests if not url.startswith((server.base_url, "data:"))} == set()

@@ -11,17 +11,39 @@ async def test_all_that_the_page_needs_comes_from_this_server(client: httpx.Asyn
     page = await client.get("/docs")
     assert page.status_code == 200
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(addresses) == 4
+    assert len(addresses) == 5
     for address in addresses:
         assert "//" not in address
         assert (await client.get(f"/{address}")).status_code == 200
 
 
-async def test_the_page_may_run_no_inline_script(client: httpx.AsyncClient) -> None:
-    assert "script-src 'self';" in (await client.get("/docs")).headers["content-security-policy"]
+async def test_the_page_may_run_no_inline_script_and_use_no_inline_style(client: httpx.AsyncClient) -> None:
+    policy = (await client.get("/docs")).headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self';" in policy
 
 
-@pytest.mark.parametrize("path", ("/docs", "/openapi.json", "/docs/start.js", "/docs/assets/swagger-ui.css"))
+async def test_what_the_page_needs_is_compressed_and_sent_once(client: httpx.AsyncClient) -> None:
+    path = "/docs/assets/swagger-ui-bundle.js"
+    plain = await client.get(path, headers={"Accept-Encoding": "identity"})
+    compressed = await client.get(path, headers={"Accept-Encoding": "gzip, br"})
+    assert plain.content == compressed.content
+    assert int(compressed.headers["content-length"]) * 3 < len(plain.content) == int(plain.headers["content-length"])
+    assert "content-encoding" not in plain.headers
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert compressed.headers["vary"] == "Accept-Encoding"
+    assert compressed.headers["cache-control"] == "no-cache"
+    again = await client.get(path, headers={"If-None-Match": compressed.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", plain.headers["etag"])
+    other = await client.get("/docs/assets/start.js", headers={"If-None-Match": compressed.headers["etag"]})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", ("redoc.standalone.js", "index.html", "..%2f__init__.py", "%2e%2e/__init__.py"))
+async def test_no_other_file_is_served(client: httpx.AsyncClient, name: str) -> None:
+    assert refusal(await client.get(f"/docs/assets/{name}"))[:2] == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ("/docs", "/openapi.json", "/docs/assets/start.js", "/docs/assets/swagger-ui.css"))
 async def test_in_production_there_are_no_docs(run_api: RunApi, path: str) -> None:
     async with run_api(environment="production", bcrypt_rounds=10) as api:
         assert refusal(await api.client().get(path))[:2] == (404, "not_found")

@@ -92,8 +92,8 @@ CookiesDep = Annotated[AuthCookies, Depends(get_cookies)]
 async def get_access_claims(
     request: Request,
     sessions: SessionServiceDep,
-    _password_flow: Annotated[None, Depends(_PasswordFlow())],
     _bearer_token: Annotated[None, Depends(_BearerToken())],
+    _password_flow: Annotated[None, Depends(_PasswordFlow())],  # the last: there Swagger UI puts the cursor
 ) -> AccessClaims:
     """As `SessionService.authenticate`; the rest is for the OpenAPI document."""
     return await sessions.authenticate(bearer_token(request.scope["headers"]))
