@@ -41,12 +41,14 @@ def run(server: Server, *scripts: str) -> Any:
 
 BEHIND_A_PROXY = """
 const cookies = {};
+const ids = new Set();
 async function call(action, address, body, headers = {}) {
   const request = new Request(`https://app.example/auth/${action}`, {
     method: "POST",
     body: body && JSON.stringify(body),
     headers: {
       "Content-Type": "application/json",
+      "X-Request-ID": "kept",
       "X-Forwarded-For": `198.51.100.9, ${address}`, // what the client made up, and what the proxy added
       Cookie: Object.entries(cookies).map((pair) => pair.join("=")).join("; "),
       ...headers,
@@ -57,6 +59,7 @@ async function call(action, address, body, headers = {}) {
     const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
     cookies[name] = value;
   }
+  ids.add(answer.headers.get("X-Request-ID"));
   return answer.status;
 }
 const alice = { username: "alice", password: process.env.PASSWORD };
@@ -75,6 +78,7 @@ for (let n = 0; n < 11; n++) {
 }
 result.another = await call("login", "192.0.2.2", alice, own);
 result.signedOut = await call("logout", "192.0.2.1", undefined, own);
+result.ids = [...ids];
 result.other = await call("token", "192.0.2.1", undefined, own);
 """
 
@@ -91,6 +95,7 @@ def test_users_of_a_server_side_app_have_addresses_of_their_own(tmp_path: Path) 
             "guesses": [401] * 10 + [429],
             "another": 200,
             "signedOut": 200,
+            "ids": ["kept"],
             "other": 404,
         }
 
@@ -106,10 +111,12 @@ const keystore = {
 const send = globalThis.fetch;
 let requests = 0;
 let lose = 0;
+let replace = 0;
 globalThis.fetch = async (...given) => {
   requests += 1;
   const answer = await send(...given);
   if (lose-- > 0) throw new TypeError("the answer was lost");
+  if (replace-- > 0) return new Response("<h1>Bad Gateway</h1>", { status: 502, headers: { "Retry-After": "7" } });
   return answer;
 };
 await send(`${api}/register`, {
@@ -129,6 +136,9 @@ result.atOnce = await Promise.all([refresh(), refresh(), refresh()].map(codeOf))
 result.requests = requests;
 lose = 1;
 result.lost = await codeOf(refresh());
+replace = 1;
+result.proxy = await refresh().catch(({ status, message, retryAfter }) => [status, message, retryAfter]);
+result.wrongStatus = await login("alice", "x").catch((error) => error.status);
 result.afterwards = await codeOf(refresh());
 result.profile = (await send(`${api}/profile`, { headers: { Authorization: `Bearer ${accessToken}` } })).status;
 await send(`${api}/logout`, { method: "POST", headers: { Authorization: `Bearer ${accessToken}` } });
@@ -145,6 +155,8 @@ def test_a_phone_app_stays_signed_in_when_an_answer_is_lost(tmp_path: Path) -> N
             "atOnce": ["ok"] * 3,
             "requests": 1,
             "lost": "the answer was lost",
+            "proxy": [502, "/token: 502", "7"],
+            "wrongStatus": 400,
             "afterwards": "ok",
             "profile": 200,
             "signedOut": "invalid_grant",
