@@ -6,9 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes.test_behind_nginx import running_nginx
 from tests.support.api import PASSWORD
-from tests.support.nginx import temporary_folders
+from tests.support.proxies import nginx_command, nginx_temporary_folders, running_proxy
 from tests.support.server import free_port, running_server
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")
@@ -16,13 +15,14 @@ pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is 
 
 def test_all_works_below_a_path_by_either_kind_of_proxy(tmp_path: Path) -> None:
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     credentials = {"username": "alice", "password": PASSWORD}
     with running_server(tmp_path / "jwtapi", ROOT_PATH="/sso") as jwtapi:
         configuration = f"""
             pid {tmp_path}/pid; error_log stderr;
             events {{}}
             http {{
-                access_log off; {temporary_folders(tmp_path)}
+                access_log off; {nginx_temporary_folders(tmp_path)}
                 server {{
                     listen 127.0.0.1:{port};
                     proxy_set_header Host $http_host;
@@ -32,7 +32,7 @@ def test_all_works_below_a_path_by_either_kind_of_proxy(tmp_path: Path) -> None:
         """
         for kept in ("/", ""):
             with (
-                running_nginx(tmp_path, port, configuration.replace("$kept", kept)) as url,
+                running_proxy(nginx_command(tmp_path, configuration.replace("$kept", kept)), port),
                 httpx.Client(base_url=url, headers={"Origin": url}, trust_env=False) as alice,
             ):
                 alice.post("/sso/register", json=credentials)
