@@ -130,3 +130,9 @@ async def test_no_password_is_stored_or_repeated(api: Api, client: httpx.AsyncCl
     assert user.password_hash.startswith("$bcrypt-sha256$v=2,t=2b,r=4$")
     assert PASSWORD not in response.text
     assert user.password_hash not in repr(user)
+
+
+@pytest.mark.parametrize("name", ("--help", "-x", "\uff0d-yes"))
+async def test_a_name_that_a_command_would_take_for_an_option_is_refused(client: httpx.AsyncClient, name: str) -> None:
+    refused = (400, "username_invalid", "Username must not begin with a hyphen")
+    assert refusal(await attempt(client, name)) == refused

@@ -197,6 +197,8 @@ def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
         monkeypatch.setenv("PORT", str(server.port))
         (folder / "server.log").chmod(0o600)
         assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+        here = "localhost" if host == EVERY_ADDRESS else host
+        assert f'"docs": "http://{here}:{server.port}/docs"' in server.log.read_text()
 
 
 def test_a_server_at_an_address_of_another_machine_excuses_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`/metrics` on a port or a socket file of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -109,7 +110,7 @@ def test_a_place_where_nobody_can_listen_is_one_clear_line(tmp_path: Path, kind:
             timeout=60,
         )
     assert start.returncode == 1
-    assert "  METRICS_LISTEN: cannot listen there: " in start.stderr
+    assert json.loads(start.stderr.splitlines()[-1])["problems"][0].startswith("METRICS_LISTEN: cannot listen there: ")
     assert "Traceback" not in start.stderr
     assert kind != "file" or taken.read_text() == "precious"
 
