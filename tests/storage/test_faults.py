@@ -1,5 +1,11 @@
 import pytest
-from asyncpg.exceptions import ConnectionDoesNotExistError, InterfaceError
+from asyncpg.exceptions import (
+    ConnectionDoesNotExistError,
+    DuplicatePreparedStatementError,
+    InterfaceError,
+    InvalidSQLStatementNameError,
+    PostgresError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jwtapi.errors import StorageUnavailable
@@ -25,3 +31,22 @@ def test_a_connection_that_is_lost_is_no_refusal(cause: Exception, words: str) -
     error = StorageUnavailable()
     error.__cause__ = cause
     assert describe(error).startswith(f"the database does not answer: {words}")
+
+
+@pytest.mark.parametrize("kind", (InvalidSQLStatementNameError, DuplicatePreparedStatementError))
+def test_a_pooler_that_loses_prepared_statements_is_named(kind: type[Exception]) -> None:
+    """What a PgBouncer before 1.21 in transaction mode makes PostgreSQL say."""
+    error = StorageUnavailable()
+    error.__cause__ = kind('prepared statement "__asyncpg_stmt_1__"')
+    assert describe(error).startswith("the database refuses: ")
+    assert "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0" in describe(error)
+
+
+def test_a_pooler_that_does_not_take_a_parameter_has_answered() -> None:
+    """As PgBouncer does with all that are not in ignore_startup_parameters."""
+    error = StorageUnavailable()
+    error.__cause__ = PostgresError.new({"C": "08P01", "M": "unsupported startup parameter: search_path", "S": "FATAL"})
+    assert describe(error) == (
+        "the database refuses: ProtocolViolationError: unsupported startup parameter: search_path. "
+        "Leave out of DATABASE_URL the parameters that a pooler between does not take."
+    )
