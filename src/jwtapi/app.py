@@ -104,7 +104,7 @@ def create_app(
 def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> ASGIApp:
     """With what concerns every request; the first is the innermost."""
     settings = resources.settings
-    app = RequestContext(
+    context = RequestContext(
         app,
         metrics=resources.metrics if settings.counts_requests else None,
         https=settings.cookie_secure,
@@ -112,6 +112,8 @@ def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> 
         if settings.cors_origins
         else None,
     )
+    resources.readiness.when_withdrawn(context.close_connections)
+    app = context
     if tracer is not None:
         from jwtapi.web.request_spans import RequestSpans  # noqa: PLC0415  an extra
 

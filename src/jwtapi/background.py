@@ -1,4 +1,7 @@
-"""What a serving process does besides answering: hears of changes, writes down what arrived, cleans up, measures."""
+"""What a serving process does besides answering.
+
+It hears of changes, writes down what arrived, cleans up, measures, and watches whether it can open files.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
+from jwtapi.open_files import watch_open_files
 from jwtapi.resources import Resources
 
 
@@ -15,6 +19,7 @@ async def background_tasks(resources: Resources) -> AsyncIterator[None]:
         asyncio.create_task(resources.known_sessions.follow_changes(), name="changes"),
         asyncio.create_task(resources.arrivals.run(), name="arrivals"),
         asyncio.create_task(Housekeeping(resources).run(), name="housekeeping"),
+        asyncio.create_task(watch_open_files(), name="open files"),
     ]
     if resources.settings.counts_requests:
         gauges = Gauges(resources)

@@ -87,6 +87,14 @@ class StorageUnavailable(Unavailable):
         super().__init__(retry_after=5)
 
 
+class ShuttingDown(Unavailable):
+    code = "shutting_down"
+    message = "This server is about to stop. Try again."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
+
+
 class Overloaded(Unavailable):
     code = "overloaded"
     message = "Too many passwords to hash at once. Try again later."
@@ -127,6 +135,7 @@ ERROR_CODES: Mapping[str, str] = MappingProxyType(
         "invalid_scope": "OAuth2: this server has no scopes",
         "overloaded": "the queue for password hashing is full; come back after Retry-After seconds",
         "storage_unavailable": "the database does not answer; come back after Retry-After seconds",
+        "shutting_down": "`/health/ready` alone: this server is about to stop; send requests to another",
         "internal_error": "a fault of this server; tell its operator the X-Request-ID",
     }
 )

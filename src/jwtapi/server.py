@@ -15,6 +15,7 @@ from contextlib import (
     suppress,
 )
 from functools import partial
+from multiprocessing.connection import Connection
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
@@ -34,6 +34,7 @@ from jwtapi.metrics_listener import metrics_socket, serving_metrics
 from jwtapi.resources import make_resources
 from jwtapi.settings import Settings, SettingsError
 from jwtapi.socket_files import listening_file
+from jwtapi.stopping import Drain, Server, Supervisor, heed_signals, survive_harmless_signals
 
 if TYPE_CHECKING:
     from jwtapi.tracing import Tracing
@@ -42,7 +43,7 @@ GRACE_SECONDS = 8
 """How long requests in flight may take to finish after SIGTERM."""
 
 MAX_CONNECTIONS = 1000
-"""Beyond this a worker answers 503: below the usual limit of 1024 open files a process."""
+"""Beyond this a worker answers 503."""
 
 HANGING_SECONDS = 30
 """After this long without a sign of life a worker is replaced."""
@@ -51,7 +52,7 @@ log = structlog.get_logger()
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish.
+    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish; after SIGTERM serve on for DRAIN_SECONDS.
 
     With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
 
@@ -59,6 +60,7 @@ def serve(settings: Settings) -> None:
         SettingsError: nobody can listen at METRICS_LISTEN, or at UDS.
         SystemExit: no worker can start.
     """
+    survive_harmless_signals()
     with _metrics_socket(settings) as listener, _socket_file(settings) as sockets:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
@@ -68,9 +70,10 @@ def serve(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: list[socket.socket] | None) -> None:
+    drain = Drain(settings.drain_seconds)
     config = uvicorn.Config(
         partial(
-            _app_of_worker, settings, metrics_listener
+            _app_of_worker, settings, metrics_listener, drain.word
         ),  # the settings as they are now, also for workers that are started later
         factory=True,
         host=settings.host,
@@ -88,27 +91,27 @@ def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: 
         timeout_worker_healthcheck=HANGING_SECONDS,
     )
     if settings.workers == 1:
-        _serve_alone(config, sockets)
+        _serve_alone(config, drain, sockets)
     else:
         with TemporaryDirectory(prefix="jwtapi-") as folder:
             if settings.counts_requests:
                 share_between_workers(folder)
-            _serve_together(config, sockets or [config.bind_socket()])
+            _serve_together(config, drain, sockets or [config.bind_socket()])
 
 
-def _serve_alone(config: uvicorn.Config, sockets: list[socket.socket] | None) -> None:
+def _serve_alone(config: uvicorn.Config, drain: Drain, sockets: list[socket.socket] | None) -> None:
     # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is nothing left
     # that it could end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server = uvicorn.Server(config)
+    server = Server(config, drain)
     with suppress(KeyboardInterrupt):
         server.run(sockets)
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _serve_together(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-    supervisor = Multiprocess(config, sockets)
+def _serve_together(config: uvicorn.Config, drain: Drain, sockets: list[socket.socket]) -> None:
+    supervisor = Supervisor(config, sockets, drain)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise SystemExit(STARTUP_FAILURE)
@@ -139,7 +142,7 @@ def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
         yield [listener]
 
 
-def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -> ASGIApp:
+def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_word: Connection) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
     resources = make_resources(settings)
     tracing = _tracing(settings)
@@ -149,6 +152,7 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None) -
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         _end_with_parent()
+        heed_signals(drain_word, resources.readiness)
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(background_tasks(resources))

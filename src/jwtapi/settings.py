@@ -233,6 +233,7 @@ class Settings(_FromOurSources):
     uds: Annotated[Path, AfterValidator(_socket_path)] | None = None
     """Instead of host and port."""
     workers: int = Field(1, ge=1, le=256)
+    drain_seconds: int = Field(0, ge=0, le=3600)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None

@@ -127,6 +127,17 @@ def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyP
     assert result.stdout.count("\n") == 1
 
 
+def test_too_few_open_files_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("migrate")
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 1024))
+    assert only_problem(run) == (
+        "RLIMIT_NOFILE: a worker wants 4096 open files, and may have 1024: "
+        "raise the hard limit (LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
+    )
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, -1))
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
 def test_a_dot_env_that_others_can_read_is_said(run: Run, configuration: Path) -> None:
     run("migrate")
     configuration.chmod(0o644)

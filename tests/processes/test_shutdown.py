@@ -1,13 +1,21 @@
-"""SIGTERM while requests are in flight and more arrive."""
+"""SIGTERM while requests are in flight and more arrive, with and without a drain; and signals that end nothing."""
 
 import asyncio
+import fcntl
+import os
+import pty
 import signal
+import subprocess
+import termios
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import JWTAPI, START_SECONDS, Server, await_readiness, clean_environment, free_port
 
 MOST_SECONDS = 10
 
@@ -47,3 +55,64 @@ async def test_requests_in_flight_are_finished(tmp_path: Path, workers: str) -> 
     assert "Traceback" not in server.log.read_text()
     for client in clients:
         await client.aclose()
+
+
+def await_line(server: Server, text: str, count: int = 1) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.log.read_text().count(text) < count:
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("workers", (1, 2))
+def test_a_drain_serves_on_and_asks_for_no_more(tmp_path: Path, workers: int) -> None:
+    server = Server(tmp_path, WORKERS=str(workers), DRAIN_SECONDS="600")
+    server.start()
+    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
+    answering = [process for process in processes if workers == 1 or process.pid != server.pid][-workers:]
+    await_line(server, "Application startup complete", workers)
+    for process in answering:
+        for signal_ in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+            process.send_signal(signal_)
+    await_line(server, "this signal changes nothing", 3 * workers)
+    with server.client() as client:
+        await_readiness(client, 200)
+        assert "connection" not in client.get("/").headers
+        os.kill(server.pid, signal.SIGTERM)
+        await_line(server, "draining", workers)
+        unready = client.get("/health/ready")
+        assert (unready.status_code, unready.json()["code"]) == (503, "shutting_down")
+        for path, status in (("/health/live", 200), ("/profile", 401)):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["connection"]) == (status, "close")
+    assert server.stop(signal.SIGTERM, MOST_SECONDS) == 0
+    assert {process.pid for process in answering if process.is_running()} == set()
+
+
+@pytest.mark.parametrize("workers", ("1", "2"))
+def test_a_drain_is_over_by_itself(tmp_path: Path, workers: str) -> None:
+    server = Server(tmp_path, WORKERS=workers, DRAIN_SECONDS="1")
+    server.start()
+    assert server.stop(signal.SIGTERM, MOST_SECONDS) == 0
+    assert "draining" in server.log.read_text()
+
+
+def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(
+        [JWTAPI, "serve"],
+        cwd=tmp_path,
+        env=clean_environment(PORT=str(free_port())),
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no thread holds what it needs
+    )
+    os.close(inside)
+    shown = b""
+    with suppress(OSError):  # how a terminal ends
+        while b"Uvicorn running" not in shown:
+            shown += os.read(terminal, 4096)
+    os.close(terminal)
+    process.wait(MOST_SECONDS)

@@ -14,6 +14,7 @@ from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.proxies import trusts_everybody
 from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
+from jwtapi.open_files import problems_of_open_files
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import (
     ENV_FILE,
@@ -88,6 +89,7 @@ def _problems() -> list[str]:
     return [
         *warnings_of(settings),
         *interpreter_problems(),
+        *problems_of_open_files(),
         *problems_of_env_file(ENV_FILE),
         *_problems_of_addresses(settings),
         *asyncio.run(problems_of_database(settings)),

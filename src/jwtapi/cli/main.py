@@ -17,6 +17,7 @@ from jwtapi.cli.running import fail, failing_clearly, failing_in_the_log, settin
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
+from jwtapi.open_files import problems_of_open_files, raise_limit
 from jwtapi.secret_strength import new_secret
 from jwtapi.settings import ENV_FILE, Settings, load_settings_without_secrets
 from jwtapi.storage.database import Database
@@ -64,10 +65,12 @@ def serve(
     log = structlog.get_logger()
     if (problem := problem_of_listening(settings)) is not None:
         fail(f"{problem}.")
+    raise_limit()
     with failing_clearly():
         warnings = [
             *warnings_of(settings),
             *interpreter_problems(),
+            *problems_of_open_files(),
             *problems_of_env_file(ENV_FILE),
             *asyncio.run(_prepare(settings)),
             *asyncio.run(warnings_of_limits(settings)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -30,6 +31,17 @@ class Readiness:
         self._look: asyncio.Task[bool] | None = None
         self._is_good_until = float("-inf")
         self._fault: _Fault | None = None
+        self.is_withdrawn = False
+        """This process is about to stop, and wants no more requests."""
+        self._on_withdrawal: list[Callable[[], None]] = []
+
+    def when_withdrawn(self, act: Callable[[], None]) -> None:
+        self._on_withdrawal.append(act)
+
+    def withdraw(self) -> None:
+        self.is_withdrawn = True
+        for act in self._on_withdrawal:
+            act()
 
     async def check(self) -> bool:
         """Tell whether a login would find the database as it needs it."""

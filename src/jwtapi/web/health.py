@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jwtapi.errors import StorageUnavailable
+from jwtapi.errors import ShuttingDown, StorageUnavailable
 from jwtapi.metrics import Metrics
 from jwtapi.web.dependencies import ResourcesDep
 from jwtapi.web.documentation import problems
@@ -35,6 +35,8 @@ async def live() -> Health:
 @router.get("/health/ready", responses=problems())
 async def ready(resources: ResourcesDep) -> Health:
     """A login would find the database as it needs it. Send no requests while this fails."""
+    if resources.readiness.is_withdrawn:
+        raise ShuttingDown
     if not await resources.readiness.check():
         raise StorageUnavailable
     return Health(status="ready")

@@ -58,6 +58,11 @@ class RequestContext:
         self._headers = _HEADERS | ({b"strict-transport-security": b"max-age=31536000"} if https else {})
         self._header_items = list(self._headers.items())
 
+    def close_connections(self) -> None:
+        """Let each connection end with its next answer."""
+        self._headers |= {b"connection": b"close"}
+        self._header_items = list(self._headers.items())
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)

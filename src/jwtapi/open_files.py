@@ -1,0 +1,62 @@
+"""The bound on open files (RLIMIT_NOFILE): each connection is one."""
+
+import asyncio
+import errno
+import os
+import resource
+
+import structlog
+
+WANTED = 4096
+"""For the connections that a worker takes, as many again that it refuses, and those that it makes itself."""
+
+_LOOK_SECONDS = 1
+
+log = structlog.get_logger()
+
+
+def raise_limit() -> None:
+    """Raise this process's limit, and that of those it starts, to what is wanted and allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if (allowed := _allowed(hard)) > _number(soft):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def problems_of_open_files() -> list[str]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if (allowed := _allowed(hard)) >= WANTED:
+        return []
+    advice = "raise the hard limit (LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
+    return [f"RLIMIT_NOFILE: a worker wants {WANTED} open files, and may have {allowed}: {advice}"]
+
+
+async def watch_open_files() -> None:
+    """Log once when no file can be opened any more, and once when that is over, until cancelled.
+
+    Of connections that come meanwhile nobody else tells: the event loop closes them without a word.
+    """
+    are_used_up = False
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        fault = _fault_of_opening()
+        if fault is not None and not are_used_up:
+            log.error("no file can be opened: new connections are closed at once", cause=fault)
+        elif fault is None and are_used_up:
+            log.info("files can be opened again")
+        are_used_up = fault is not None
+
+
+def _fault_of_opening() -> str | None:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno in {errno.EMFILE, errno.ENFILE} else None
+    return None
+
+
+def _allowed(hard: int) -> int:
+    return min(WANTED, _number(hard))
+
+
+def _number(limit: int) -> int:
+    return WANTED if limit == resource.RLIM_INFINITY else limit

@@ -1,0 +1,42 @@
+import resource
+import socket
+import time
+from pathlib import Path
+
+import psutil
+
+from jwtapi.open_files import WANTED
+from tests.support.server import START_SECONDS, Server, running_server
+
+USED_UP, OVER = "no file can be opened", "files can be opened again"
+
+
+def await_line(server: Server, text: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while text not in server.log.read_text():
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.02)
+
+
+def test_the_limit_is_raised_and_that_it_is_used_up_is_logged_once(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with running_server(tmp_path) as server:
+            process = psutil.Process(server.pid)
+            assert process.rlimit(psutil.RLIMIT_NOFILE)[0] == (min(WANTED, hard) if hard > 0 else WANTED)
+            process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 5, hard))
+            connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+            await_line(server, USED_UP)
+            before = process.cpu_times().user
+            time.sleep(1.5)  # in which it neither says so again nor spins
+            assert process.cpu_times().user - before < 1
+            for connection in connections:
+                connection.close()
+            await_line(server, OVER)
+            with server.client() as client:
+                assert client.get("/health/live").status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    log = server.log.read_text()
+    assert (log.count(USED_UP), log.count(OVER)) == (1, 1)
