@@ -1,7 +1,7 @@
 """The composition root: the one file that names every feature."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -13,10 +13,12 @@ from jwtapi import __version__
 from jwtapi.account import router as account
 from jwtapi.auth import router as auth
 from jwtapi.auth.cookies import AuthCookies
+from jwtapi.auth.documentation import complete
 from jwtapi.auth.lost_cookies import LostCookies
 from jwtapi.auth.shortcut import ClaimsEndpoint, Shortcut
 from jwtapi.resources import Resources
 from jwtapi.sessions.service import SessionService
+from jwtapi.settings import Settings
 from jwtapi.web import health
 from jwtapi.web.cors import Cors
 from jwtapi.web.docs import install_docs
@@ -37,6 +39,11 @@ Register, sign in, call the protected routes. **Authorize** asks for user name a
 into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
 """
 
+TAGS = [
+    {"name": "auth", "description": "Register, sign in, stay signed in, sign out."},
+    {"name": "account", "description": "What is the signed-in user's own."},
+    {"name": "health", "description": "For whoever runs the server."},
+]
 
 CLAIMS_ENDPOINTS = (
     ClaimsEndpoint("/auth/verify", auth.verify),
@@ -62,6 +69,27 @@ def create_app(
     With a `tracer` each request has a span.
     """
     settings = resources.settings
+    app = _routed(settings, lifespan)
+    app.state.resources = resources
+    app.state.rate_limits = RateLimits(settings, resources.windows)
+    app.state.cookies = AuthCookies(settings)
+    app.state.lost_cookies = LostCookies(settings, app.state.cookies)
+    app.state.sessions = sessions = SessionService(resources)
+    guarded = Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS)
+    served = _surrounded(guarded, resources, tracer)
+    if settings.root_path is None:
+        return served
+    own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
+    return BelowRootPath(served, settings.root_path, own_paths)
+
+
+def openapi_document(settings: Settings) -> dict[str, Any]:
+    """Build what `/openapi.json` answers with these settings, whether or not it is served."""
+    return _routed(settings).openapi()
+
+
+def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> FastAPI:
+    """With all that can be asked for, and nothing yet to answer it with."""
     app = _App(
         title="jwtapi",
         version=__version__,
@@ -70,19 +98,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
+        openapi_tags=TAGS,
+        servers=[{"url": settings.root_path or "/", "description": "The server that this document comes from"}],
+        contact={"name": "Whoever runs this server"},
+        license_info={"name": "MIT", "identifier": "MIT"},
         redirect_slashes=False,
-        servers=[{"url": settings.root_path}] if settings.root_path is not None else None,
         generate_unique_id_function=_operation_id,
         # Ours surrounds what FastAPI does not see, and says less; its own would tell of exceptions in their words.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
     )
-    app.state.resources = resources
-    app.state.rate_limits = RateLimits(settings, resources.windows)
-    app.state.cookies = AuthCookies(settings)
-    app.state.lost_cookies = LostCookies(settings, app.state.cookies)
-    app.state.sessions = sessions = SessionService(resources)
-
     install_problem_handlers(app)
     app.include_router(auth.router)
     app.include_router(account.router)
@@ -90,15 +115,10 @@ def create_app(
     app.include_router(health.router)
     if settings.has_metrics_endpoint:
         app.include_router(health.metrics_router)
-    document(app, settings.root_path)
+    document(app, partial(complete, settings=settings))
     if settings.docs_enabled:
         install_docs(app)
-    guarded = Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS)
-    served = _surrounded(guarded, resources, tracer)
-    if settings.root_path is None:
-        return served
-    own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
-    return BelowRootPath(served, settings.root_path, own_paths)
+    return app
 
 
 def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> ASGIApp:

@@ -19,6 +19,11 @@ class JwtapiError(Exception):
             self.message = message
         super().__init__(self.message)
 
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """What the answer has besides code and message."""
+        return {}
+
 
 class InvalidInput(JwtapiError):
     """The request cannot be carried out as it is; `field` names the culprit, where there is one."""
@@ -27,7 +32,6 @@ class InvalidInput(JwtapiError):
 
     @property
     def members(self) -> Mapping[str, Any]:
-        """What the answer has besides code and message."""
         return {"errors": [{"field": self.field, "message": self.message}]} if self.field is not None else {}
 
 

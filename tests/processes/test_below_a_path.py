@@ -43,7 +43,7 @@ def test_all_works_below_a_path_by_either_kind_of_proxy(tmp_path: Path) -> None:
                 assert alice.post("/sso/refresh").status_code == 200
                 for path in ("/profile", "/api/settings", "/auth/verify", "/docs", "/health/ready", "/"):
                     assert alice.get(f"/sso{path}").is_success, path
-                assert alice.get("/sso/openapi.json").json()["servers"] == [{"url": "/sso"}]
+                assert [server["url"] for server in alice.get("/sso/openapi.json").json()["servers"]] == ["/sso"]
                 assert alice.get("/sso/login").headers["allow"] == "POST"
                 assert alice.post("/sso/logout").status_code == 200
                 assert alice.post("/sso/refresh").status_code == 401

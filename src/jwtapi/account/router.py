@@ -2,17 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Body, Depends
 
 from jwtapi.account.errors import SettingsTooLarge
-from jwtapi.account.schemas import Account, AccountSettings, Profile
+from jwtapi.account.schemas import Account, AccountSettings, Profile, SettingsPatch
 from jwtapi.account.service import AccountService
 from jwtapi.auth.dependencies import AccessClaimsDep, CurrentUser, get_access_claims
 from jwtapi.auth.documentation import ACCESS_TOKEN_ERRORS
 from jwtapi.web.dependencies import ResourcesDep
-from jwtapi.web.documentation import problems
+from jwtapi.web.documentation import Responses, json_body, problems, success
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.routes import StrictRoute
+from jwtapi.web.schemas import FieldProblem
+
+_PROFILE: Responses = {200: success("The user name.")}
+_NO_OBJECT = FieldProblem(field="", message="Input should be a valid dictionary")
 
 router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*ACCESS_TOKEN_ERRORS))
 
@@ -30,35 +34,43 @@ async def get_account_service(resources: ResourcesDep) -> AccountService:
     return AccountService(resources)
 
 
-@router.get("/profile")
+@router.get("/profile", summary="Say who is signed in", responses=_PROFILE)
 def profile(claims: AccessClaimsDep) -> Profile:
-    """Who is signed in."""
+    """Give the user name that the access token was made out for."""
     return Profile(username=claims.username)
 
 
-@api.get("/profile")
+@api.get("/profile", summary="Say who is signed in, under /api", responses=_PROFILE)
 def api_profile(claims: AccessClaimsDep) -> Profile:
-    """Who is signed in; the same as /profile."""
+    """Give the user name that the access token was made out for, as `/profile` does."""
     return Profile(username=claims.username)
 
 
-@api.get("/account")
+@api.get("/account", summary="Read the account", responses={200: success("The account.")})
 async def read_account(user: CurrentUser) -> Account:
-    """The signed-in user's account."""
+    """Say what is kept of the signed-in user, by an id that stays the same."""
     return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
 
 
-@api.get("/settings")
+@api.get("/settings", summary="Read the settings", responses={200: success("The settings; `{}` at first.")})
 async def read_settings(user: CurrentUser) -> AccountSettings:
-    """The signed-in user's settings."""
+    """Give what the app keeps for the signed-in user."""
     return AccountSettings(user.settings)
 
 
-@api.patch("/settings", responses=problems(*ACCESS_TOKEN_ERRORS, CrossOriginRefused, SettingsTooLarge, body=True))
+@api.patch(
+    "/settings",
+    summary="Change the settings",
+    responses=problems(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), SettingsTooLarge(), *json_body(_NO_OBJECT))
+    | {200: success("All settings, changed.")},
+)
 async def change_settings(
-    patch: AccountSettings,
+    patch: Annotated[SettingsPatch, Body(media_type="application/merge-patch+json")],
     claims: AccessClaimsDep,
     account: Annotated[AccountService, Depends(get_account_service)],
 ) -> AccountSettings:
-    """Change settings by JSON merge patch (RFC 7396): members replace, null removes, objects merge."""
+    """Change some by JSON merge patch (RFC 7396): values replace, `null` removes, objects merge.
+
+    `application/json` is taken for it, too.
+    """
     return AccountSettings(await account.change_settings(claims.user_id, patch.root))

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from jwtapi.web.schemas import Schema
 
 
 class Profile(Schema):
+    """Who is signed in."""
+
     username: Annotated[str, Field(examples=["alice"])]
 
 
@@ -23,4 +25,10 @@ class Account(Schema):
 class AccountSettings(RootModel[dict[str, Any]]):
     """Whatever the app keeps for its user: a JSON object of at most 16 KiB."""
 
-    model_config = {"json_schema_extra": {"examples": [{"theme": "dark", "language": "en"}]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [{"theme": "dark", "language": "en"}]})
+
+
+class SettingsPatch(RootModel[dict[str, Any]]):
+    """A JSON merge patch (RFC 7396): a value replaces, `null` removes, an object is a patch of the object there."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"theme": "dark", "language": "en"}]})

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 
 from jwtapi.auth.errors import InvalidRequest, InvalidScope, UnsupportedGrantType
+from jwtapi.auth.schemas import EXAMPLE_PASSWORD, EXAMPLE_REFRESH_TOKEN
 
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20
@@ -79,42 +80,58 @@ def _missing(*names: str) -> InvalidRequest:
 
 GrantDep = Annotated[Grant, Depends(get_grant)]
 
-_TEXT = {"type": "string"}
-_SOME_TEXT = {"type": "string", "minLength": 1}  # an empty parameter counts as absent (RFC 6749 §3.2)
 FORM_DOCUMENTATION = {
     "requestBody": {
         "required": True,
         "content": {
             _FORM: {
+                # Flat, for generators of clients choke on a oneOf; the endpoint says what is missing for a grant.
                 "schema": {
                     "type": "object",
-                    "properties": {
-                        "grant_type": {"enum": ["password", "refresh_token"]},
-                        "username": _TEXT,
-                        "password": _TEXT | {"format": "password"},
-                        "refresh_token": _TEXT,
-                    },
                     "required": ["grant_type"],
-                    "oneOf": [
-                        {
-                            "properties": {
-                                "grant_type": {"const": "password"},
-                                "username": _SOME_TEXT,
-                                "password": _SOME_TEXT,
-                            },
-                            "required": ["username", "password"],
+                    "properties": {
+                        "grant_type": {
+                            "type": "string",
+                            "enum": ["password", "refresh_token"],
+                            "description": "Sign in, or stay signed in.",
                         },
-                        {
-                            "properties": {"grant_type": {"const": "refresh_token"}, "refresh_token": _SOME_TEXT},
-                            "required": ["refresh_token"],
+                        "username": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "Needed by the grant `password`.",
                         },
-                    ],
+                        "password": {
+                            "type": "string",
+                            "minLength": 1,
+                            "format": "password",
+                            "description": "Needed by the grant `password`.",
+                        },
+                        "refresh_token": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "Needed by the grant `refresh_token`: the one that came last.",
+                        },
+                        "scope": {
+                            "type": "string",
+                            "maxLength": 0,
+                            "description": "This server has no scopes: leave it out or empty.",
+                        },
+                        "client_id": {
+                            "type": "string",
+                            "description": "Read over, for every client is a public one. Libraries send it.",
+                        },
+                        "client_secret": {"type": "string", "format": "password", "description": "Read over."},
+                    },
                 },
                 "examples": {
                     "password": {
-                        "value": {"grant_type": "password", "username": "alice", "password": "mypassword"},
+                        "summary": "Sign in",
+                        "value": {"grant_type": "password", "username": "alice", "password": EXAMPLE_PASSWORD},
                     },
-                    "refresh_token": {"value": {"grant_type": "refresh_token", "refresh_token": "eyJ…"}},
+                    "refresh_token": {
+                        "summary": "Stay signed in",
+                        "value": {"grant_type": "refresh_token", "refresh_token": EXAMPLE_REFRESH_TOKEN},
+                    },
                 },
             }
         },

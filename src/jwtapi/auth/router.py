@@ -32,17 +32,22 @@ Answer = TypeVar("Answer", bound=AccessToken)
 _SAFE_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "%,")
 
 
-@router.post("/register", status_code=201, responses=documentation.REGISTER_PROBLEMS)
+@router.post("/register", status_code=201, summary="Register", responses=documentation.REGISTER)
 async def register(
     body: RegisterRequest, request: Request, auth: AuthServiceDep, limits: RateLimitsDep, client: ClientDep
 ) -> Registered:
-    """Create an account."""
+    """Create an account. It signs nobody in: log in next."""
     admit = partial(limits.admit, Scope.REGISTER, request)  # what is malformed is no registration
     user = await auth.register(body.username, body.password.get_secret_value(), client, admit=admit)
     return Registered(message="User registered successfully", id=user.id)
 
 
-@router.post("/login", responses=documentation.LOGIN_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
+@router.post(
+    "/login",
+    summary="Log in",
+    responses=documentation.LOGIN,
+    dependencies=[Depends(look_for_lost_cookies)],
+)
 @limited_as(Scope.LOGIN)
 async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     body: LoginRequest,
@@ -52,7 +57,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     cookies: CookiesDep,
     client: ClientDep,
 ) -> LoginAnswer:
-    """Sign in: an access token in the answer, a refresh token in an httpOnly cookie."""
+    """Sign in by user name and password: an access token in the answer, a refresh token in an httpOnly cookie."""
     signed_in = await auth.login(
         body.username, body.password.get_secret_value(), client, cookies.device_tokens(request)
     )
@@ -60,19 +65,30 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     return _hand_over(LoginAnswer, signed_in.tokens, response, cookies)
 
 
-@router.post("/refresh", responses=documentation.REFRESH_PROBLEMS, dependencies=[Depends(look_for_lost_cookies)])
+@router.post(
+    "/refresh",
+    summary="Stay signed in",
+    responses=documentation.REFRESH,
+    openapi_extra=documentation.BY_COOKIE,
+    dependencies=[Depends(look_for_lost_cookies)],
+)
 @limited_as(Scope.REFRESH)
 async def refresh(
     request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, client: ClientDep
 ) -> AccessToken:
-    """Exchange the refresh cookie for a new access token and the next refresh cookie."""
+    """Exchange the refresh cookie for a new access token and the next refresh cookie.
+
+    Ask again if the answer was lost: it gives the same cookie. After 401 and 403 nobody is signed in any more.
+    """
     tokens = cookies.refresh_tokens(request)
     if not tokens:
         raise RefreshTokenRequired
     return _hand_over(AccessToken, await sessions.refresh(tokens, client), response, cookies)
 
 
-@router.post("/logout", responses=documentation.LOGOUT_PROBLEMS)
+@router.post(
+    "/logout", summary="Log out", responses=documentation.LOGOUT, openapi_extra=documentation.BY_EITHER_OR_NONE
+)
 async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     request: Request,
     response: Response,
@@ -81,13 +97,18 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     cookies: CookiesDep,
     client: ClientDep,
 ) -> Message:
-    """End the session of the refresh cookie, and that of the access token if one is sent, at once."""
+    """End the session of the refresh cookie, and that of the access token if one is sent, at once.
+
+    Either is enough. With neither, or with one that is no longer good, there is nothing to end, which is no error.
+    """
     await sessions.close(refresh_tokens=cookies.refresh_tokens(request), access_token=access_token, client=client)
     cookies.clear_refresh_token(response)
     return Message(message="Logged out")
 
 
-@router.post("/token", responses=documentation.TOKEN_PROBLEMS, openapi_extra=FORM_DOCUMENTATION)
+@router.post(
+    "/token", summary="Get tokens as an OAuth2 client", responses=documentation.TOKEN, openapi_extra=FORM_DOCUMENTATION
+)
 @limited_as(Scope.REFRESH)
 async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     grant: GrantDep,
@@ -97,7 +118,11 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     limits: RateLimitsDep,
     client: ClientDep,
 ) -> OAuthTokens:
-    """OAuth2 token endpoint (RFC 6749 §4.3, §6), for Swagger UI, curl and OAuth2 libraries; browser apps use /login."""
+    """Sign in, or stay signed in, without cookies: for apps on a phone, OAuth2 libraries, curl and this page.
+
+    It is the token endpoint of RFC 6749 for the grants `password` (§4.3) and `refresh_token` (§6). Browser apps use
+    `/login` and `/refresh`, which keep the refresh token away from scripts.
+    """
     try:
         if isinstance(grant, PasswordGrant):
             await limits.admit(Scope.LOGIN, request)  # only the form tells that this is one
@@ -111,7 +136,13 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     )
 
 
-@router.get("/auth/verify", status_code=204, response_class=Response, responses=documentation.VERIFY_RESPONSES)
+@router.get(
+    "/auth/verify",
+    status_code=204,
+    response_class=Response,
+    summary="Check a request for a proxy",
+    responses=documentation.VERIFY,
+)
 def verify(claims: AccessClaimsDep) -> Response:
     """Say whose access token it is, to a proxy in front of other services."""
     headers = {

@@ -6,12 +6,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, model_validator
 
 from jwtapi.auth.errors import CredentialsRequired
-from jwtapi.web.schemas import Message, Schema
+from jwtapi.web.schemas import ErrorCode, Message, Schema
+
+EXAMPLE_PASSWORD = "correct horse battery staple"  # noqa: S105
+EXAMPLE_ACCESS_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9..."  # noqa: S105
+EXAMPLE_REFRESH_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9..."  # noqa: S105
+EXAMPLE_DEVICE_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImR0K2p3dCJ9..."  # noqa: S105
 
 
 class Credentials(Schema):
     username: Annotated[str, Field(min_length=1, examples=["alice"])]
-    password: Annotated[SecretStr, Field(min_length=1, examples=["mypassword"])]
+    password: Annotated[SecretStr, Field(min_length=1, examples=[EXAMPLE_PASSWORD])]
 
     @model_validator(mode="before")
     @classmethod
@@ -25,8 +30,7 @@ class Credentials(Schema):
 
 
 class RegisterRequest(Credentials):
-    """The bounds are told here and kept by the service, which has a code for each."""
-
+    # The bounds are told here and kept by the service, which has a code for each.
     username: Annotated[
         str,
         Field(
@@ -41,9 +45,8 @@ class RegisterRequest(Credentials):
         SecretStr,
         Field(
             min_length=1,
-            examples=["mypassword"],
-            description="At least PASSWORD_MIN_LENGTH characters, of any kind.",
-            json_schema_extra={"format": "password", "minLength": 8, "maxLength": 1024},
+            examples=[EXAMPLE_PASSWORD],
+            json_schema_extra={"format": "password", "maxLength": 1024},
         ),
     ]
 
@@ -57,7 +60,11 @@ class Registered(Message):
 
 
 class AccessToken(Schema):
-    access_token: Annotated[str, Field(repr=False, description="For `Authorization: Bearer …`.")]
+    """What signs requests in, for some minutes. What renews it is in the refresh cookie."""
+
+    access_token: Annotated[
+        str, Field(repr=False, description="For `Authorization: Bearer …`.", examples=[EXAMPLE_ACCESS_TOKEN])
+    ]
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
 
@@ -72,12 +79,21 @@ class LoginAnswer(AccessToken):
 class OAuthTokens(BaseModel):
     """RFC 6749 §5.1, with its own names."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
-    access_token: Annotated[str, Field(repr=False)]
+    access_token: Annotated[
+        str, Field(repr=False, description="For `Authorization: Bearer …`.", examples=[EXAMPLE_ACCESS_TOKEN])
+    ]
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
-    refresh_token: Annotated[str, Field(repr=False)]
+    refresh_token: Annotated[
+        str,
+        Field(
+            repr=False,
+            description="For the next request; it replaces the one before.",
+            examples=[EXAMPLE_REFRESH_TOKEN],
+        ),
+    ]
 
 
 class OAuthProblem(BaseModel):
@@ -85,7 +101,10 @@ class OAuthProblem(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    error: Literal["invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope"]
-    error_description: str
-    message: str
-    code: str
+    error: Annotated[
+        Literal["invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope"],
+        Field(description="What went wrong, for programs that go by the RFC; the same as `code`."),
+    ]
+    error_description: Annotated[str, Field(description="The same as `message`.")]
+    message: Annotated[str, Field(description="For people; it may change.")]
+    code: ErrorCode

@@ -1,6 +1,7 @@
-"""`jwtapi serve | migrate | secrets | doctor`, and the groups `user`, `sessions` and `db`."""
+"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups `user`, `sessions` and `db`."""
 
 import asyncio
+import json
 from typing import Annotated
 
 import structlog
@@ -109,3 +110,13 @@ def secrets() -> None:
     """Print fresh random secrets, as lines for `.env`."""
     for name in SECRETS:
         typer.echo(f"{name}={new_secret()}")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document that belongs to these settings, whether or not the server shows it."""
+    from jwtapi.app import openapi_document  # noqa: PLC0415  no other command needs what it imports
+
+    with failing_clearly():
+        settings = load_settings_without_secrets()
+    typer.echo(json.dumps(openapi_document(settings), indent=2))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from jwtapi.web.origins import CrossOriginRefused, is_listed
-from jwtapi.web.problems import JsonProblem, status_of
+from jwtapi.web.problems import refusal
 
 READ_HERE = ("authorization", "content-type", "x-request-id")
 OF_LIBRARIES = (
@@ -64,6 +64,8 @@ class Cors(CORSMiddleware):
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:  # noqa: PLR2004
             return answer
-        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        message = bytes(answer.body).decode()
-        return JsonProblem(status_of(CrossOriginRefused), CrossOriginRefused.code, message, headers=headers)
+        refused = refusal(CrossOriginRefused(bytes(answer.body).decode()))
+        refused.headers.update(
+            {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        )
+        return refused

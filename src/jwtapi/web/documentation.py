@@ -1,84 +1,123 @@
-"""What the OpenAPI document says of errors: every status that can occur, with an example of each body."""
+"""What the OpenAPI document says of answers: every status that can occur, with an example of each body."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 
-from jwtapi.errors import JwtapiError, StorageUnavailable, UnsupportedMediaType
-from jwtapi.web.problems import status_of
-from jwtapi.web.schemas import Problem
+from jwtapi.errors import ERROR_CODES, JwtapiError, StorageUnavailable, UnsupportedMediaType
+from jwtapi.web.problems import JsonProblem, framework_problem, internal_error, invalid_request, refusal
+from jwtapi.web.routes import InvalidJson
+from jwtapi.web.schemas import FieldProblem, Problem
 
-_CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 §3"}}
-_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds"}}
-_RATE_LIMIT = {
-    name: {"schema": {"type": "string"}, "description": description}
-    for name, description in {
-        "RateLimit-Policy": "What the limits are (draft-ietf-httpapi-ratelimit-headers)",
-        "RateLimit": "Where the address stands in them",
-    }.items()
-}
-_HEADERS: Mapping[int, Any] = {401: _CHALLENGE, 429: _RETRY_AFTER | _RATE_LIMIT, 503: _RETRY_AFTER}
+Responses = dict[int | str, dict[str, Any]]
 
-_BODY_EXAMPLES: Mapping[int, Any] = {
-    400: {
-        "invalid_json": {"message": "The body is not valid JSON: not UTF-8", "code": "invalid_json"},
-        "validation_failed": {
-            "message": "The request is not valid",
-            "code": "validation_failed",
-            "errors": [{"field": "username", "message": "Input should be a valid string"}],
-        },
+_HEADERS: Mapping[str, Any] = {
+    "X-Request-ID": {
+        "description": "What to look for in the server's log: the request's own, or a new one.",
+        "schema": {"type": "string"},
+        "example": "5f0c1e9d7a3b48c60000000000000001",
     },
-    408: {"request_timeout": {"message": "Request Timeout", "code": "request_timeout"}},
-    413: {"body_too_large": {"message": "Content Too Large", "code": "body_too_large"}},
-    415: {"unsupported_media_type": {"message": UnsupportedMediaType.message, "code": UnsupportedMediaType.code}},
+    "WWW-Authenticate": {
+        "description": "The challenge of RFC 6750 §3.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="jwtapi", error="invalid_token", error_description="Token expired"',
+    },
+    "Retry-After": {
+        "description": "Come back after so many seconds.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 5,
+    },
+    "RateLimit-Policy": {
+        "description": "Which limits count this request (draft-ietf-httpapi-ratelimit-headers): 10 in 900 seconds.",
+        "schema": {"type": "string"},
+        "example": '"login";q=10;w=900',
+    },
+    "RateLimit": {
+        "description": "Where the client's address stands in them: 7 are left, and one more in 840 seconds.",
+        "schema": {"type": "string"},
+        "example": '"login";r=7;t=840',
+    },
 }
-_FAULT = {"internal_error": {"message": "Internal server error", "code": "internal_error"}}
+RATE_LIMIT = ("RateLimit-Policy", "RateLimit")
+_HEADERS_OF: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *RATE_LIMIT),
+    503: ("Retry-After",),
+}
 
 
-def document(app: FastAPI, root_path: str | None = None) -> None:
-    """Leave FastAPI's own 422 out of the OpenAPI document: validation answers 400 here."""
+def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
+    """Correct FastAPI's OpenAPI document when it is first asked for; `complete` adds what only features know."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
+            components = schema["components"]
+            components["headers"] = dict(_HEADERS)
             for operations in schema["paths"].values():
                 for operation in operations.values():
-                    operation["responses"].pop("422", None)
+                    _correct(operation)
             for name in ("HTTPValidationError", "ValidationError"):
-                schema["components"]["schemas"].pop(name, None)
-            if root_path is not None:
-                # Relative to the server's URL, as it is without, it would replace the last part of the path.
-                flow = schema["components"]["securitySchemes"]["Password"]["flows"]["password"]
-                flow |= {"tokenUrl": f"{root_path}/token", "refreshUrl": f"{root_path}/token"}
+                components["schemas"].pop(name, None)
+            for model in components["schemas"].values():
+                for of_member in model.get("properties", {}).values():
+                    of_member.pop("title", None)  # the member's name again, spelt worse
+                    of_member.pop("writeOnly", None)  # no answer has it; of one body generators would make two types
+            complete(schema)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def problems(*errors: type[JwtapiError], body: bool = False, storage: bool = True) -> dict[int | str, dict[str, Any]]:
-    """Make the `responses` of an operation: those of `errors`, and what comes with a JSON body, a database."""
+def _correct(operation: dict[str, Any]) -> None:
+    operation.setdefault("security", [])  # said, and not forgotten
+    operation["responses"].pop("422", None)  # validation answers 400 here
+    for response in operation["responses"].values():
+        response["headers"] = response.get("headers", {}) | headers("X-Request-ID")
+
+
+def headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def success(description: str, *, example: Any = None, with_headers: Iterable[str] = ()) -> dict[str, Any]:
+    """Make the entry of `responses` for what went well; the example is for bodies whose schema has none."""
+    described: dict[str, Any] = {"description": description, "headers": headers(*with_headers)}
+    return described | ({"content": {"application/json": {"example": example}}} if example is not None else {})
+
+
+BODY = (framework_problem(408), framework_problem(413))
+"""What can go wrong with any body."""
+
+
+def json_body(fault: FieldProblem) -> tuple[JwtapiError | JsonProblem, ...]:
+    """Return what can go wrong with a JSON body; `fault` is an example of what is wrong in it."""
+    return (invalid_request([fault.model_dump()]), InvalidJson("not UTF-8"), UnsupportedMediaType(), *BODY)
+
+
+def problems(*errors: JwtapiError | JsonProblem, storage: bool = True) -> Responses:
+    """Make the `responses` of an operation for `errors`, for faults and, if it needs the database, for its outages."""
     if storage:
-        errors += (StorageUnavailable,)
-    examples: dict[int, dict[str, Any]] = defaultdict(dict)
-    examples[500] |= _FAULT
-    if body:
-        for status, of_status in _BODY_EXAMPLES.items():
-            examples[status] |= of_status
-    for error in errors:
-        example = {"message": getattr(error, "message", error.code), "code": error.code}
-        examples[status_of(error)][error.code] = example
-    return {status: problem(status, examples[status]) for status in sorted(examples)}
+        errors += (StorageUnavailable(),)
+    by_status: dict[int, list[JsonProblem]] = defaultdict(list)
+    for error in (*errors, internal_error()):
+        answer = refusal(error) if isinstance(error, JwtapiError) else error
+        by_status[answer.status_code].append(answer)
+    return {status: _problem(status, by_status[status]) for status in sorted(by_status)}
 
 
-def problem(status: int, examples: Mapping[str, Any], model: type[Any] = Problem) -> dict[str, Any]:
-    """Make one entry of `responses`."""
-    described = {
-        "model": model,
+def _problem(status: int, answers: Iterable[JsonProblem]) -> dict[str, Any]:
+    examples = {}
+    for answer in answers:
+        code = answer.content["code"]
+        examples[code] = {"description": ERROR_CODES[code], "value": answer.content}
+    return {
+        "model": Problem,
         "description": HTTPStatus(status).phrase,
-        "content": {"application/json": {"examples": {name: {"value": value} for name, value in examples.items()}}},
+        "headers": headers(*_HEADERS_OF.get(status, ())),
+        "content": {"application/json": {"examples": examples}},
     }
-    return described | ({"headers": _HEADERS[status]} if status in _HEADERS else {})

@@ -1,18 +1,21 @@
 """GET /, /health/live, /health/ready, /metrics."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.errors import ShuttingDown, StorageUnavailable
 from jwtapi.metrics import Metrics
 from jwtapi.web.dependencies import ResourcesDep
-from jwtapi.web.documentation import problems
+from jwtapi.web.documentation import problems, success
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import not_found
 from jwtapi.web.schemas import Message, Schema
 
 
 class Health(Schema):
+    """How the server is."""
+
     status: str
 
 
@@ -20,21 +23,33 @@ router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 
 
-@router.get("/", responses=problems(storage=False))
+@router.get(
+    "/",
+    summary="Say that the API is running",
+    responses=problems(storage=False) | {200: success("It is.", example={"message": "API is running"})},
+)
 async def root() -> Message:
-    """Says that the API is running."""
+    """Ask for a first look. What watches the server asks `/health/live` and `/health/ready`."""
     return Message(message="API is running")
 
 
-@router.get("/health/live", responses=problems(storage=False))
+@router.get(
+    "/health/live",
+    summary="Say that the process answers",
+    responses=problems(storage=False) | {200: success("It does.", example={"status": "live"})},
+)
 async def live() -> Health:
-    """The process answers. Restart it if this fails."""
+    """Ask nothing of the database. Restart the process if this fails."""
     return Health(status="live")
 
 
-@router.get("/health/ready", responses=problems())
+@router.get(
+    "/health/ready",
+    summary="Say whether a login would work",
+    responses=problems() | {200: success("It would.", example={"status": "ready"})},
+)
 async def ready(resources: ResourcesDep) -> Health:
-    """A login would find the database as it needs it. Send no requests while this fails."""
+    """Look whether a login would find the database as it needs it. Send no requests here while this fails."""
     if resources.readiness.is_withdrawn:
         raise ShuttingDown
     if not await resources.readiness.check():
@@ -42,9 +57,14 @@ async def ready(resources: ResourcesDep) -> Health:
     return Health(status="ready")
 
 
-@metrics_router.get("/metrics", responses=problems(storage=False))
+@metrics_router.get(
+    "/metrics",
+    summary="Give the metrics",
+    response_class=PlainTextResponse,
+    responses=problems(storage=False) | {200: success("The metrics of this process and its siblings.")},
+)
 async def metrics(resources: ResourcesDep) -> Response:
-    """For Prometheus; on with METRICS_ENABLED."""
+    """Give what Prometheus collects, in its text format."""
     return _exposition(resources.metrics)
 
 

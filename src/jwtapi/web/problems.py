@@ -1,7 +1,7 @@
 """Turns errors into answers: the kind decides the status, and nothing that the client sent is repeated."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from jwtapi.errors import (
@@ -58,19 +59,20 @@ class JsonProblem(JSONResponse):
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        super().__init__({"message": message, "code": code, **members}, status, dict(headers or {}))
+        self.content = {"message": message, "code": code, **members}
+        super().__init__(self.content, status, dict(headers or {}))
+
+
+def framework_problem(status: int) -> JsonProblem:
+    return JsonProblem(status, *_FRAMEWORK_ERRORS.get(status, ("bad_request", "Bad Request")))
 
 
 def not_found() -> JsonProblem:
-    return JsonProblem(404, *_FRAMEWORK_ERRORS[404])
+    return framework_problem(404)
 
 
 def internal_error() -> JsonProblem:
     return JsonProblem(500, "internal_error", "Internal server error")
-
-
-def status_of(error: type[JwtapiError]) -> int:
-    return next(STATUS_OF[kind] for kind in error.__mro__ if kind in STATUS_OF)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -79,20 +81,29 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_framework_error)
 
 
+def invalid_request(faults: Sequence[Mapping[str, str]]) -> JsonProblem:
+    """Name the fields that are wrong; without a field, it is the body as a whole."""
+    if any(not fault["field"] for fault in faults):
+        return JsonProblem(400, "validation_failed", "The body must be a JSON object")
+    return JsonProblem(400, "validation_failed", "The request is not valid", errors=faults)
+
+
+def refusal(error: JwtapiError) -> JsonProblem:
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    headers: dict[str, str] = {}
+    if isinstance(error, Retryable):
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = _challenge(error)
+    return JsonProblem(status, error.code, error.message, headers=headers, **error.members)
+
+
 async def answer_refusal(_: Request, error: Exception) -> JsonProblem:
     """Say why not."""
     assert isinstance(error, JwtapiError)  # noqa: S101  add_exception_handler cannot say so in its type
     if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
         log.error(outcome_of(error), cause=reason_of(error))
-    headers: dict[str, str] = {}
-    members: dict[str, Any] = {}
-    if isinstance(error, Retryable):
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = _challenge(error)
-    if isinstance(error, InvalidInput):
-        members = dict(error.members)
-    return JsonProblem(status_of(type(error)), error.code, error.message, headers=headers, **members)
+    return refusal(error)
 
 
 def _challenge(error: Unauthenticated) -> str:
@@ -107,17 +118,17 @@ async def _answer_invalid_request(_: Request, error: Exception) -> JsonProblem:
     problems = [
         {"field": ".".join(str(part) for part in fault["loc"][1:]), "message": fault["msg"]} for fault in error.errors()
     ]
-    if any(not problem["field"] for problem in problems):
-        return JsonProblem(400, "validation_failed", "The body must be a JSON object")
-    return JsonProblem(400, "validation_failed", "The request is not valid", errors=problems)
+    return invalid_request(problems)
 
 
 async def _answer_framework_error(request: Request, error: Exception) -> JsonProblem:
     assert isinstance(error, HTTPException)  # noqa: S101  see above
-    code, message = _FRAMEWORK_ERRORS.get(error.status_code, ("bad_request", "Bad Request"))
-    headers = dict(error.headers or {})
+    problem = framework_problem(error.status_code)
+    problem.headers.update(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework names the methods of the first route of that path alone.
-        operations = request.app.openapi()["paths"].get(request.scope["path"])
-        headers |= {"Allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
-    return JsonProblem(error.status_code, code, message, headers=headers)
+        routes = [route for route in iter_route_contexts(request.app.routes) if route.path == request.scope["path"]]
+        methods = {method for route in routes for method in route.methods or ()}
+        if methods:
+            problem.headers["Allow"] = ", ".join(sorted(methods))
+    return problem

@@ -2,30 +2,58 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+
+from jwtapi.errors import ERROR_CODES
 
 
 class Schema(BaseModel):
     """Base of requests and answers. Types are strict: 5 is no user name."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, strict=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        strict=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Message(Schema):
+    """What was done, in words for people."""
+
     message: str
 
 
 class FieldProblem(Schema):
+    """What is wrong with one field."""
+
     field: Annotated[str, Field(description="Where in the request, dots between levels.")]
-    message: str
+    message: Annotated[str, Field(description="For people.")]
+
+
+_MEANINGS = "\n".join(f"- `{code}`: {meaning}" for code, meaning in ERROR_CODES.items())
+_ERROR_CODE = f"""\
+What went wrong, for programs. No code ever changes its meaning. A later version may add some: let a client go by the
+status where it does not know the code.
+
+{_MEANINGS}
+"""
+
+
+class ErrorCode(RootModel[str]):
+    model_config = ConfigDict(json_schema_extra={"description": _ERROR_CODE, "enum": list(ERROR_CODES)})
 
 
 class Problem(Schema):
     """What every error looks like."""
 
-    message: Annotated[str, Field(description="For people.")]
-    code: Annotated[str, Field(description="For programs: stable, from the catalogue in the README.")]
-    errors: Annotated[list[FieldProblem] | None, Field(description="Which fields are at fault, where fields are.")] = (
-        None
-    )
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    message: Annotated[str, Field(description="For people; it may change.")]
+    code: ErrorCode
+    errors: Annotated[
+        list[FieldProblem] | SkipJsonSchema[None], Field(description="Which fields are at fault, where fields are.")
+    ] = None
