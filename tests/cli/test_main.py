@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jwtapi import __version__
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
 from tests.cli.conftest import Run
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
 from tests.support.rights import as_nobody
@@ -19,6 +21,22 @@ def test_secrets_are_printed_as_lines_for_dot_env(run: Run, folder: Path) -> Non
     values = dotenv_values(folder / "printed")
     assert values.keys() == {"JWT_SECRET", "REFRESH_SECRET"}
     assert [weakness_of(value or "") for value in values.values()] == [None, None]
+
+
+@on_sqlite
+async def test_the_openapi_document_is_printed_also_where_the_server_does_not_show_it(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, run_api: RunApi
+) -> None:
+    monkeypatch.setenv("COOKIE_NAME", "it")
+    monkeypatch.setenv("METRICS_ENABLED", "true")
+    printed = json.loads(run("openapi").stdout)
+    async with run_api(cookie_name="it", metrics_enabled=True) as api:
+        assert (await api.client().get("/openapi.json")).json() == printed
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("BCRYPT_ROUNDS", "12")
+    assert json.loads(run("openapi").stdout)["paths"].keys() == printed["paths"].keys()
+    assert not (folder / ".env").exists()
+    assert not (folder / "jwtapi.db").exists()
 
 
 def test_migrating_makes_the_schema_and_can_be_repeated(run: Run) -> None:

@@ -143,10 +143,15 @@ def _show_cookies(document: dict[str, Any], settings: Settings) -> None:
 
 
 def _show_password_length(document: dict[str, Any], minimum: int) -> None:
-    document["components"]["schemas"]["RegisterRequest"]["properties"]["password"] |= {
+    schemas, paths = document["components"]["schemas"], document["paths"]
+    schemas["RegisterRequest"]["properties"]["password"] |= {
         "description": f"At least {minimum} characters, of any kind.",
         "minLength": minimum,
-        "examples": [EXAMPLE_PASSWORD.ljust(minimum, "!")],
     }
-    refused = document["paths"]["/register"]["post"]["responses"]["400"]["content"]["application/json"]["examples"]
+    password = EXAMPLE_PASSWORD.ljust(minimum, "!")  # one that is taken, and that signs in what was registered with it
+    for name in ("RegisterRequest", "LoginRequest"):
+        schemas[name]["properties"]["password"]["examples"] = [password]
+    form = paths["/token"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]
+    form["examples"]["password"]["value"]["password"] = password
+    refused = paths["/register"]["post"]["responses"]["400"]["content"]["application/json"]["examples"]
     refused["password_too_short"]["value"] = refusal(PasswordTooShort(minimum)).content

@@ -1,0 +1,322 @@
+"""The OpenAPI document, held against what the server does."""
+
+import asyncio
+import itertools
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple, NoReturn
+from unittest.mock import Mock
+
+import httpx
+import pytest
+import structlog
+
+from jwtapi.errors import ERROR_CODES, Overloaded, StorageUnavailable
+from jwtapi.security.passwords import PasswordHasher
+from jwtapi.sessions.service import SessionService
+from jwtapi.web.request_body import BodyBounds
+from tests.conftest import RunApi, on_sqlite
+from tests.support.api import PASSWORD, Api, sign_in
+
+Document = dict[str, Any]
+
+RIGHT = {"username": "alice", "password": PASSWORD}
+FORM = {"grant_type": "password", **RIGHT}
+DIFFER = {"id", "createdAt", "roles"}
+"""Members of answers that differ from user to user."""
+
+
+class Operation(NamedTuple):
+    method: str
+    path: str
+    described: dict[str, Any]
+
+
+def operations(document: Document) -> list[Operation]:
+    return [
+        Operation(method.upper(), path, described)
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+    ]
+
+
+async def document_of(api: Api) -> Document:
+    document: Document = (await api.client().get("/openapi.json")).json()
+    return document
+
+
+def example_of(schema: dict[str, Any], document: Document) -> Any:
+    """What tools make up as an example: out of those of the members."""
+    if "$ref" in schema:
+        return example_of(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
+    return {name: example_of(member, document) for name, member in schema["properties"].items()}
+
+
+def assert_is_like(example: dict[str, Any], real: dict[str, Any]) -> None:
+    """The same, but for what follows the dots at a token's end."""
+    for name, value in example.items():
+        if isinstance(value, str) and value.endswith("..."):
+            assert real[name].startswith(value.removesuffix("..."))
+        else:
+            assert real[name] == value or name in DIFFER
+
+
+def without_tokens(cookie: str) -> str:
+    return re.sub(r"=eyJ[\w.-]+;", "=eyJ;", cookie)
+
+
+class Asker:
+    """Asks as the examples say."""
+
+    def __init__(self, client: httpx.AsyncClient, document: Document) -> None:
+        self.client = client
+        self.document = document
+        self.operations = {operation.described["operationId"]: operation for operation in operations(document)}
+
+    async def ask(self, operation_id: str) -> httpx.Response:
+        method, path, described = self.operations[operation_id]
+        for media_type, content in described.get("requestBody", {}).get("content", {}).items():
+            headers = {"Content-Type": media_type}
+            if "examples" in content:
+                form = next(iter(content["examples"].values()))["value"]
+                return await self.client.request(method, path, data=form, headers=headers)
+            body = example_of(content["schema"], self.document)
+            return await self.client.request(method, path, json=body, headers=headers)
+        return await self.client.request(method, path)
+
+    async def ask_everything(self) -> dict[str, httpx.Response]:
+        answers = {operation_id: await self.ask(operation_id) for operation_id in ("register", "login")}
+        self.client.headers["Authorization"] = f"Bearer {answers['login'].json()['accessToken']}"
+        answers["changeSettings"] = await self.ask("changeSettings")
+        for operation_id, operation in self.operations.items():
+            if operation.method == "GET":
+                answers[operation_id] = await self.ask(operation_id)
+        return answers | {operation_id: await self.ask(operation_id) for operation_id in ("refresh", "logout", "token")}
+
+
+UNDESCRIBED_HEADERS = {
+    "cache-control",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "referrer-policy",
+    "x-content-type-options",
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("settings", ({}, {"cookie_name": "it", "password_min_length": 40}))
+async def test_the_examples_of_requests_work_and_those_of_successes_are_what_comes_back(
+    run_api: RunApi, settings: dict[str, Any]
+) -> None:
+    async with run_api(rate_limit_enabled=True, metrics_enabled=True, refresh_token_ttl=3600, **settings) as api:
+        document = await document_of(api)
+        asker = Asker(api.client(), document)
+        answers = await asker.ask_everything()
+    assert answers.keys() == asker.operations.keys()
+    for operation_id, answer in answers.items():
+        responses = asker.operations[operation_id].described["responses"]
+        (status,) = [status for status in responses if status < "300"]
+        described = responses[status]
+        assert answer.status_code == int(status), operation_id
+        assert {name.lower() for name in described["headers"]} == answer.headers.keys() - UNDESCRIBED_HEADERS
+        cookies = described["headers"].get("Set-Cookie", {}).get("examples", {}).values()
+        real_cookies = answer.headers.get_list("set-cookie")
+        assert {without_tokens(cookie["value"]) for cookie in cookies} == set(map(without_tokens, real_cookies))
+        for media_type, content in described.get("content", {}).items():
+            assert answer.headers["content-type"].startswith(media_type)
+            if media_type == "application/json":
+                example = content.get("example") or example_of(content["schema"], document)
+                assert_is_like(example, answer.json())
+
+
+async def alice(api: Api) -> httpx.AsyncClient:
+    """A client at an address of its own that has signed in as alice, who is registered by whichever asks first."""
+    client = api.client(f"203.0.113.{next(_addresses)}")
+    await client.post("/register", json=RIGHT)
+    return await sign_in(client)
+
+
+_addresses = itertools.cycle(range(1, 255))
+
+Provoke = Callable[[Api, str, str], Awaitable[httpx.Response]]
+
+
+def by(headers: Any = None, **request: Any) -> Provoke:
+    """Provoke an error by this request of a signed-in client."""
+
+    async def provoke(api: Api, method: str, path: str) -> httpx.Response:
+        client = await alice(api)
+        return await client.request(method, path, headers=headers, **request)
+
+    return provoke
+
+
+def by_nobody(headers: Any = None, **request: Any) -> Provoke:
+    async def provoke(api: Api, method: str, path: str) -> httpx.Response:
+        return await api.client().request(method, path, headers=headers, **request)
+
+    return provoke
+
+
+async def an_old_token(api: Api, method: str, path: str) -> httpx.Response:
+    client = await alice(api)
+    api.clock.advance(901)
+    return await client.request(method, path)
+
+
+async def no_value(api: Api, method: str, path: str) -> httpx.Response:
+    client = await alice(api)
+    return await client.request(method, path, json=[] if path == "/api/settings" else {"username": 5, "password": "x"})
+
+
+async def until_it_is_too_much(api: Api, method: str, path: str) -> httpx.Response:
+    client = await alice(api)
+    while True:
+        form = {"data": FORM} if path == "/token" else {"json": RIGHT} if path != "/refresh" else {}
+        response = await client.request(method, path, **form)  # type: ignore[arg-type]
+        if response.status_code == 429:
+            return response
+
+
+async def a_body_that_never_ends(api: Api, method: str, path: str) -> httpx.Response:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    client = await alice(api)
+    form = {"Content-Type": "application/x-www-form-urlencoded" if path == "/token" else "application/json"}
+    return await client.request(method, path, content=body(), headers=form)
+
+
+def by_a_failure(error: Exception) -> Provoke:
+    async def provoke(api: Api, method: str, path: str) -> httpx.Response:
+        client = await alice(api)
+
+        def fail(*_: Any, **__: Any) -> NoReturn:
+            raise error
+
+        with pytest.MonkeyPatch.context() as patch:
+            if isinstance(error, Overloaded):
+                for name in ("hash", "verify"):
+                    patch.setattr(PasswordHasher, name, fail)
+            elif isinstance(error, StorageUnavailable):
+                for block in ("read", "write", "write_hastily"):
+                    patch.setattr(type(api.resources.database), block, fail)
+                patch.setattr(type(api.resources.readiness), "check", fail)
+                patch.setattr(SessionService, "authenticate", fail)
+            else:
+                patch.setattr(BodyBounds, "__call__", fail)
+                patch.setattr(SessionService, "authenticate", fail)
+            new = {"username": "carol", "password": PASSWORD}
+            body = {"data": FORM | new} if path == "/token" else {"json": new}
+            return await client.request(method, path, **body)  # type: ignore[arg-type]
+
+    return provoke
+
+
+PROVOKED: dict[str, Provoke] = {
+    "credentials_required": by(json={"username": "alice"}),
+    "validation_failed": no_value,
+    "invalid_json": by(content=b"\xff", headers={"Content-Type": "application/json"}),
+    "unsupported_media_type": by(content=b"x", headers={"Content-Type": "text/plain"}),
+    "username_invalid": by(json=RIGHT | {"username": "two words"}),
+    "password_too_short": by(json=RIGHT | {"username": "bob", "password": "short"}),
+    "password_too_long": by(json=RIGHT | {"username": "bob", "password": "x" * 1025}),
+    "password_too_common": by(json=RIGHT | {"username": "bob", "password": "passwordpassword"}),
+    "username_taken": by(json=RIGHT),
+    "invalid_credentials": by(json=RIGHT | {"password": "wrong"}),
+    "access_token_required": by_nobody(),
+    "token_expired": an_old_token,
+    "token_invalid": by_nobody(headers=[("Authorization", "Bearer a.b.c"), ("Authorization", "Bearer d.e.f")]),
+    "refresh_token_required": by_nobody(),
+    "refresh_token_invalid": by_nobody(headers={"Cookie": "refreshToken=forged"}),
+    "cross_origin_refused": by(headers={"Origin": "https://evil.example"}),
+    "too_many_attempts": until_it_is_too_much,
+    "settings_too_large": by(json={"much": "x" * 17_000}),
+    "body_too_large": by(content=b"x" * 66_000, headers={"Content-Type": "application/x-www-form-urlencoded"}),
+    "request_timeout": a_body_that_never_ends,
+    "invalid_request": by(data=FORM | {"username": ""}),
+    "invalid_grant": by(data=FORM | {"password": "wrong"}),
+    "unsupported_grant_type": by(data={"grant_type": "client_credentials"}),
+    "invalid_scope": by(data=FORM | {"scope": "all"}),
+    "overloaded": by_a_failure(Overloaded()),
+    "storage_unavailable": by_a_failure(StorageUnavailable()),
+    "internal_error": by_a_failure(RuntimeError("a fault")),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "password_too_common": {"password_blocklist": True},
+    "too_many_attempts": {
+        "rate_limit_enabled": True,
+        "login_rate_limit": "2/15 minutes",
+        "refresh_rate_limit": "4/15 minutes",
+    },
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("code", PROVOKED)
+async def test_each_example_of_an_error_is_what_the_server_answers(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    if code == "request_timeout":
+        monkeypatch.setattr("jwtapi.web.request_body.SECONDS", 0)
+    async with run_api(**SETTINGS.get(code, {})) as api:
+        documented = [
+            (operation, int(status), response, content["examples"][code]["value"])
+            for operation in operations(await document_of(api))
+            for status, response in operation.described["responses"].items()
+            for content in response.get("content", {}).values()
+            if code in content.get("examples", {})
+        ]
+        assert documented
+        for (method, path, _), status, response, body in documented:
+            with structlog.testing.capture_logs():  # to print the traces of faults would take a minute
+                answer = await PROVOKED[code](api, method, path)
+            assert (answer.status_code, answer.json()) == (status, body), (method, path)
+            assert {name.lower() for name in response["headers"]} <= answer.headers.keys()
+
+
+@on_sqlite
+async def test_generators_find_the_form_of_token_flat_and_each_code_in_one_enumeration(api: Api) -> None:
+    document = await document_of(api)
+    form = document["paths"]["/token"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]
+    assert form.keys() == {"type", "required", "properties"}
+    assert form["required"] == ["grant_type"]
+    assert document["components"]["schemas"]["ErrorCode"]["enum"] == list(ERROR_CODES)
+    text = json.dumps(document)
+    for stumbling_block in ("oneOf", "anyOf", "allOf", "nullable", "discriminator", "writeOnly"):
+        assert stumbling_block not in text
+
+
+@on_sqlite
+async def test_every_operation_says_who_may_ask(run_api: RunApi) -> None:
+    async with run_api(metrics_enabled=True, cookie_name="it") as api:
+        document = await document_of(api)
+    schemes = {
+        operation.path: [scheme for either in operation.described["security"] for scheme in either or ("nobody",)]
+        for operation in operations(document)
+    }
+    for path in ("/", "/register", "/login", "/token", "/health/live", "/health/ready", "/metrics"):
+        assert schemes.pop(path) == []
+    assert schemes.pop("/refresh") == ["RefreshCookie"]
+    assert set(schemes.pop("/logout")) == {"Password", "AccessToken", "RefreshCookie", "nobody"}
+    for of_path in schemes.values():
+        assert set(of_path) == {"Password", "AccessToken"}
+    cookie = document["components"]["securitySchemes"]["RefreshCookie"]
+    assert (cookie["type"], cookie["in"], cookie["name"]) == ("apiKey", "cookie", "it")
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", ("/profile", "/nowhere"))
+async def test_only_who_asks_for_the_document_has_it_built(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("fastapi.applications.get_openapi", Mock(side_effect=AssertionError))
+    async with run_api() as api:
+        assert (await api.client().post(path)).status_code in {404, 405}
