@@ -86,6 +86,7 @@ FORM_DOCUMENTATION = {
         "content": {
             _FORM: {
                 # Flat, for generators of clients choke on a oneOf; the endpoint says what is missing for a grant.
+                # No member has a shortest length: an empty parameter counts as absent (RFC 6749 §3.2).
                 "schema": {
                     "type": "object",
                     "required": ["grant_type"],
@@ -97,18 +98,15 @@ FORM_DOCUMENTATION = {
                         },
                         "username": {
                             "type": "string",
-                            "minLength": 1,
                             "description": "Needed by the grant `password`.",
                         },
                         "password": {
                             "type": "string",
-                            "minLength": 1,
                             "format": "password",
                             "description": "Needed by the grant `password`.",
                         },
                         "refresh_token": {
                             "type": "string",
-                            "minLength": 1,
                             "description": "Needed by the grant `refresh_token`: the one that came last.",
                         },
                         "scope": {
