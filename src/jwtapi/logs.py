@@ -63,7 +63,7 @@ class _AccessLines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._waiting: list[tuple[str, str, int, float, str | None, str, TraceContext | None, str]] = []
+        self._waiting: list[tuple[str, str, int, float, str | None, str, str, str]] = []
 
     def add(self, level: str, scope: Mapping[str, Any], status: int, seconds: float) -> None:
         if not self._waiting:
@@ -72,9 +72,9 @@ class _AccessLines:
         client, path = client_address(scope), scope["path"]
         if len(path) > MAX_TEXT:
             path = _cut(path)
-        self._waiting.append(
-            (scope["method"], path, status, seconds, client, request_id.get(), trace_context.get(), level)
-        )
+        trace = trace_context.get()
+        ids = f'"trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}", ' if trace is not None else ""
+        self._waiting.append((scope["method"], path, status, seconds, client, request_id.get(), ids, level))
 
     def _write(self) -> None:
         requests, self._waiting = self._waiting, []
@@ -83,9 +83,8 @@ class _AccessLines:
         lines = [
             f'{{"method": {quoted(method)}, "path": {quoted(path)}, "status": {status}, '
             f'"milliseconds": {seconds * 1000:.1f}, "client": {quoted(client) if client is not None else "null"}, '
-            f'"event": "request", "request_id": "{id_}", {_trace_members(trace)}"level": "{level}", '
-            f'"timestamp": "{now}Z"}}\n'
-            for method, path, status, seconds, client, id_, trace, level in requests
+            f'"event": "request", "request_id": "{id_}", {ids_of_trace}"level": "{level}", "timestamp": "{now}Z"}}\n'
+            for method, path, status, seconds, client, id_, ids_of_trace, level in requests
         ]
         piece = ""
         for line in lines:
@@ -101,14 +100,11 @@ class _AccessLines:
         self._stream.flush()
 
 
-def _trace_members(trace: TraceContext | None) -> str:
-    return f'"trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}", ' if trace is not None else ""
-
-
 _access_lines: _AccessLines | None = None
 """For lines of JSON; people on a terminal get theirs by structlog."""
 
-_lowest_level = logging.INFO
+_logged: frozenset[str] = frozenset({"info"})
+"""The levels of access lines that are not below LOG_LEVEL."""
 
 
 def is_for_people(log_format: LogFormat) -> bool:
@@ -117,10 +113,11 @@ def is_for_people(log_format: LogFormat) -> bool:
 
 
 def configure_logging(log_format: LogFormat, log_level: LogLevel = LogLevel.INFO) -> None:
-    global _access_lines, _lowest_level  # noqa: PLW0603  as logging's own configuration
-    _lowest_level = logging.getLevelNamesMapping()[log_level.upper()]
+    global _access_lines, _logged  # noqa: PLW0603  as logging's own configuration
+    levels = [level.value for level in LogLevel]
+    _logged = frozenset(levels[levels.index(log_level) :])
+    lowest = logging.getLevelNamesMapping()[log_level.upper()]
     console = is_for_people(log_format)
-
     shared: list[Any] = [
         _add_ids,
         structlog.processors.add_log_level,
@@ -136,7 +133,7 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel = LogLevel.INFO
     # Ours go straight to the stream: with Python's logging between, a line costs a dozen times as much.
     structlog.configure(
         processors=[*shared, *renderers],
-        wrapper_class=structlog.make_filtering_bound_logger(_lowest_level),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -150,17 +147,16 @@ def configure_logging(log_format: LogFormat, log_level: LogLevel = LogLevel.INFO
     root = logging.getLogger()
     root.handlers = [handler]
     # Ours alone go below: what libraries say there has statements with their values in it, and bodies.
-    root.setLevel(max(_lowest_level, logging.INFO))
+    root.setLevel(max(lowest, logging.INFO))
     for chatty in ("alembic", "aiosqlite", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
     """Give a request its access line; `seconds` from the request to the end of its answer."""
-    is_quiet = status < _FIRST_ERROR and scope["path"] in PROBES
-    if _lowest_level > (logging.DEBUG if is_quiet else logging.INFO):
+    level = "debug" if scope["path"] in PROBES and status < _FIRST_ERROR else "info"
+    if level not in _logged:
         return
-    level = "debug" if is_quiet else "info"
     if _access_lines is not None:
         _access_lines.add(level, scope, status, seconds)
         return

@@ -62,6 +62,8 @@ class SameSite(StrEnum):
 
 
 class LogLevel(StrEnum):
+    """From the lowest to the highest."""
+
     DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"

@@ -120,16 +120,17 @@ class RequestContext:
 
 def _ids_of(scope: Scope) -> tuple[str, TraceContext | None]:
     """The caller's own id and trace, if they are harmless to repeat and to log, else a new id and no trace."""
-    its_id, parent = None, None
+    its_id = traceparent = None
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             if its_id is None and _REQUEST_ID.fullmatch(value):
                 its_id = value.decode()
         elif name == b"traceparent":
-            parent = value if parent is None else b""  # of two nobody knows which is meant
-    match = _TRACEPARENT.fullmatch(parent) if parent else None
-    trace = TraceContext(match[1].decode(), match[2].decode()) if match else None
-    return its_id or f"{_PROCESS}{next(_numbers):016x}", trace
+            traceparent = value if traceparent is None else b""  # of two nobody knows which is meant
+    if its_id is None:
+        its_id = f"{_PROCESS}{next(_numbers):016x}"
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
+    return its_id, TraceContext(match[1].decode(), match[2].decode()) if match is not None else None
 
 
 def _known(method: str) -> str:
