@@ -65,7 +65,8 @@ def serve(settings: Settings) -> None:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
         if settings.docs_enabled and settings.uds is None:
-            log.info("the API can be tried in a browser", docs=f"http://{_seen_from_here(settings)}/docs")
+            docs = f"http://{_seen_from_here(settings)}{settings.root_path or ''}/docs"
+            log.info("the API can be tried in a browser", docs=docs)
         _serve(settings, listener, sockets)
 
 

@@ -88,7 +88,7 @@ def test_in_a_clean_folder_only_what_makes_a_database_leaves_anything(
     assert result.exit_code == (0 if makes_it or words in {("doctor",), ("secrets",)} else 1)
     if words[0] in {"user", "sessions"} and not makes_it:
         assert result.stderr == (
-            "There is no jwtapi.db: run this where the server runs, or name its database in DATABASE_URL.\n"
+            "DATABASE_URL: there is no jwtapi.db. Run this where the server runs, or name its database.\n"
         )
 
 

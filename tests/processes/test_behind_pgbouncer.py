@@ -96,7 +96,9 @@ def test_one_that_mixes_prepared_statements_up_is_said(postgresql: OwnPostgreSQL
 
         code, said = run()
         assert code == 1
-        assert "Set DATABASE_STATEMENT_CACHE=0: a pooler is between that keeps no prepared statements apart." in said
+        assert (
+            "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it." in said
+        )
         assert "Traceback" not in said
         if command == "doctor":
             assert "DATABASE_STATEMENT_CACHE" not in run(DATABASE_STATEMENT_CACHE="0")[1]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -116,9 +117,16 @@ def run_with_resources(use: Callable[[Resources], Awaitable[T]], *, makes_databa
     with failing_clearly():
         settings = load_settings_without_secrets()
         path = sqlite_path(settings.database_url.get_secret_value())
-        if not makes_database and path is not None and not path.exists():
-            fail(f"There is no {path}: run this where the server runs, or name its database in DATABASE_URL.")
+        if not makes_database and path is not None and _is_missing(path):
+            fail(f"DATABASE_URL: there is no {path}. Run this where the server runs, or name its database.")
         return asyncio.run(run(settings))
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:  # whoever opens it says why it cannot be
+        return False
 
 
 async def _prepare(database: Database) -> None:
