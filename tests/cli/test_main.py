@@ -10,6 +10,7 @@ from jwtapi import __version__
 from jwtapi.secret_strength import weakness_of
 from jwtapi.settings import Settings
 from tests.cli.conftest import Run
+from tests.cli.test_doctor import answering_to_tls
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
@@ -222,6 +223,38 @@ def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_
     )
     assert run("serve").exit_code == 0
     assert run("user", "list").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "is_awaited"),
+    (
+        ("postgresql://u@127.0.0.1:1/d", True),
+        ("postgresql://u@no-such-host.invalid/d", True),
+        ("postgresql://u@/d?host=/nowhere", True),
+        ("postgresql://u@127.0.0.1:1/d?sslrootcert=/nowhere&sslmode=verify-full", False),
+        ("postgresql://u@127.0.0.1:1/d?nonsense", False),
+        ("{another}", False),
+    ),
+)
+def test_only_outages_are_waited_for(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    postgresql: PostgreSQL,
+    address: str,
+    is_awaited: bool,  # noqa: FBT001  it says what it is
+) -> None:
+    another = postgresql.new_database().replace("/test_", "/missing_")
+    monkeypatch.setenv("DATABASE_URL", address.format(another=another))
+    with structlog.testing.capture_logs() as logs:
+        assert run("migrate", "--wait-for-database=0.2").exit_code == 1
+    assert [entry["event"] for entry in logs] == ["waiting for the database"] * is_awaited
+
+
+def test_a_server_without_tls_is_not_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering_to_tls(b"N") as port, structlog.testing.capture_logs() as logs:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://u@127.0.0.1:{port}/d?sslmode=require")
+        assert run("migrate", "--wait-for-database=0.2").exit_code == 1
+    assert logs == []
 
 
 def test_serving_warns_once_of_a_python_with_known_holes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

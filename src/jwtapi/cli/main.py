@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from typing import Annotated
+import signal
+from typing import Annotated, Any
 
 import structlog
 import typer
+from typer.core import TyperCommand
 
 from jwtapi import __version__, server
 from jwtapi.cli import database, sessions, users
@@ -23,6 +25,7 @@ from jwtapi.secret_strength import new_secret
 from jwtapi.settings import ENV_FILE, Settings, load_settings_without_secrets
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import sqlite_path
+from jwtapi.storage.waiting import retry_outages
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,12 +55,34 @@ app.add_typer(database.app, name="db")
 app.command()(doctor)
 
 
-@app.command()
+class _WaitingCommand(TyperCommand):
+    """typer knows no option whose value may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"{_WAIT}=inf" if word == _WAIT else word for word in args])
+
+
+_WAIT = "--wait-for-database"
+
+WaitForDatabase = Annotated[
+    float,
+    typer.Option(
+        _WAIT,
+        metavar="[=SECONDS]",
+        min=0,
+        show_default=False,
+        help="Wait for a database that does not answer yet; without a number, for as long as it takes.",
+    ),
+]
+
+
+@app.command(cls=_WaitingCommand)
 @failing_in_the_log()
 def serve(
     host: Annotated[str | None, typer.Option(help="Overrides HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Overrides PORT.")] = None,
     workers: Annotated[int | None, typer.Option(help="Overrides WORKERS.")] = None,
+    wait_for_database: WaitForDatabase = 0,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     given = {"host": host, "port": port, "workers": workers}
@@ -73,7 +98,7 @@ def serve(
             *interpreter_problems(),
             *problems_of_open_files(),
             *problems_of_env_file(ENV_FILE),
-            *asyncio.run(_prepare(settings)),
+            *_prepare(settings, wait_for_database),
             *asyncio.run(warnings_of_limits(settings)),
         ]
         for warning in warnings:
@@ -81,15 +106,27 @@ def serve(
         server.serve(settings)
 
 
-@app.command()
-def migrate() -> None:
+@app.command(cls=_WaitingCommand)
+def migrate(wait_for_database: WaitForDatabase = 0) -> None:
     """Bring the database's schema up to date."""
     with failing_clearly():
-        asyncio.run(_prepare(load_settings_without_secrets()))
+        settings = load_settings_without_secrets()
+        configure_logging(settings.log_format)
+        _prepare(settings, wait_for_database)
     typer.echo("The schema is up to date.")
 
 
-async def _prepare(settings: Settings) -> list[str]:
+def _prepare(settings: Settings, wait_seconds: float) -> list[str]:
+    """As below, waiting for the database if it is away."""
+    # As a container's first process it would not be ended by a signal that it does not handle.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return asyncio.run(retry_outages(lambda: _prepare_now(settings), wait_seconds))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _prepare_now(settings: Settings) -> list[str]:
     """Migrate the database, see that it can be worked with, and return what is unwise about it."""
     path = sqlite_path(settings.database_url.get_secret_value())
     database = Database.of(settings)

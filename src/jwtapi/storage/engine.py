@@ -5,7 +5,7 @@ import os
 import ssl
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.engine import ExceptionContext
@@ -99,7 +99,7 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
 def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float | None, **options: Any) -> AsyncEngine:
     """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
     address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
-    names_itself = "application_name" in parse_qs(urlsplit(address).query)
+    names_itself = "application_name" in dict(parse_qsl(urlsplit(address).query))
     server_settings = {} if names_itself else {"application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME}
 
     async def connect() -> Any:
@@ -114,6 +114,10 @@ def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float |
                 server_settings=server_settings,
             )
         except (asyncpg.InterfaceError, ssl.SSLError):  # some of which are ValueErrors too
+            raise
+        except FileNotFoundError as error:
+            # Of a server's socket that is not there it says the same.
+            error.filename = _missing_file_for_tls(url)
             raise
         except (ValueError, TypeError):
             # What parses the address repeats a part of it, which may be the password.
@@ -130,6 +134,12 @@ def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float |
     engine = create_async_engine("postgresql+asyncpg://", creator=adapted, hide_parameters=True, **options)
     _renew_connections(engine)
     return engine
+
+
+def _missing_file_for_tls(url: str) -> str | None:
+    named = dict(parse_qsl(urlsplit(url).query))
+    paths = [named[name] for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl") if name in named]
+    return next((path for path in paths if not Path(path).exists()), None)
 
 
 def _new_statement_name() -> str:

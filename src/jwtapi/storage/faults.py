@@ -74,6 +74,16 @@ _OF_LOST_CONNECTIONS = "08"
 _PROTOCOL_VIOLATION = "08P01"
 """The one of them that a server or a pooler says."""
 
+_OUTAGES = frozenset(
+    {
+        # SQLSTATEs: it starts, it was stopped, it has no connection left, the connection is lost
+        *("57P01", "57P02", "57P03", "53300", "08001", "08003", "08006"),
+        # the system's: nobody listens there yet, ENOENT of a socket; no way leads there; no answer
+        *("ECONNREFUSED", "ENOENT", "EHOSTUNREACH", "ENETUNREACH", "ECONNRESET", "EPIPE"),
+        *("ETIMEDOUT", "TimeoutError", "ConnectionError", "gaierror"),
+    }
+)
+
 _OTHERWISE = "Is DATABASE_URL right, is it running?"
 
 
@@ -110,6 +120,15 @@ def has_answered(error: BaseException) -> bool:
     if state := getattr(root, "sqlstate", None):
         return state == _PROTOCOL_VIOLATION or not state.startswith(_OF_LOST_CONNECTIONS)
     return _sqlite_name_of(root) not in {None, "SQLITE_CANTOPEN"}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether it is an outage, which may be over by itself, and not a configuration that is wrong."""
+    root = _root_of(error)
+    # Of a server without TLS, and of a certificate's file, the kinds of error are the same.
+    is_of_tls = type(root) is ConnectionError and "SSL" in str(root)
+    is_of_file = getattr(root, "filename", None) is not None
+    return not (is_of_tls or is_of_file) and not _OUTAGES.isdisjoint(_names_of(root))
 
 
 def is_out_of_connections(error: BaseException) -> bool:
