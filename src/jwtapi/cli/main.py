@@ -111,7 +111,7 @@ def migrate(wait_for_database: WaitForDatabase = 0) -> None:
     """Bring the database's schema up to date."""
     with failing_clearly():
         settings = load_settings_without_secrets()
-        configure_logging(settings.log_format)
+        configure_logging(settings.log_format, settings.log_level)
         _prepare(settings, wait_for_database)
     typer.echo("The schema is up to date.")
 
