@@ -229,6 +229,7 @@ PROVOKED: dict[str, Provoke] = {
     "password_too_short": by(json=RIGHT | {"username": "bob", "password": "short"}),
     "password_too_long": by(json=RIGHT | {"username": "bob", "password": "x" * 1025}),
     "password_too_common": by(json=RIGHT | {"username": "bob", "password": "passwordpassword"}),
+    "username_reserved": by(json=RIGHT | {"username": "admin"}),
     "username_taken": by(json=RIGHT),
     "invalid_credentials": by(json=RIGHT | {"password": "wrong"}),
     "access_token_required": by_nobody(),
@@ -250,6 +251,7 @@ PROVOKED: dict[str, Provoke] = {
     "internal_error": by_a_failure(RuntimeError("a fault")),
 }
 SETTINGS: dict[str, dict[str, Any]] = {
+    "username_reserved": {"reserved_usernames": "admin"},
     "password_too_common": {"password_blocklist": True},
     "too_many_attempts": {
         "rate_limit_enabled": True,
@@ -280,6 +282,18 @@ async def test_each_example_of_an_error_is_what_the_server_answers(
                 answer = await PROVOKED[code](api, method, path)
             assert (answer.status_code, answer.json()) == (status, body), (method, path)
             assert {name.lower() for name in response["headers"]} <= answer.headers.keys()
+
+
+@on_sqlite
+async def test_each_error_in_the_document_is_provoked_above(api: Api) -> None:
+    codes = {
+        code
+        for operation in operations(await document_of(api))
+        for response in operation.described["responses"].values()
+        for content in response.get("content", {}).values()
+        for code in content.get("examples", {})
+    }
+    assert codes == PROVOKED.keys()
 
 
 @on_sqlite

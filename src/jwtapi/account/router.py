@@ -48,7 +48,7 @@ def api_profile(claims: AccessClaimsDep) -> Profile:
 
 @api.get("/account", summary="Read the account", responses={200: success("The account.")})
 async def read_account(user: CurrentUser) -> Account:
-    """Say what is kept of the signed-in user, by an id that stays the same."""
+    """Give what is known of the signed-in user."""
     return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
 
 

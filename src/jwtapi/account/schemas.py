@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, RootModel
 
-from jwtapi.web.schemas import Schema
+from jwtapi.web.schemas import EXAMPLE_ID, Schema
 
 
 class Profile(Schema):
@@ -16,7 +16,9 @@ class Profile(Schema):
 
 
 class Account(Schema):
-    id: Annotated[UUID, Field(description="Stays the same, whatever the user is called.")]
+    """What is known of the signed-in user."""
+
+    id: Annotated[UUID, Field(description="Stays the same, whatever the user is called.", examples=[EXAMPLE_ID])]
     username: Annotated[str, Field(examples=["alice"])]
     roles: Annotated[list[str], Field(examples=[["staff"]])]
     created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=["2026-11-23T14:56:54.403661Z"])]

@@ -29,7 +29,7 @@ from jwtapi.settings import Settings
 from jwtapi.web.documentation import BODY, RATE_LIMIT, json_body, problems, success
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.problems import refusal
-from jwtapi.web.schemas import FieldProblem
+from jwtapi.web.schemas import EXAMPLE_ID, FieldProblem
 
 ACCESS_TOKEN_ERRORS = (AccessTokenRequired(), AccessTokenExpired(), AccessTokenInvalid())
 
@@ -37,8 +37,6 @@ BY_COOKIE: dict[str, Any] = {"security": [{"RefreshCookie": []}]}
 BY_EITHER_OR_NONE: dict[str, Any] = {"security": [{"Password": []}, {"AccessToken": []}, {"RefreshCookie": []}, {}]}
 
 _RETRY_AFTER = 840  # seconds, in examples
-
-
 _NO_STRING = FieldProblem(field="username", message="Input should be a valid string")
 
 REGISTER = problems(
@@ -56,7 +54,7 @@ REGISTER = problems(
 ) | {
     201: success(
         "The account exists now. Nobody is signed in by it.",
-        example={"message": "User registered successfully", "id": "0199e5f2-6c1d-7a30-8f2b-94e1c07d5a36"},
+        example={"message": "User registered successfully", "id": EXAMPLE_ID},
         with_headers=RATE_LIMIT,
     )
 }
@@ -81,7 +79,7 @@ VERIFY = problems(*ACCESS_TOKEN_ERRORS) | {
             name: {"schema": {"type": "string"}, "description": description, "example": example}
             for name, (description, example) in {
                 "X-Auth-User": ("User name, in percent-encoded UTF-8.", "Z%C3%ABbra"),
-                "X-Auth-User-Id": ("UUID of the user, which stays the same.", "0199e5f2-6c1d-7a30-8f2b-94e1c07d5a36"),
+                "X-Auth-User-Id": ("UUID of the user, which stays the same.", EXAMPLE_ID),
                 "X-Auth-Roles": ("Roles, each in percent-encoded UTF-8, commas between.", "admin,staff"),
                 "X-Auth-Session": ("UUID of the session.", "0199e5f2-7b44-7c19-a3d5-1e60f8b2c947"),
             }.items()
@@ -103,14 +101,15 @@ TOKEN[400]["model"] = OAuthProblem
 
 def complete(document: dict[str, Any], settings: Settings) -> None:
     """Add what the settings decide: paths, what the cookies look like, and how long a password must be."""
-    schemes = document["components"]["securitySchemes"]
-    schemes["RefreshCookie"] = {
+    cookie = {
         "type": "apiKey",
         "in": "cookie",
         "name": settings.cookie_name,
         "description": "Set by `/login` and `/refresh`. A browser keeps it from scripts and sends it by itself.",
     }
-    schemes["Password"] = schemes.pop("Password")  # Swagger UI puts the cursor into the last one
+    # The first of them, for Swagger UI puts the cursor into the last.
+    schemes = {"RefreshCookie": cookie, **document["components"]["securitySchemes"]}
+    document["components"]["securitySchemes"] = schemes
     if settings.root_path is not None:
         # Relative to the server's URL, as it is without, it would replace the last part of the path.
         endpoint = f"{settings.root_path}/token"

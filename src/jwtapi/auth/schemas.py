@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, model_validator
 
 from jwtapi.auth.errors import CredentialsRequired
-from jwtapi.web.schemas import ErrorCode, Message, Schema
+from jwtapi.web.schemas import EXAMPLE_ID, ErrorCode, Message, Schema
 
 EXAMPLE_PASSWORD = "correct horse battery staple"  # noqa: S105
 EXAMPLE_ACCESS_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9..."  # noqa: S105
@@ -56,7 +56,9 @@ class LoginRequest(Credentials):
 
 
 class Registered(Message):
-    id: Annotated[UUID, Field(description="The user's, which stays the same.")]
+    """Who is registered now."""
+
+    id: Annotated[UUID, Field(description="The user's, which stays the same.", examples=[EXAMPLE_ID])]
 
 
 class AccessToken(Schema):
@@ -70,7 +72,13 @@ class AccessToken(Schema):
 
 
 class LoginAnswer(AccessToken):
-    @computed_field(repr=False, description="The same as `accessToken`, for clients that expect this name.")  # type: ignore[prop-decorator]
+    """What signs requests in, for some minutes, under two names. What renews it is in the refresh cookie."""
+
+    @computed_field(  # type: ignore[prop-decorator]
+        repr=False,
+        description="The same as `accessToken`, for clients that expect this name.",
+        examples=[EXAMPLE_ACCESS_TOKEN],
+    )
     @property
     def token(self) -> str:
         return self.access_token

@@ -8,6 +8,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from jwtapi.errors import ERROR_CODES
 
+EXAMPLE_ID = "0199e5f2-6c1d-7a30-8f2b-94e1c07d5a36"
+
 
 class Schema(BaseModel):
     """Base of requests and answers. Types are strict: 5 is no user name."""
