@@ -15,7 +15,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, at a terminal; hashes are cheap, Python is sound, and the tests' logging stays."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 99, 0))
-    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda _: None)
+    monkeypatch.setattr("jwtapi.cli.main.configure_logging", lambda *_: None)
     monkeypatch.setenv("BCRYPT_ROUNDS", "4")
     monkeypatch.setenv("LOG_FORMAT", "console")
     monkeypatch.setenv("PORT", str(free_port()))
