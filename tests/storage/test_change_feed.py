@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 import structlog
 from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.change_feed import ChangeFeed
@@ -167,3 +168,29 @@ async def test_a_held_connection_that_cannot_be_had_is_an_outage(postgresql: Pos
     with pytest.raises(StorageUnavailable):
         async with database.hold_connection():
             raise AssertionError("connected to nothing")
+
+
+async def test_a_holder_that_is_cancelled_on_the_way_keeps_no_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gives_spare_back = asyncio.Event()
+    close = AsyncConnection.close
+
+    async def close_slowly(connection: AsyncConnection) -> None:
+        gives_spare_back.set()
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await close(connection)
+
+    async def hold() -> None:
+        async with database.hold_connection():
+            raise AssertionError("not cancelled")
+
+    monkeypatch.setattr(AsyncConnection, "close", close_slowly)
+    holder = asyncio.create_task(hold())
+    await gives_spare_back.wait()
+    holder.cancel()
+    await asyncio.wait([holder])
+    assert holder.cancelled()
+    assert database.connections().in_use == 0

@@ -197,9 +197,11 @@ class Database:
             spare = await self._connect()
             try:
                 connection = await self._connect()
-            finally:
-                await spare.close()  # back into the pool
+            except BaseException:
+                await spare.close()
+                raise
             try:
+                await spare.close()  # back into the pool
                 async with self._connections.holding():
                     yield connection
             finally:
