@@ -2,6 +2,7 @@
 
 import math
 import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -205,7 +206,8 @@ class Metrics:
             return generate_latest(self._registry)
         for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
             if not _is_alive(pid):
-                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+                with suppress(FileNotFoundError):  # another worker is asked at the same time, and was first
+                    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
         together = CollectorRegistry()
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)
