@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import random
 
 import structlog
 
@@ -42,12 +43,14 @@ class Gauges:
 
     async def count(self) -> None:
         """Count the sessions once a minute until cancelled. Of several workers each does it as much more seldom."""
+        interval = COUNT_SECONDS * self._resources.settings.workers
         while True:
             try:
                 await self.count_sessions()
             except Exception:
                 log.exception("counting the sessions failed")
-            await asyncio.sleep(COUNT_SECONDS * self._resources.settings.workers)
+            # Not all workers at the same moment.
+            await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  nobody gains by guessing it
 
     async def count_sessions(self) -> None:
         """Bounded as every block is: what takes longer than that is not known."""
