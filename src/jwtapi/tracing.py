@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -15,7 +16,6 @@ from jwtapi import __version__
 
 FLUSH_SECONDS = 2
 """How long the end of a server waits for the collector."""
-
 
 log = structlog.get_logger()
 
@@ -57,13 +57,11 @@ class Tracing:
 
         def shut_down() -> None:
             self._provider.shutdown()
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(done.set)
 
         # A daemon: the library waits for half a minute, and the end of the process must not.
         threading.Thread(target=shut_down, name="last spans", daemon=True).start()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
                 await done.wait()
-        except TimeoutError:
-            pass
