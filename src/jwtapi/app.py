@@ -89,7 +89,7 @@ def openapi_document(settings: Settings) -> dict[str, Any]:
 
 
 def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> FastAPI:
-    """With all that can be asked for, and nothing yet to answer it with."""
+    """Make the app with all its routes, as the document needs it; what answers requests is not there yet."""
     app = _App(
         title="jwtapi",
         version=__version__,
@@ -122,15 +122,14 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
 
 
 def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> ASGIApp:
-    """With what concerns every request; the first is the innermost."""
+    """Put around the app what concerns every request; the first layer is the innermost."""
     settings = resources.settings
+    cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
     context = RequestContext(
         app,
         metrics=resources.metrics if settings.counts_requests else None,
         https=settings.cookie_secure,
-        cors=partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
-        if settings.cors_origins
-        else None,
+        cors=cors if settings.cors_origins else None,
     )
     resources.readiness.when_withdrawn(context.close_connections)
     app = context

@@ -72,10 +72,10 @@ def serve(settings: Settings) -> None:
 
 def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: list[socket.socket] | None) -> None:
     drain = Drain(settings.drain_seconds)
+    # The settings as they are now, also for workers that are started later.
+    make_app = partial(_app_of_worker, settings, metrics_listener, drain.word)
     config = uvicorn.Config(
-        partial(
-            _app_of_worker, settings, metrics_listener, drain.word
-        ),  # the settings as they are now, also for workers that are started later
+        make_app,
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -119,7 +119,7 @@ def _serve_together(config: uvicorn.Config, drain: Drain, sockets: list[socket.s
 
 
 def _seen_from_here(settings: Settings) -> str:
-    """Host and port for a browser on this machine, to which every address is none."""
+    """Host and port for a browser on this machine, which cannot connect to 0.0.0.0 or ::."""
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  compared only
     return f"{f'[{host}]' if ':' in host else host}:{settings.port}"
 

@@ -420,7 +420,7 @@ def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides:
 
 
 def load_log_format(env_file: Path = ENV_FILE) -> LogFormat:
-    """Read LOG_FORMAT alone, for who has to say that the settings are unusable; AUTO if it cannot be known."""
+    """Read LOG_FORMAT alone, for whoever has to say that the settings are unusable; AUTO if it cannot be known."""
     for source in (env_file, None):
         with suppress(SettingsError, ValidationError, OSError, UnicodeError):
             return _LogFormatAlone(_env_file=source).log_format  # type: ignore[call-arg]  # as above

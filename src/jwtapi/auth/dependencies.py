@@ -103,7 +103,7 @@ AccessClaimsDep = Annotated[AccessClaims, Depends(get_access_claims)]
 
 
 async def get_current_user(claims: AccessClaimsDep, resources: ResourcesDep) -> User:
-    """The signed-in user's row, for who needs more than the token says."""
+    """The signed-in user's row, for whoever needs more than the token says."""
     async with resources.database.read() as uow:
         user = await uow.users.get(claims.user_id)
     if user is None:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from jwtapi import __version__, server
+from jwtapi.app import openapi_document
 from jwtapi.cli import database, sessions, users
 from jwtapi.cli.checks.address import problem_of_listening
 from jwtapi.cli.checks.database import warnings_of_database
@@ -117,7 +118,7 @@ def migrate(wait_for_database: WaitForDatabase = 0) -> None:
 
 
 def _prepare(settings: Settings, wait_seconds: float) -> list[str]:
-    """As below, waiting for the database if it is away."""
+    """As `_prepare_now`; wait so many seconds for a database that is away."""
     # As a container's first process it would not be ended by a signal that it does not handle.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -152,8 +153,6 @@ def secrets() -> None:
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document that belongs to these settings, whether or not the server shows it."""
-    from jwtapi.app import openapi_document  # noqa: PLC0415  no other command needs what it imports
-
     with failing_clearly():
         settings = load_settings_without_secrets()
     typer.echo(json.dumps(openapi_document(settings), indent=2))

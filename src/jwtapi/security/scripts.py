@@ -6,20 +6,9 @@ import regex
 
 # UAX 31, table 5: scripts in everyday use. The rest, which are Cherokee, N'Ko and the like, count as one.
 _SCRIPTS = (
-    *(
-        "Arabic",
-        "Armenian",
-        "Bengali",
-        "Bopomofo",
-        "Cyrillic",
-        "Devanagari",
-        "Ethiopic",
-        "Georgian",
-        "Greek",
-        "Gujarati",
-    ),
-    *("Gurmukhi", "Hangul", "Han", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam"),
-    *("Myanmar", "Oriya", "Sinhala", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan"),
+    *("Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek"),
+    *("Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin"),
+    *("Malayalam", "Myanmar", "Oriya", "Sinhala", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan"),
 )
 # UTS 39 §5.2, "highly restrictive".
 _MIXES = (("Latin", "Han", "Hiragana", "Katakana"), ("Latin", "Han", "Bopomofo"), ("Latin", "Han", "Hangul"))
@@ -33,7 +22,8 @@ def mixes_scripts(name: str) -> bool:
 @cache
 def _unmixed() -> regex.Pattern[str]:
     """Compiled at the first use, which takes some 20 ms."""
-    alternatives = [f"[{_of(mix)}{_of(('Common', 'Inherited'))}]+" for mix in (*_MIXES, *zip(_SCRIPTS, strict=True))]
+    allowed = [*_MIXES, *((script,) for script in _SCRIPTS)]
+    alternatives = [f"[{_of(scripts)}{_of(('Common', 'Inherited'))}]+" for scripts in allowed]
     return regex.compile("|".join([*alternatives, f"[^{_of(_SCRIPTS)}]+"]))
 
 

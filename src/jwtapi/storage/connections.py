@@ -17,7 +17,7 @@ _RETRY_SECONDS = 0.5
 
 
 class Connections:
-    """Where the server refuses another one (`too many connections`), those who want one wait in line for a free one.
+    """Where the server refuses another one (`too many connections`), requests wait in line for a free one.
 
     A pool knows only its own bound. It would pass the refusal on at once, though one of its own is free a moment later.
     """
@@ -28,7 +28,7 @@ class Connections:
         self._open = 0
         self._held = 0
         self.should_give_back = False
-        """Whoever holds a connection for long has the only one, and others want it."""
+        """The only connection is one that is kept for long, and a request wants it."""
         pool = engine.sync_engine.pool
         event.listen(pool, "checkin", lambda *_: self._given_back.set())
         event.listen(pool, "connect", lambda *_: self._count(1))
@@ -46,7 +46,7 @@ class Connections:
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
-        """For who keeps a connection for long."""
+        """Around the use of a connection that is kept for long."""
         self._held += 1
         try:
             yield

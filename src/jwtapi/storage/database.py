@@ -270,7 +270,7 @@ class Database:
         """
         if self.is_sqlite or not self._prepares:
             return
-        import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
+        import asyncpg  # noqa: PLC0415  only PostgreSQL needs it
 
         async with _bounded(), self._engine.connect() as one:
             if not await _is_pooled(one):

@@ -103,7 +103,7 @@ def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float |
     server_settings = {} if names_itself else {"application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME}
 
     async def connect() -> Any:
-        import asyncpg  # noqa: PLC0415  for who has a PostgreSQL
+        import asyncpg  # noqa: PLC0415  only PostgreSQL needs it
 
         try:
             return await asyncpg.connect(

@@ -24,8 +24,9 @@ class RequestSpans:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        # What the conventions of OpenTelemetry have for methods that strangers make up.
-        name, method = (scope["method"],) * 2 if scope["method"] in KNOWN_METHODS else ("HTTP", "_OTHER")
+        name = method = scope["method"]
+        if method not in KNOWN_METHODS:
+            name, method = "HTTP", "_OTHER"  # OpenTelemetry's words for methods that strangers make up
         with self._tracer.start_as_current_span(
             name,
             context=_context_of(scope),

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -40,7 +39,7 @@ def _problem_of_socket_file(path: Path) -> str | None:
             case errno.EACCES:
                 return f"UDS: this user cannot write to {path.parent}: permit it, or name another file"
             case _:
-                return f"UDS: cannot listen on {path}: {os.strerror(error.errno or 0)}"
+                return f"UDS: cannot listen on {path}: {error.strerror or error}"
 
 
 def _problem_of_address(host: str, port: int) -> str | None:
@@ -120,4 +119,4 @@ def _describe(error: OSError, host: str, port: int) -> str:
         case errno.EADDRNOTAVAIL:
             return f"HOST: {host} is no address of this machine: choose one that is, or 0.0.0.0 for all"
         case _:
-            return f"HOST: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}"
+            return f"HOST: cannot listen on {host}:{port}: {error.strerror or error}"

@@ -57,12 +57,12 @@ def install_docs(app: FastAPI) -> None:
         """Not async: to compress takes long, once."""
         if name not in _ASSETS:
             return not_found()
-        asset = _asset(name)
+        file = _asset(name)
         # A browser keeps it, and asks each time whether it is still the same: an upgrade is seen at once.
-        headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"}
-        if asset.etag in request.headers.get("if-none-match", ""):
+        headers = {"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}
+        if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
             headers["Content-Encoding"] = "gzip"
-            return Response(asset.gzipped, headers=headers, media_type=asset.media_type)
-        return Response(gzip.decompress(asset.gzipped), headers=headers, media_type=asset.media_type)
+            return Response(file.gzipped, headers=headers, media_type=file.media_type)
+        return Response(gzip.decompress(file.gzipped), headers=headers, media_type=file.media_type)
