@@ -155,3 +155,22 @@ async def test_a_span_has_the_address_that_the_log_has(run_api: RunApi) -> None:
             await client.get("/", headers={"X-Forwarded-For": "198.51.100.9"})
         request, _ = spans.take()
     assert (request.attributes or {})["client.address"] == "198.51.100.9"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("traceparent", "tracestate"),
+    (
+        ("00-" + "0" * 1000, "a=1"),
+        (f"00-{TRACE}-{SPAN}-01", "x" * 1000),
+        (f"00-{TRACE}-{SPAN}-01", "no member"),
+        (f"00-{TRACE}-{SPAN}-01", ",".join(f"k{number}=1" for number in range(40))),
+    ),
+)
+async def test_what_strangers_write_into_the_headers_of_a_trace_fills_no_log(
+    run_api: RunApi, caplog: pytest.LogCaptureFixture, traceparent: str, tracestate: str
+) -> None:
+    async with run_api() as api, traced(api, Spans()) as client:
+        answer = await client.get("/", headers={"traceparent": traceparent, "tracestate": tracestate})
+    assert answer.status_code == 200
+    assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []

@@ -1,5 +1,7 @@
 """A span for each request but probes. It says what the log says, and nothing of headers, queries and bodies."""
 
+import logging
+
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_span_id, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -11,6 +13,9 @@ from jwtapi.web.middleware import KNOWN_METHODS
 _FIRST_FAULT = 500
 _OF_TRACE = (b"traceparent", b"tracestate")
 _propagator = TraceContextTextMapPropagator()
+
+# The library warns of each traceparent and tracestate that is wrong, and any stranger can send those.
+logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
 
 
 class RequestSpans:
