@@ -2,10 +2,11 @@ import re
 from pathlib import Path
 
 import pytest
+from opentelemetry.util.re import parse_env_headers
 
 from jwtapi.settings import Environment, Settings, SettingsError, load_settings
 from jwtapi.urls.writing import WRITTEN_WRONGLY
-from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 
@@ -363,6 +364,32 @@ def test_a_collector_is_named_by_its_base_url(make_settings: MakeSettings) -> No
     assert make_settings().otel_exporter_otlp_endpoint is None
     settings = make_settings(otel_exporter_otlp_endpoint="http://collector:4318/")
     assert settings.otel_exporter_otlp_endpoint == "http://collector:4318"
+
+
+@pytest.mark.parametrize("variable", ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"))
+@pytest.mark.parametrize("headers", ("Authorization: Bearer hunter2", "hunter2", "api-key=1,hunter2", 'k="hunter2"'))
+@on_sqlite
+def test_headers_for_the_collector_are_refused_unseen_if_they_are_none(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, variable: str, headers: str
+) -> None:
+    monkeypatch.setenv(variable, headers)
+    make_settings()  # nobody reads them
+    with pytest.raises(SettingsError, match=f"^{variable}: wants name=value") as refusal:
+        make_settings(otel_exporter_otlp_endpoint="http://collector:4318")
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "headers", ("", "api-key=a+b/c==", "Authorization=Bearer%20x", "Authorization=Basic x==, X-Scope-OrgID = 1,", "k=")
+)
+@on_sqlite
+def test_headers_for_the_collector_may_be_written_as_its_library_takes_them(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, headers: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    make_settings(otel_exporter_otlp_endpoint="http://collector:4318")
+    parse_env_headers(headers, liberal=True)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,9 @@ MAX_RATE_LIMIT = 1_000_000
 
 MAX_RATE_LIMIT_SECONDS = 30 * 24 * 3600
 
+_COLLECTOR_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
+"""As the exporter of OpenTelemetry takes them: whatever its value has, it has no quotes, semicolons or backslashes."""
+
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
@@ -173,6 +176,18 @@ def _collector(url: str) -> str:
     if not _is_installed("opentelemetry.exporter.otlp.proto.http") or not _is_installed("opentelemetry.sdk"):
         raise ValueError("needs OpenTelemetry; install it with: pip install 'jwtapi[otel]'")
     return url.rstrip("/")
+
+
+def _check_collector_headers() -> None:
+    """Check what the exporter reads by itself: of a wrong one it would print the value, which is mostly a key.
+
+    Raises:
+        ValueError: it would; the message names the variable.
+    """
+    for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        for header in os.environ.get(variable, "").split(","):
+            if header.strip() and not _COLLECTOR_HEADER.fullmatch(header.strip()):
+                raise ValueError(f"{variable}: wants name=value, comma separated, such as api-key=...")
 
 
 def _is_installed(module: str) -> bool:
@@ -325,6 +340,8 @@ class Settings(_FromOurSources):
         if self._metrics_want_the_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
         self._check_cookies()
+        if self.otel_exporter_otlp_endpoint is not None:
+            _check_collector_headers()
         return self
 
     def _check_cookies(self) -> None:
