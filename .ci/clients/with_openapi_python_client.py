@@ -10,6 +10,7 @@ from jwtapi_client.models import (
     AccessToken,
     AccountSettings,
     ErrorCode,
+    LoginAnswer,
     LoginRequest,
     Message,
     OAuthProblem,
@@ -50,7 +51,7 @@ assert not isinstance(registered, Problem) and registered is not None and regist
 wrong = login.sync(client=client, body=LoginRequest(alice, "wrong"))
 assert code_of(wrong) == ErrorCode.INVALID_CREDENTIALS
 first = login.sync(client=client, body=LoginRequest(alice, PASSWORD))
-assert isinstance(first, AccessToken)
+assert isinstance(first, LoginAnswer) and first.token == first.access_token
 
 sign_with(first.access_token)
 mine = profile.sync(client=client)
