@@ -139,6 +139,14 @@ def test_two_tabs_of_an_app_share_a_session(app: App) -> None:
     assert second.evaluate("heard") == "signed-in"
     assert profile(second) == ALICE
 
+    # A refresh is no sign-in: a page that loads again when it hears of one, and refreshes then, would go on for ever.
+    second.evaluate(
+        "window.news = new Promise((hear) => { for (const name of ['signed-in', 'refreshed', 'signed-out'])"
+        " addEventListener(name, () => hear(name)); }); null"
+    )
+    assert outcome(first, "client.refresh()") is True
+    assert second.evaluate("news") == "refreshed"
+
     # Headers stay, in whatever form they come.
     for form in (
         "{ headers: new Headers({ 'X-Request-ID': 'kept' }) }",
