@@ -63,6 +63,17 @@ def brightness(colour: str) -> float:
     return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
 
 
+CODE_HIDES_THE_LINE_ABOVE = """() => {
+    const code = document.querySelector(".swagger-ui .info .renderedMarkdown code");
+    const before = document.createRange();
+    before.setStart(code.parentElement, 0);
+    before.setEndBefore(code);
+    const box = code.getBoundingClientRect();
+    return [...before.getClientRects()].some((line) =>
+        line.left < box.right && box.left < line.right && line.top < box.top && box.top < line.bottom - 2);
+}"""
+
+
 def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Server, tmp_path: Path) -> None:
     page = visit.page
     page.get_by_role("button", name="Authorize", exact=True).click()
@@ -89,6 +100,7 @@ def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Serve
     assert is_dark(page)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert not page.evaluate(CODE_HIDES_THE_LINE_ABOVE)
 
     assert visit.complaints == []
     assert {url for url in visit.requests if not url.startswith((server.base_url, "data:"))} == set()
