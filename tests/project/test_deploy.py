@@ -81,8 +81,15 @@ def test_probes_ask_what_each_is_for_on_the_port_of_the_image() -> None:
 
 def test_a_copy_is_replaced_after_another_is_ready_and_stopped_after_its_requests_are_finished() -> None:
     assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-    pause = int(SERVER["lifecycle"]["preStop"]["exec"]["command"][-1])
-    assert PODS["deployment.yaml"]["spec"]["terminationGracePeriodSeconds"] > pause + GRACE_SECONDS
+    (config,) = KUSTOMIZATION["configMapGenerator"]
+    drain = int(dict(literal.split("=", 1) for literal in config["literals"])["DRAIN_SECONDS"])
+    assert drain > 0
+    assert PODS["deployment.yaml"]["spec"]["terminationGracePeriodSeconds"] >= drain + GRACE_SECONDS + 2
+
+
+def test_the_job_and_the_unit_wait_for_a_database_that_starts_at_the_same_time() -> None:
+    assert CONTAINERS["migration.yaml"]["command"] == ["jwtapi", "migrate", "--wait-for-database=240"]
+    assert "\nExecStart=/opt/jwtapi/bin/jwtapi serve --wait-for-database\n" in UNIT
 
 
 @pytest.mark.parametrize("name", PODS)
