@@ -75,6 +75,11 @@ class Supervisor(Multiprocess):
         if self._drain.is_over():
             self.should_exit.set()
 
+    def terminate_all(self) -> None:
+        for listener in self.sockets:
+            listener.close()  # or connections would be taken after the workers', and cut when this process ends
+        super().terminate_all()
+
 
 def survive_harmless_signals() -> None:
     """Until a loop handles them."""

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import signal
+import socket
 import subprocess
 import termios
 import time
@@ -55,6 +56,29 @@ async def test_requests_in_flight_are_finished(tmp_path: Path, workers: str) -> 
     assert "Traceback" not in server.log.read_text()
     for client in clients:
         await client.aclose()
+
+
+def await_refusal(address: tuple[str, int]) -> None:
+    with suppress(ConnectionRefusedError):
+        while True:
+            socket.create_connection(address).close()
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("workers", ("1", "2"))
+def test_no_connection_is_taken_while_the_last_requests_are_finished(tmp_path: Path, workers: str) -> None:
+    server = Server(tmp_path, WORKERS=workers)
+    server.start()
+    address = ("127.0.0.1", server.port)
+    head = "POST /login HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: 2\nExpect: 100-continue\n\n"
+    with socket.create_connection(address) as in_flight:
+        in_flight.sendall(head.replace("\n", "\r\n").encode())
+        assert in_flight.recv(4096).startswith(b"HTTP/1.1 100 ")
+        os.kill(server.pid, signal.SIGTERM)
+        await_refusal(address)
+        in_flight.sendall(b"{}")
+        assert in_flight.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert server.wait(MOST_SECONDS) == 0
 
 
 def await_line(server: Server, text: str, count: int = 1) -> None:

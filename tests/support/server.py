@@ -90,6 +90,11 @@ class Server:
         """Send the signal, wait for the end, and return the exit code."""
         assert self._process is not None
         self._process.send_signal(signal_)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Wait for the end, and return the exit code."""
+        assert self._process is not None
         return self._process.wait(timeout=seconds)
 
     def kill(self) -> None:
