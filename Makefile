@@ -15,10 +15,8 @@ run: $(VENV)/.runtime  ## serve on http://127.0.0.1:4000, on an embedded SQLite 
 
 install: $(VENV)/.development  ## make .venv with everything that a contributor needs
 
-# First what two processes can share; then, alone, the tests that start servers and break them off.
 test: $(VENV)/.development  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --ignore tests/processes --cov-fail-under 0
-	@$(BIN)/python -m pytest tests/processes --cov-append
+	@$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.development format lint types imports test  ## all that a contribution must pass
 
