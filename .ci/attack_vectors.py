@@ -1,7 +1,11 @@
-"""Copies the attack vectors, and lets two of them use the successor before they show its predecessor again.
+"""Copies the attack vectors, with three of them changed. What they expect stays.
 
-A predecessor whose successor was never used comes from a client whose answer was lost, and for 10 seconds one that is
-two generations old belongs to a burst of tabs: docs/decisions/0017-a-lost-answer.md. What the vectors expect stays.
+Two use the successor before they show its predecessor again. A predecessor whose successor was never used comes from a
+client whose answer was lost, and for 10 seconds one that is two generations old belongs to a burst of tabs:
+docs/decisions/0017-a-lost-answer.md.
+
+One registers a name with a space in it instead of before it. The server cuts spaces around a name, because phones add
+them: docs/decisions/0026-look-alike-names.md.
 """
 
 import json
@@ -20,8 +24,16 @@ def let_them_use_the_successor(vectors: dict[str, dict[str, Any]]) -> None:
         restart.insert(restart.index({"do": "restart"}), USE_SUCCESSOR)
 
 
+def put_the_space_inside_the_name(vectors: dict[str, dict[str, Any]]) -> None:
+    leading_space = vectors["usernames-051"]
+    leading_space["title"] = "register: user name has a space"
+    leading_space["json"]["{{username_field}}"] = "bob {{rand}}"
+
+
 if __name__ == "__main__":
     original, copy = map(Path, sys.argv[1:])
     data = json.loads(original.read_text(encoding="utf-8"))
-    let_them_use_the_successor({vector["id"]: vector for vector in data["vectors"]})
+    vectors = {vector["id"]: vector for vector in data["vectors"]}
+    let_them_use_the_successor(vectors)
+    put_the_space_inside_the_name(vectors)
     copy.write_text(json.dumps(data), encoding="utf-8")
