@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from jwtapi.settings import load_settings
 from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE
-from jwtapi.storage.tables import metadata
+from jwtapi.storage.schema import metadata
 
 
 def is_ours(name: str | None, type_: str, _: Any) -> bool:
@@ -33,7 +33,9 @@ def run(connection: Connection) -> None:
 
 
 async def run_from_the_command_line() -> None:
-    engine = open_patient_engine(load_settings().database_url.get_secret_value())
+    from jwtapi.composition import settings_class  # noqa: PLC0415  it loads the features, with their tables
+
+    engine = open_patient_engine(load_settings(kind=settings_class()).database_url.get_secret_value())
     async with with_transactions(engine).begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()

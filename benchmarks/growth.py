@@ -19,7 +19,8 @@ from benchmarks.population import (
 )
 from rich.progress import Progress
 
-from jwtapi.storage.records import Session, User
+from jwtapi.storage.sessions import Session
+from jwtapi.storage.users import User
 
 SMALL = "a thousand users"
 LARGE = "a million users, five million sessions"

@@ -9,14 +9,14 @@ from sqlalchemy import select, text
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.postgresql import PostgreSQL, own_postgresql
 
-from jwtapi.access_claims import AccessClaims
 from jwtapi.clock import system_clock
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.sessions.cache import principal_of
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import open_patient_engine, with_transactions
-from jwtapi.storage.records import Session, User
-from jwtapi.storage.tables import sessions, users
+from jwtapi.storage.sessions import Session, SessionOfUser, sessions
+from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
 
 PASSWORD = "correct horse battery staple"
@@ -119,8 +119,8 @@ def write_profiles(path: Path, found: Iterable[tuple[Session, User]], *, tokens_
     with path.open("w") as file:
         for _ in range(tokens_each):
             for session, user in found:
-                claims = AccessClaims(user.id, user.username, session.id, tuple(user.roles))
-                file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(claims, now, generation=0)}\t\n")
+                principal = principal_of(SessionOfUser(session, user))
+                file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(principal, now, generation=0)}\t\n")
 
 
 def write_logins(path: Path, found: Iterable[tuple[Session, User]]) -> None:

@@ -16,7 +16,8 @@ from rich.progress import Progress
 
 from jwtapi.clock import system_clock
 from jwtapi.storage.database import Database
-from jwtapi.storage.records import Session, User
+from jwtapi.storage.sessions import Session
+from jwtapi.storage.users import User
 
 CONNECTIONS = 32
 MOST_A_SECOND = 3000

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from jwtapi.composition import settings_class
 from jwtapi.settings import Settings, load_settings
 from tests.support.api import Api, running_api
 from tests.support.clock import FakeClock
@@ -25,7 +26,7 @@ RunApi = Callable[..., AbstractAsyncContextManager[Api]]
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a developer has exported must not decide whether tests pass."""
-    for name in Settings.model_fields:
+    for name in settings_class().model_fields:
         for variable in (name.upper(), f"{name.upper()}_FILE"):
             if variable in os.environ:
                 monkeypatch.delenv(variable)
@@ -79,7 +80,7 @@ def make_settings(database_url: str) -> MakeSettings:
             "bcrypt_rounds": 4,
             "rate_limit_enabled": False,
         }
-        return load_settings(env_file=None, **(ours | overrides))
+        return load_settings(env_file=None, kind=settings_class(), **(ours | overrides))
 
     return make
 

@@ -5,6 +5,7 @@ import structlog
 
 from jwtapi import housekeeping
 from jwtapi.housekeeping import Housekeeping
+from jwtapi.storage.database import Database
 from tests.conftest import RunApi
 from tests.support.api import Api, refusal, sign_in
 
@@ -17,12 +18,12 @@ async def test_sessions_that_are_over_are_deleted_and_no_others(api: Api) -> Non
     await signed_out.post("/logout")
     expiring = await sign_in(api.client())
     api.clock.advance(DAY)
-    assert await Housekeeping(api.resources).prune_sessions() == 1
+    assert await api.services[Housekeeping].prune("sessions") == 1
     api.clock.advance(5 * DAY)
     await alice.post("/refresh")
     api.clock.advance(2 * DAY)
-    assert await Housekeeping(api.resources).prune_sessions() == 1
-    assert await Housekeeping(api.resources).prune_sessions() == 0
+    assert await api.services[Housekeeping].prune("sessions") == 1
+    assert await api.services[Housekeeping].prune("sessions") == 0
     assert (await alice.post("/refresh")).status_code == 200
     assert refusal(await expiring.post("/refresh"))[0] == 403
 
@@ -33,10 +34,10 @@ async def test_events_past_their_age_are_deleted_except_the_last(run_api: RunApi
         api.clock.advance(DAY / 2)
         await alice.post("/logout")
         api.clock.advance(DAY / 2 + 1)
-        await Housekeeping(api.resources).clean_up()
+        await api.services[Housekeeping].clean_up()
         assert await api.event_types() == ["session.revoked"]
         api.clock.advance(2 * DAY)
-        await Housekeeping(api.resources).clean_up()
+        await api.services[Housekeeping].clean_up()
         # An id must not be given away twice: who follows the events would miss the second that has it.
         assert await api.event_types() == ["session.revoked"]
 
@@ -45,10 +46,10 @@ async def test_windows_of_the_rate_limits_that_are_empty_are_deleted(run_api: Ru
     async with run_api(rate_limit_enabled=True, login_rate_limit="5/hour") as api:
         await api.client().post("/login", json={"username": "nobody", "password": "x"})
         count = "SELECT count(*) FROM rate_limits"
-        await Housekeeping(api.resources).clean_up()
+        await api.services[Housekeeping].clean_up()
         assert await api.sql(count) == [(2,)]
         api.clock.advance(3600)
-        await Housekeeping(api.resources).clean_up()
+        await api.services[Housekeeping].clean_up()
         assert await api.sql(count) == [(0,)]
 
 
@@ -58,7 +59,7 @@ async def test_it_goes_in_batches_until_nothing_is_left(api: Api, monkeypatch: p
     for _ in range(4):
         await sign_in(alice)
     api.clock.advance(8 * DAY)
-    assert await Housekeeping(api.resources).prune_sessions() == 5
+    assert await api.services[Housekeeping].prune("sessions") == 5
 
 
 async def test_a_serving_process_cleans_up_by_itself(run_api: RunApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ async def test_a_serving_process_cleans_up_by_itself(run_api: RunApi, monkeypatc
 async def test_of_several_one_cleans_up(api: Api) -> None:
     await api.signed_in()
     api.clock.advance(8 * DAY)
-    assert sorted(await asyncio.gather(*(Housekeeping(api.resources).prune_sessions() for _ in range(3)))) == [0, 0, 1]
+    assert sorted(await asyncio.gather(*(api.services[Housekeeping].prune("sessions") for _ in range(3)))) == [0, 0, 1]
 
 
 async def test_a_database_that_refuses_to_be_cleaned_up_is_told_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +89,8 @@ async def test_a_database_that_refuses_to_be_cleaned_up_is_told_once(api: Api, m
 
     await api.sql("ALTER TABLE events RENAME TO away")
     with structlog.testing.capture_logs() as logs:
-        running = asyncio.create_task(Counting(api.resources).run())
+        prunes = {"events": lambda uow, limit: uow.events.prune(api.clock(), limit=limit)}
+        running = asyncio.create_task(Counting(api.services[Database], prunes).run())
         async with asyncio.timeout(30):
             while tries < 4:
                 await asyncio.sleep(0.001)

@@ -1,5 +1,6 @@
-"""The composition root: the one file that names every feature."""
+"""Builds the app: the routes of the features, and what surrounds them."""
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,14 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Lifespan
 
 from jwtapi import __version__
-from jwtapi.account import router as account
-from jwtapi.auth import router as auth
-from jwtapi.auth.cookies import AuthCookies
-from jwtapi.auth.documentation import complete
-from jwtapi.auth.lost_cookies import LostCookies
-from jwtapi.auth.shortcut import ClaimsEndpoint, Shortcut
-from jwtapi.resources import Resources
-from jwtapi.sessions.service import SessionService
+from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.authentication.fast_path import FastPath
+from jwtapi.composition import features
+from jwtapi.metrics import Metrics
+from jwtapi.services import Services
+from jwtapi.sessions.cache import SessionCache
 from jwtapi.settings import Settings
+from jwtapi.storage.readiness import Readiness
 from jwtapi.web import health
 from jwtapi.web.cors import Cors
 from jwtapi.web.docs import install_docs
@@ -26,7 +26,6 @@ from jwtapi.web.documentation import document
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.proxies import TrustedProxies, UnixPeers
-from jwtapi.web.rate_limits import RateLimits
 from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.root_path import BelowRootPath
 from jwtapi.web.withheld import WithoutQueryAndCookies
@@ -45,42 +44,34 @@ TAGS = [
     {"name": "health", "description": "For whoever runs the server."},
 ]
 
-CLAIMS_ENDPOINTS = (
-    ClaimsEndpoint("/auth/verify", auth.verify),
-    ClaimsEndpoint("/profile", account.profile),
-    ClaimsEndpoint("/api/profile", account.api_profile),
-)
 
+class JwtapiApp(FastAPI):
+    """FastAPI with the layers of jwtapi around it, and without its outermost layer, which answers faults.
 
-class _App(FastAPI):
-    """FastAPI without its outermost layer, which answers faults: RequestContext does, in our form."""
+    RequestContext answers them, in our form. This leans on the order of FastAPI's layers.
+    """
+
+    surround: Callable[[ASGIApp], ASGIApp]
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
         assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101  or FastAPI has changed
-        return outermost.app
+        return self.surround(outermost.app)
 
 
 def create_app(
-    resources: Resources, lifespan: Lifespan[Starlette] | None = None, *, tracer: "Tracer | None" = None
-) -> ASGIApp:
-    """Build the app. Whoever made the resources sees to the database's schema and background tasks, and closes them.
+    services: Services, lifespan: Lifespan[Starlette] | None = None, *, tracer: "Tracer | None" = None
+) -> FastAPI:
+    """Build the app. The caller migrates the database, runs the background tasks and closes the services.
 
-    With a `tracer` each request has a span.
+    `app.dependency_overrides[provider(NoteService)]` replaces a service, also for the endpoints that are answered
+    without FastAPI. With a `tracer` each request has a span.
     """
-    settings = resources.settings
-    app = _routed(settings, lifespan)
-    app.state.resources = resources
-    app.state.rate_limits = RateLimits(settings, resources.windows)
-    app.state.cookies = AuthCookies(settings)
-    app.state.lost_cookies = LostCookies(settings, app.state.cookies)
-    app.state.sessions = sessions = SessionService(resources)
-    guarded = Shortcut(WithoutQueryAndCookies(BodyBounds(app)), sessions, *CLAIMS_ENDPOINTS)
-    served = _surrounded(guarded, resources, tracer)
-    if settings.root_path is None:
-        return served
+    app = _routed(services.settings, lifespan)
+    app.state.services = services
     own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
-    return BelowRootPath(served, settings.root_path, own_paths)
+    app.surround = partial(_surrounded, services=services, own_paths=own_paths, tracer=tracer)
+    return app
 
 
 def openapi_document(settings: Settings) -> dict[str, Any]:
@@ -88,9 +79,9 @@ def openapi_document(settings: Settings) -> dict[str, Any]:
     return _routed(settings).openapi()
 
 
-def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> FastAPI:
-    """Make the app with all its routes, as the document needs it; what answers requests is not there yet."""
-    app = _App(
+def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> JwtapiApp:
+    """Make the app with all its routes, as the document needs it; it cannot answer requests yet."""
+    app = JwtapiApp(
         title="jwtapi",
         version=__version__,
         summary="JWT authentication",
@@ -109,30 +100,37 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
         lifespan=lifespan,
     )
     install_problem_handlers(app)
-    app.include_router(auth.router)
-    app.include_router(account.router)
-    app.include_router(account.api)
+    for feature in features().values():
+        for router in feature.routers:
+            app.include_router(router)
     app.include_router(health.router)
     if settings.has_metrics_endpoint:
         app.include_router(health.metrics_router)
-    document(app, partial(complete, settings=settings))
+    document(app, partial(_complete, settings=settings))
     if settings.docs_enabled:
         install_docs(app)
     return app
 
 
-def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> ASGIApp:
+def _complete(document: dict[str, Any], settings: Settings) -> None:
+    for feature in features().values():
+        if feature.complete_document is not None:
+            feature.complete_document(document, settings)
+
+
+def _surrounded(app: ASGIApp, services: Services, own_paths: Collection[str], tracer: "Tracer | None") -> ASGIApp:
     """Put around the app what concerns every request; the first layer is the innermost."""
-    settings = resources.settings
+    settings = services.settings
+    endpoints = [endpoint for feature in features().values() for endpoint in feature.fast_endpoints]
+    app = FastPath(WithoutQueryAndCookies(BodyBounds(app)), services[Authenticator], services[SessionCache], *endpoints)
     cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
-    context = RequestContext(
+    app = context = RequestContext(
         app,
-        metrics=resources.metrics if settings.counts_requests else None,
+        metrics=services[Metrics] if settings.counts_requests else None,
         https=settings.cookie_secure,
         cors=cors if settings.cors_origins else None,
     )
-    resources.readiness.when_withdrawn(context.close_connections)
-    app = context
+    services[Readiness].when_withdrawn(context.close_connections)
     if tracer is not None:
         from jwtapi.web.request_spans import RequestSpans  # noqa: PLC0415  an extra
 
@@ -141,7 +139,7 @@ def _surrounded(app: ASGIApp, resources: Resources, tracer: "Tracer | None") -> 
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]
     if settings.uds is not None:
         app = UnixPeers(app)
-    return app
+    return app if settings.root_path is None else BelowRootPath(app, settings.root_path, own_paths)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -1,11 +1,12 @@
-"""What is worth remembering: the events, each written in the transaction of the change that it tells of."""
+"""Records events, each in the transaction of the change that it describes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from jwtapi.client import Client
-from jwtapi.storage.records import EventType
+from jwtapi.caller import Caller
+from jwtapi.storage.events import Event, EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 
@@ -14,24 +15,33 @@ async def record(  # noqa: PLR0913  an event has these parts
     type_: EventType,
     *,
     at: datetime,
-    client: Client,
+    caller: Caller,
     user_id: UUID | None,
     session_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    await uow.events.add(
-        type_,
+    """Record one event. `details` is a JSON object without secrets."""
+    await uow.events.add(event(type_, at=at, caller=caller, user_id=user_id, session_id=session_id, details=details))
+
+
+def event(  # noqa: PLR0913  as above
+    type_: EventType,
+    *,
+    at: datetime,
+    caller: Caller,
+    user_id: UUID | None,
+    session_id: UUID | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Event:
+    """Make an event, for `uow.events.add(…)` with several in one statement."""
+    return Event(
+        id=0,
         at=at,
+        type=type_.name,
         user_id=user_id,
         session_id=session_id,
-        address=client.address,
-        request_id=client.request_id,
-    )
-
-
-async def record_revocations(
-    uow: UnitOfWork, session_ids: Sequence[UUID], *, at: datetime, client: Client, user_id: UUID
-) -> None:
-    """Record the end of each of a user's sessions, in one statement however many they are."""
-    await uow.events.add_revocations(
-        session_ids, at=at, user_id=user_id, address=client.address, request_id=client.request_id
+        address=caller.address,
+        request_id=caller.request_id,
+        actor_id=caller.actor_id,
+        details=details,
     )

@@ -1,4 +1,4 @@
-"""What is measured by looking, and not when it happens: once a second in each worker, if somebody may ask for it."""
+"""Metrics that are read once a second in each worker, because no request changes them."""
 
 import asyncio
 import platform
@@ -7,25 +7,30 @@ import random
 import structlog
 
 from jwtapi import __version__
+from jwtapi.clock import Clock
 from jwtapi.errors import StorageUnavailable
-from jwtapi.resources import Resources
+from jwtapi.metrics import Metrics
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
 
 LOOK_SECONDS = 1
 
 COUNT_SECONDS = 60
-"""How often the sessions are counted, by any worker of a server."""
+"""How often one of the workers counts the sessions."""
 
 log = structlog.get_logger()
 
 
 class Gauges:
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._metrics = resources.metrics
-        self._database = resources.database
+    def __init__(self, metrics: Metrics, database: Database, feed: ChangeFeed, clock: Clock, *, workers: int) -> None:
+        self._metrics = metrics
+        self._database = database
+        self._feed = feed
+        self._clock = clock
+        self._workers = workers
 
     async def run(self) -> None:
-        """Look once a second until cancelled."""
+        """Read them once a second until cancelled."""
         self._metrics.set_build_info(
             version=__version__,
             python=platform.python_version(),
@@ -38,25 +43,25 @@ class Gauges:
     def look(self) -> None:
         size, in_use, waiting = self._database.connections()
         self._metrics.set_pool(size=size, in_use=in_use, waiting=waiting)
-        self._metrics.set_feed_lag(self._resources.known_sessions.silence())
+        self._metrics.set_feed_lag(self._feed.silence())
         self._metrics.look_at_process()
 
     async def count(self) -> None:
-        """Count the sessions once a minute until cancelled. Of several workers each does it as much more seldom."""
-        interval = COUNT_SECONDS * self._resources.settings.workers
+        """Count the sessions until cancelled: once a minute for all workers together."""
+        interval = COUNT_SECONDS * self._workers
         while True:
             try:
                 await self.count_sessions()
             except Exception:
                 log.exception("counting the sessions failed")
-            # Not all workers at the same moment.
-            await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  nobody gains by guessing it
+            # At another moment in each worker.
+            await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  no secret
 
     async def count_sessions(self) -> None:
-        """Bounded as every block is: what takes longer than that is not known."""
+        """Every block is bounded in time. If the count takes longer, the metric has no value."""
         try:
             async with self._database.read() as uow:
-                sessions = await uow.sessions.count_alive(self._resources.clock())
+                sessions = await uow.sessions.count_alive(self._clock())
         except StorageUnavailable:
             self._metrics.set_sessions_alive(None)
         else:

@@ -27,14 +27,16 @@ from uvicorn.config import STARTUP_FAILURE
 
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
+from jwtapi.composition import make_services
 from jwtapi.http_protocol import BoundedHttpProtocol
 from jwtapi.logs import configure_logging
-from jwtapi.metrics import share_between_workers
+from jwtapi.metrics import Metrics, share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
-from jwtapi.resources import make_resources
 from jwtapi.settings import Settings, SettingsError
 from jwtapi.socket_files import listening_file
 from jwtapi.stopping import Drain, Server, Supervisor, heed_signals, survive_harmless_signals
+from jwtapi.storage.database import Database
+from jwtapi.storage.readiness import Readiness
 
 if TYPE_CHECKING:
     from jwtapi.tracing import Tracing
@@ -145,27 +147,27 @@ def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_word: Connection) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
-    resources = make_resources(settings)
+    services = make_services(settings)
     tracing = _tracing(settings)
     if tracing is not None:
-        resources.database.trace(tracing.tracer)
+        services[Database].trace(tracing.tracer)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         _end_with_parent()
-        heed_signals(drain_word, resources.readiness)
+        heed_signals(drain_word, services[Readiness])
         try:
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(background_tasks(resources))
+                await stack.enter_async_context(background_tasks(services))
                 if metrics_listener is not None:
-                    await stack.enter_async_context(serving_metrics(metrics_listener, resources.metrics))
+                    await stack.enter_async_context(serving_metrics(metrics_listener, services[Metrics]))
                 yield
         finally:
-            await resources.close()
+            await services.close()
             if tracing is not None:
                 await tracing.close()
 
-    return create_app(resources, lifespan, tracer=tracing.tracer if tracing is not None else None)
+    return create_app(services, lifespan, tracer=tracing.tracer if tracing is not None else None)
 
 
 def _tracing(settings: Settings) -> "Tracing | None":

@@ -407,8 +407,10 @@ class NamedFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
-def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
+def load_settings(env_file: Path | None = ENV_FILE, *, kind: type[Settings] = Settings, **overrides: Any) -> Settings:
     """Read the settings from the environment and `env_file`; `overrides` (lower-case names) win over both.
+
+    `kind` is `jwtapi.composition.settings_class()` where the settings of features are wanted, too.
 
     Raises:
         SettingsError: something is missing, unknown or malformed, or a line of `env_file` is not understood.
@@ -416,16 +418,18 @@ def load_settings(env_file: Path | None = ENV_FILE, **overrides: Any) -> Setting
     try:
         if env_file is not None:
             read_env_file(env_file)  # the source below would skip what it does not understand
-        return Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
+        return kind(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
     except EnvFileError as error:
         raise SettingsError(error.problems) from None
     except ValidationError as error:
         raise SettingsError(
-            [_describe(fault) for fault in error.errors(include_input=False, include_url=False)]
+            [_describe(fault, kind) for fault in error.errors(include_input=False, include_url=False)]
         ) from None
 
 
-def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides: Any) -> Settings:
+def load_settings_without_secrets(
+    env_file: Path | None = ENV_FILE, *, kind: type[Settings] = Settings, **overrides: Any
+) -> Settings:
     """As `load_settings`, for what neither signs nor verifies anything: it need not be able to read secrets.
 
     Raises:
@@ -433,7 +437,7 @@ def load_settings_without_secrets(env_file: Path | None = ENV_FILE, **overrides:
     """
     stand_ins = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
     none = {"jwt_secret_previous": None, "refresh_secret_previous": None}
-    return load_settings(env_file, **(overrides | stand_ins | none))
+    return load_settings(env_file, kind=kind, **(overrides | stand_ins | none))
 
 
 def load_log_format(env_file: Path = ENV_FILE) -> LogFormat:
@@ -444,13 +448,13 @@ def load_log_format(env_file: Path = ENV_FILE) -> LogFormat:
     return LogFormat.AUTO
 
 
-def _describe(fault: ErrorDetails) -> str:
+def _describe(fault: ErrorDetails, kind: type[Settings]) -> str:
     name = str(fault["loc"][0]).upper() if fault["loc"] else ""
     match fault["type"]:
         case "missing":
             return f"{name}: missing; make both secrets with `jwtapi secrets`"
         case "extra_forbidden":
-            near = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
+            near = difflib.get_close_matches(name.lower(), kind.model_fields, n=1)
             return f"{name}: unknown setting" + (f"; did you mean {near[0].upper()}?" if near else "")
         case _:
             message = fault["msg"].removeprefix("Value error, ")

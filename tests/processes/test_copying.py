@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from jwtapi.clock import system_clock
 from jwtapi.storage.database import Database
-from jwtapi.storage.tables import events
+from jwtapi.storage.events import events
 from jwtapi.urls.database import parse_database_url
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment

@@ -3,6 +3,8 @@ import asyncio
 import pytest
 import structlog
 
+from jwtapi.metrics import Metrics
+from jwtapi.security.passwords import PasswordHasher
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, register
 from tests.support.redis import OwnRedis, own_redis
@@ -17,7 +19,7 @@ async def guess(api: Api, times: int) -> list[int]:
 
 
 def is_down(api: Api) -> bool:
-    return "jwtapi_redis_down 1.0" in api.resources.metrics.exposition().decode()
+    return "jwtapi_redis_down 1.0" in api.services[Metrics].exposition().decode()
 
 
 async def test_limits_are_shared_through_redis(run_api: RunApi, redis: OwnRedis) -> None:
@@ -101,13 +103,13 @@ async def test_a_redis_that_dies_between_the_count_and_a_success_costs_no_login(
     with own_redis() as redis:
         async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
             await api.signed_in()
-            verify = api.resources.passwords.verify
+            verify = api.services[PasswordHasher].verify
 
             async def verify_and_stop(password: str, password_hash: str | None) -> bool:
                 redis.stop()
                 return await verify(password, password_hash)
 
-            monkeypatch.setattr(type(api.resources.passwords), "verify", lambda _, *given: verify_and_stop(*given))
+            monkeypatch.setattr(type(api.services[PasswordHasher]), "verify", lambda _, *given: verify_and_stop(*given))
             body = {"username": "alice", "password": "correct horse battery staple"}
             assert (await api.client().post("/login", json=body)).status_code == 200
             assert is_down(api)
@@ -126,7 +128,7 @@ async def test_what_one_place_has_counted_is_not_given_back_in_the_other(
             if counted_in == "database":
                 redis.stop()
             assert await guess(api, 2) == [401] * 2
-            verify = api.resources.passwords.verify
+            verify = api.services[PasswordHasher].verify
 
             async def verify_meanwhile(password: str, password_hash: str | None) -> bool:
                 monkeypatch.undo()
@@ -139,7 +141,9 @@ async def test_what_one_place_has_counted_is_not_given_back_in_the_other(
                         await asyncio.sleep(0.01)
                 return await verify(password, password_hash)
 
-            monkeypatch.setattr(type(api.resources.passwords), "verify", lambda _, *given: verify_meanwhile(*given))
+            monkeypatch.setattr(
+                type(api.services[PasswordHasher]), "verify", lambda _, *given: verify_meanwhile(*given)
+            )
             assert (await api.client().post("/login", json=right)).status_code == 200
             hits = await api.sql("SELECT json_array_length(hits) FROM rate_limits WHERE key LIKE '%login:%'")
             assert hits == [(1 if counted_in == "redis" else 2,)]

@@ -9,6 +9,7 @@ from jwtapi.rate_limiting.database import DatabaseWindows
 from jwtapi.rate_limiting.memory import MemoryWindows
 from jwtapi.rate_limiting.redis import RedisWindows
 from jwtapi.rate_limiting.windows import Hit, Windows
+from jwtapi.storage.database import Database
 from tests.conftest import RunApi
 from tests.support.clock import FakeClock
 from tests.support.redis import OwnRedis
@@ -29,7 +30,7 @@ async def windows(
 ) -> AsyncIterator[Windows]:
     async with run_api() as api:
         if place == "database":
-            yield DatabaseWindows(api.resources.database, clock)
+            yield DatabaseWindows(api.services[Database], clock)
         elif place == "memory":
             yield MemoryWindows(lambda: clock().timestamp())
         else:

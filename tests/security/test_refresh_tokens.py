@@ -32,7 +32,7 @@ def test_another_row_makes_another(change: dict[str, Any]) -> None:
 
 
 def test_a_token_is_proven_by_its_sessions_key_and_no_other() -> None:
-    claims = tokens.read(tokens.issue(**ROW), NOW)
+    claims = tokens.decode(tokens.issue(**ROW), NOW)
     assert (claims.user_id, claims.session_id, claims.generation) == (UUID(int=1), UUID(int=2), 3)
     assert claims.is_proven_by(b"k" * 32)
     assert not claims.is_proven_by(b"K" * 32)
@@ -42,7 +42,7 @@ def test_a_token_is_proven_by_its_sessions_key_and_no_other() -> None:
 def test_the_proof_of_one_generation_is_none_of_the_next() -> None:
     claims = jwt.decode(tokens.issue(**ROW), REFRESH_SECRET, ["HS256"], {"verify_exp": False, "verify_iat": False})
     forged = jwt.encode(claims | {"gen": 4}, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
-    assert not tokens.read(forged, NOW).is_proven_by(b"k" * 32)
+    assert not tokens.decode(forged, NOW).is_proven_by(b"k" * 32)
 
 
 @pytest.mark.parametrize("change", ({"gen": "3"}, {"gen": True}, {"gen": 3.0}, {"prf": ""}, {"prf": 5}, {"sid": "x"}))
@@ -50,4 +50,4 @@ def test_claims_of_another_form_are_refused(change: dict[str, Any]) -> None:
     claims = jwt.decode(tokens.issue(**ROW), REFRESH_SECRET, ["HS256"], {"verify_exp": False, "verify_iat": False})
     forged = jwt.encode(claims | change, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     with pytest.raises(InvalidToken):
-        tokens.read(forged, NOW)
+        tokens.decode(forged, NOW)

@@ -12,15 +12,20 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
+from jwtapi.sessions.events import SESSION_REVOKED
+from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
-from jwtapi.storage.records import EventType
-from jwtapi.storage.repositories.events import _SINCE_ON_POSTGRESQL
+from jwtapi.storage.events import _SINCE_ON_POSTGRESQL, Event, EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.storage.test_query_plans import nodes
 from tests.support.postgresql import PostgreSQL
 
-TYPES = frozenset({EventType.SESSION_REVOKED})
+IGNORED = [name for name in EventType.declared() if name != SESSION_REVOKED.name]
+
+
+def is_wanted(type_: EventType) -> bool:
+    return type_ is SESSION_REVOKED
 
 
 @pytest.fixture
@@ -35,14 +40,14 @@ async def database(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def add(uow: UnitOfWork, type_: EventType = EventType.SESSION_REVOKED, request_id: str | None = None) -> None:
+async def add(uow: UnitOfWork, type_: EventType = SESSION_REVOKED, request_id: str | None = None) -> None:
     now = datetime.now(UTC)
-    await uow.events.add(type_, at=now, user_id=None, session_id=uuid4(), address=None, request_id=request_id)
+    await uow.events.add(Event(0, now, type_.name, None, uuid4(), None, request_id))
 
 
 async def new_since(database: Database, position: str) -> tuple[list[str | None], str]:
     async with database.read() as uow:
-        events, position = await uow.events.since(position, TYPES)
+        events, position = await uow.events.since(position, ignored=IGNORED)
     return [event.request_id for event in events], position
 
 
@@ -75,7 +80,7 @@ async def test_what_was_rolled_back_or_is_of_another_type_is_no_news(database: D
     with pytest.raises(LookupError):
         await add_and_fail()
     async with database.write() as uow:
-        await add(uow, EventType.LOGIN_SUCCEEDED)
+        await add(uow, LOGIN_SUCCEEDED)
     assert (await new_since(database, position))[0] == []
 
 
@@ -98,13 +103,13 @@ async def test_a_transaction_that_stays_open_does_not_make_each_look_longer(data
         await add(slow)
         async with database.write() as uow:
             for _ in range(300):
-                await add(uow, EventType.LOGIN_FAILED)
+                await add(uow, LOGIN_FAILED)
         position = await end(database)
         event.listen(engine, "before_cursor_execute", explain, retval=True)
         async with database.read() as uow:
-            await uow._connection.exec_driver_sql("SET enable_seqscan = off")  # noqa: SLF001  with so few rows it is best
+            await uow.connection.exec_driver_sql("SET enable_seqscan = off")  # with so few rows it is best
             (plan,) = (
-                await uow._connection.execute(_SINCE_ON_POSTGRESQL, {"position": position, "types": list(TYPES)})  # noqa: SLF001
+                await uow.connection.execute(_SINCE_ON_POSTGRESQL, {"position": position, "ignored": IGNORED})
             ).one()
         event.remove(engine, "before_cursor_execute", explain)
     assert all(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 2 for node in nodes(plan[0]["Plan"]))
@@ -115,13 +120,13 @@ async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(
 ) -> None:
     heard: list[str | None] = []
     gaps: list[None] = []
-    feed = ChangeFeed(
-        database,
-        TYPES,
+    feed = ChangeFeed(database)
+    feed.subscribe(
+        is_wanted,
         on_events=lambda events: heard.extend(event.request_id for event in events),
         on_gap=lambda: gaps.append(None),
     )
-    following = asyncio.create_task(feed.follow())
+    following = asyncio.create_task(feed.run())
     while not feed.is_live():
         await asyncio.sleep(0.001)
     # Nobody else is connected to this database.
@@ -146,9 +151,10 @@ async def test_others_are_woken_and_need_not_wait_for_their_poll(
 ) -> None:
     heard = asyncio.Event()
     another = Database(url.replace("postgresql://", "postgresql+asyncpg://"))
-    here = ChangeFeed(database, TYPES, on_events=lambda _: None, on_gap=lambda: None)
-    there = ChangeFeed(another, TYPES, on_events=lambda _: heard.set(), on_gap=lambda: None)
-    tasks = [asyncio.create_task(feed.follow()) for feed in (here, there)]
+    here, there = ChangeFeed(database), ChangeFeed(another)
+    here.subscribe(is_wanted, on_events=lambda _: None, on_gap=lambda: None)
+    there.subscribe(is_wanted, on_events=lambda _: heard.set(), on_gap=lambda: None)
+    tasks = [asyncio.create_task(feed.run()) for feed in (here, there)]
     while not (here.is_live() and there.is_live()):
         await asyncio.sleep(0.001)
     monkeypatch.setattr("jwtapi.storage.change_feed.POLL_SECONDS", 60)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from jwtapi.storage.change_feed import ChangeFeed
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api, refusal, register
 from tests.support.postgresql import PostgreSQL
@@ -36,7 +37,7 @@ def granted(postgresql: PostgreSQL) -> Granted:
 
 
 async def until_changes_are_heard(api: Api) -> None:
-    while not api.resources.known_sessions.hears_changes():
+    while not api.services[ChangeFeed].is_live():
         await asyncio.sleep(0.01)
 
 
@@ -52,7 +53,7 @@ async def test_the_last_one_is_for_requests(run_api: RunApi, granted: Granted) -
     granted.at_most(1)
     async with run_api(database_url=granted.url) as api:
         await asyncio.gather(*(register(api.client(), f"user{n}") for n in range(3)))
-        assert not api.resources.known_sessions.hears_changes()
+        assert not api.services[ChangeFeed].is_live()
         granted.at_most(3)
         await until_changes_are_heard(api)
 

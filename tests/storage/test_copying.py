@@ -15,19 +15,26 @@ import pytest
 from sqlalchemy import create_engine, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jwtapi.sign_in.events import LOGIN_FAILED
 from jwtapi.storage import copying, sides
-from jwtapi.storage.copying import TABLES, Changes, Copied, Done, Watch, WouldDestroy, _columns, copy
+from jwtapi.storage.copying import Changes, Copied, Done, Watch, WouldDestroy, copy
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import open_patient_engine, with_transactions
-from jwtapi.storage.records import Event, EventType, Session, User
+from jwtapi.storage.events import Event, events
+from jwtapi.storage.metadata import columns_of, persistent_tables
+from jwtapi.storage.schema import metadata
+from jwtapi.storage.sessions import Session, sessions
 from jwtapi.storage.sides import CannotCopy
-from jwtapi.storage.tables import events, metadata, sessions, users
+from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
+from jwtapi.users.events import PASSWORD_CHANGED
 from tests.conftest import RunApi
 from tests.support.api import refusal, sign_in
 from tests.support.postgresql import PostgreSQL
 
 NOW = datetime(2026, 11, 23, 14, 56, 54, 1, tzinfo=UTC)
+
+RECORDS = ((users, User), (sessions, Session), (events, Event))
 WAYS = (("sqlite", "postgresql"), ("postgresql", "sqlite"))
 AWKWARD = {
     "\0": "\0",
@@ -74,7 +81,7 @@ async def writing(url: str) -> AsyncIterator[AsyncConnection]:
 
 async def fill(url: str, *rows: User | Session | Event) -> None:
     async with writing(url) as connection:
-        for table, record in zip(TABLES, (User, Session, Event), strict=True):
+        for table, record in RECORDS:
             if values := [asdict(row) for row in rows if isinstance(row, record)]:
                 await connection.execute(insert(table), values)
 
@@ -83,8 +90,8 @@ async def contents(url: str) -> dict[str, list[str]]:
     """All rows, in a form in which 1, 1.0 and True differ."""
     async with writing(url) as connection:
         return {
-            table.name: sorted(repr(tuple(row)) for row in await connection.execute(select(*_columns(table))))
-            for table in TABLES
+            table.name: sorted(repr(tuple(row)) for row in await connection.execute(select(*columns_of(table, record))))
+            for table, record in RECORDS
         }
 
 
@@ -100,7 +107,7 @@ def new_session(user: User, **values: Any) -> Session:
 
 def new_event(id_: int, user: User | None = None, **values: Any) -> Event:
     event = Event(
-        id_, NOW + timedelta(microseconds=id_), EventType.LOGIN_FAILED, user.id if user else None, None, None, None
+        id_, NOW + timedelta(microseconds=id_), LOGIN_FAILED.name, user.id if user else None, None, None, None
     )
     return replace(event, **values)
 
@@ -266,7 +273,7 @@ async def test_what_a_server_did_on_target_is_not_undone_unasked(new_url: NewUrl
     await copied(here, there)
     async with writing(there) as connection:
         await connection.execute(delete(events).where(events.c.id == id_))
-    await fill(there, new_event(id_, type=EventType.PASSWORD_CHANGED))
+    await fill(there, new_event(id_, type=PASSWORD_CHANGED.name))
     before = await contents(there)
     with pytest.raises(WouldDestroy) as refused:
         await copied(here, there)
@@ -423,7 +430,7 @@ async def test_rows_that_target_does_not_take_are_named(new_url: NewUrl, row: Se
 
 
 def test_every_table_is_copied_but_those_that_count_for_minutes_only() -> None:
-    assert {table.name for table in TABLES} == metadata.tables.keys() - {"rate_limits"}
+    assert {table.name for table in persistent_tables()} == metadata.tables.keys() - {"rate_limits"}
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))

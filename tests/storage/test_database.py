@@ -15,9 +15,10 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.storage import database as module
 from jwtapi.storage import engine
 from jwtapi.storage.database import Database, OutdatedSchema
-from jwtapi.storage.records import Session, User
-from jwtapi.storage.tables import metadata
+from jwtapi.storage.schema import metadata
+from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
 from tests.support.rights import as_nobody, folder_for_all
 
 

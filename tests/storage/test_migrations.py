@@ -18,7 +18,7 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import open_patient_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE, Schema, UnusableSchema, known_revisions
-from jwtapi.storage.tables import metadata
+from jwtapi.storage.schema import metadata
 from jwtapi.urls.database import parse_database_url
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
 from tests.support.postgresql import PostgreSQL

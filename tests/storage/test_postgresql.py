@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jwtapi.admin.service import AdminService
 from jwtapi.errors import StorageUnavailable
+from jwtapi.features.admin.service import AdminService
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, refusal, sign_in
@@ -138,10 +138,10 @@ async def test_writing_what_arrived_waits_for_nobody_whom_it_keeps_waiting(run_a
         ids = [event.session_id for name in ("alice", "bob") for event in (await api.events(name))[-1:]]
         for client in clients:
             assert (await client.post("/refresh")).status_code == 200
-        async with api.resources.database.write() as ending:
+        async with api.services[Database].write() as ending:
             assert ids[1] is not None
             assert await ending.sessions.revoke(ids[1], api.clock())
-            async with api.resources.database.write_hastily() as writing:
+            async with api.services[Database].write_hastily() as writing:
                 await writing.sessions.mark_arrived({id_: 1 for id_ in ids if id_ is not None})
         assert await api.sql("SELECT arrived_generation FROM sessions ORDER BY revoked_at NULLS FIRST") == [(1,), (0,)]
 
@@ -151,10 +151,10 @@ async def test_a_user_is_deleted_while_a_login_ends_the_oldest_session(run_api: 
         await api.signed_in()
         (user_id,) = {event.user_id for event in await api.events()}
         assert user_id is not None
-        async with api.resources.database.write() as login:
+        async with api.services[Database].write() as login:
             user = await login.users.get_for_update(user_id)
             assert user is not None
-            deleting = asyncio.create_task(AdminService(api.resources).delete("alice"))
+            deleting = asyncio.create_task(api.services[AdminService].delete("alice"))
             while await api.sql("SELECT 1 FROM pg_locks WHERE NOT granted") == []:
                 await asyncio.sleep(0.01)
             await login.sessions.revoke_all(user_id, api.clock())
@@ -180,10 +180,10 @@ async def test_of_two_who_claim_a_task_one_gets_it_until_its_transaction_ends(
 ) -> None:
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
     async with database.write() as first:
-        assert await first.claim("housekeeping")
+        assert await first.try_lock("housekeeping")
         async with database.write() as second:
-            assert not await second.claim("housekeeping")
-            assert await second.claim("another task")
+            assert not await second.try_lock("housekeeping")
+            assert await second.try_lock("another task")
     async with database.write() as third:
-        assert await third.claim("housekeeping")
+        assert await third.try_lock("housekeeping")
     await database.close()

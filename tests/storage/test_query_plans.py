@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, event
 
-from jwtapi.admin.service import AdminService
+from jwtapi.features.admin.service import AdminService
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
-from jwtapi.storage.tables import metadata
+from jwtapi.storage.database import Database
+from jwtapi.storage.schema import metadata
 from tests.conftest import RunApi
 from tests.support.api import Api, register, sign_in
 
@@ -27,7 +28,7 @@ def statements(api: Api) -> Iterator[Sent]:
     def remember(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         sent[statement] = parameters
 
-    engine = api.resources.database._engine.sync_engine  # noqa: SLF001  to look over its shoulder
+    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  to look over its shoulder
     event.listen(engine, "before_cursor_execute", remember)
     yield sent
     event.remove(engine, "before_cursor_execute", remember)
@@ -74,9 +75,9 @@ async def use_everything(api: Api) -> None:
     for _ in range(2):
         await sign_in(client)
     await alice.post("/logout")
-    await Housekeeping(api.resources).clean_up()
-    await Gauges(api.resources).count_sessions()
-    admin = AdminService(api.resources)
+    await api.services[Housekeeping].clean_up()
+    await api.services[Gauges].count_sessions()
+    admin = api.services[AdminService]
     await admin.change_roles("alice", add=["staff"], remove=[])
     await admin.disable("alice")
     await admin.delete("alice")
@@ -94,7 +95,7 @@ async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
         assert {name for statement in explained for name in metadata.tables if name in statement} == set(
             metadata.tables
         )
-        async with api.resources.database._engine.connect() as connection:  # noqa: SLF001  its drivers, its codecs
+        async with api.services[Database]._engine.connect() as connection:  # noqa: SLF001  its drivers, its codecs
             found = {
                 statement: whole
                 for statement, parameters in explained.items()

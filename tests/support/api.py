@@ -12,9 +12,11 @@ from starlette.types import ASGIApp
 
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
-from jwtapi.resources import Resources, open_resources
+from jwtapi.composition import open_services
+from jwtapi.services import Services
 from jwtapi.settings import Settings
-from jwtapi.storage.records import Event
+from jwtapi.storage.database import Database
+from jwtapi.storage.events import Event
 from tests.support.clock import FakeClock
 
 BASE_URL = "http://api.example"
@@ -24,7 +26,7 @@ PASSWORD = "correct horse battery staple"
 @dataclass
 class Api:
     app: ASGIApp
-    resources: Resources
+    services: Services
     clock: FakeClock
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
 
@@ -43,7 +45,7 @@ class Api:
 
     async def events(self, username: str | None = "alice") -> list[Event]:
         """The events of a user, or of nobody in particular."""
-        async with self.resources.database.read() as uow:
+        async with self.services[Database].read() as uow:
             if username is None:
                 return await uow.events.of_user(None)
             user = await uow.users.by_name(username)
@@ -52,7 +54,7 @@ class Api:
 
     async def sql(self, statement: str) -> list[Any]:
         """The rows that a statement gives in the API's database."""
-        engine = create_async_engine(self.resources.settings.database_url.get_secret_value(), poolclass=NullPool)
+        engine = create_async_engine(self.services.settings.database_url.get_secret_value(), poolclass=NullPool)
         async with engine.begin() as connection:
             result = await connection.execute(text(statement))
             return [tuple(row) for row in result] if result.returns_rows else []
@@ -68,10 +70,10 @@ class Api:
 @asynccontextmanager
 async def running_api(settings: Settings, clock: FakeClock) -> AsyncIterator[Api]:
     """Run the app on a migrated database."""
-    async with open_resources(settings, clock) as resources:
-        await resources.database.migrate()
-        async with background_tasks(resources):
-            api = Api(create_app(resources), resources, clock)
+    async with open_services(settings, clock) as services:
+        await services[Database].migrate()
+        async with background_tasks(services):
+            api = Api(create_app(services), services, clock)
             yield api
             await api.close()
 

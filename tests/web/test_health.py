@@ -5,6 +5,8 @@ import httpx
 import pytest
 import structlog
 
+from jwtapi.storage.database import Database
+from jwtapi.storage.readiness import Readiness
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, refusal
 from tests.support.postgresql import PostgreSQL
@@ -23,7 +25,7 @@ async def test_a_server_with_its_database_is_ready(client: httpx.AsyncClient) ->
 
 @on_sqlite
 async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tmp_path: Path) -> None:
-    await api.resources.database.close()
+    await api.services[Database].close()
     away = tmp_path.rename(tmp_path.with_name("away"))
     client = api.client()
     assert (await client.get("/health/live")).json() == {"status": "live"}
@@ -126,7 +128,7 @@ async def test_a_server_whose_database_is_set_otherwise_is_not_ready(
     async with run_api(database_url=url) as api:
         await until_ready_is(api, 200)
         postgresql.execute(f"ALTER DATABASE {name} SET {setting}")
-        await api.resources.database.close()  # it counts for new connections
+        await api.services[Database].close()  # it counts for new connections
         await until_ready_is(api, 503)
         postgresql.execute(f"ALTER DATABASE {name} RESET {setting.split(maxsplit=1)[0]}")
         await until_ready_is(api, 200)
@@ -152,14 +154,14 @@ async def test_of_many_who_ask_at_once_one_looks_and_all_is_well_for_a_second(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    rehearse = api.resources.database.rehearse_login
+    rehearse = api.services[Database].rehearse_login
 
     async def counted() -> None:
         nonlocal looks
         looks += 1
         await rehearse()
 
-    monkeypatch.setattr(api.resources.database, "rehearse_login", counted)
+    monkeypatch.setattr(api.services[Database], "rehearse_login", counted)
     monkeypatch.setattr("jwtapi.storage.readiness.REMEMBERED_SECONDS", 3600)
     for _ in range(2):
         answers = await asyncio.gather(*(api.client().get("/health/ready") for _ in range(20)))
@@ -168,8 +170,8 @@ async def test_of_many_who_ask_at_once_one_looks_and_all_is_well_for_a_second(
 
 
 async def test_who_asks_and_goes_away_spoils_it_for_nobody(api: Api) -> None:
-    first = asyncio.create_task(api.resources.readiness.check())
-    second = asyncio.create_task(api.resources.readiness.check())
+    first = asyncio.create_task(api.services[Readiness].check())
+    second = asyncio.create_task(api.services[Readiness].check())
     await asyncio.sleep(0)
     first.cancel()
     assert await second is True
@@ -179,7 +181,7 @@ async def test_asking_leaves_nothing_behind_in_postgresql(run_api: RunApi, postg
     url = postgresql.new_database()
     async with run_api(database_url=url) as api:
         for _ in range(20):
-            await api.resources.database.rehearse_login()
+            await api.services[Database].rehearse_login()
     # Each connection has told what it did when it was closed.
     touched = "SELECT relname FROM pg_stat_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del + n_dead_tup > 0"
     assert postgresql.execute(touched, url) == []

@@ -9,6 +9,8 @@ import pytest
 
 from jwtapi.gauges import Gauges
 from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 from tests.support.postgresql import PostgreSQL
@@ -71,7 +73,7 @@ async def test_a_login_that_finds_the_queue_full_is_counted(run_api: RunApi, mon
         client = api.client()
         await register(client)
         most = (os.cpu_count() or 1) * (1 + WAITING_PER_THREAD)
-        monkeypatch.setattr(api.resources.passwords, "_pending", most)
+        monkeypatch.setattr(api.services[PasswordHasher], "_pending", most)
         answer = await client.post("/login", json={"username": "alice", "password": PASSWORD})
         assert refusal(answer)[:2] == (503, "overloaded")
         assert (await told(api))['jwtapi_logins_total{outcome="overloaded"}'] == 1
@@ -83,12 +85,12 @@ async def test_a_hash_tells_how_long_it_waited_for_a_thread() -> None:
     await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(3)))
     assert len(waits) == 3
     assert all(0 <= wait < 60 for wait in waits)
-    hasher.close()
+    await hasher.close()
 
 
 async def test_the_sessions_that_are_alive_are_counted(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True, refresh_token_ttl=86_400) as api:
-        gauges = Gauges(api.resources)
+        gauges = api.services[Gauges]
         await until(api, "jwtapi_sessions_alive", 0)
         clients = [await sign_in(api.client()) if n else await api.signed_in() for n in range(4)]
         await clients[0].post("/logout")
@@ -106,7 +108,7 @@ async def test_sessions_that_cannot_be_counted_are_not_a_number(run_api: RunApi)
     async with run_api(metrics_enabled=True) as api:
         await until(api, "jwtapi_sessions_alive", 0)
         await api.sql("ALTER TABLE sessions RENAME TO away")
-        await Gauges(api.resources).count_sessions()
+        await api.services[Gauges].count_sessions()
         text = (await api.client().get("/metrics")).text
         assert "jwtapi_sessions_alive NaN" in text
 
@@ -134,7 +136,7 @@ async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
 
 async def test_connections_in_use_and_those_who_wait_for_one_are_told(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
-        database, gauges = api.resources.database, Gauges(api.resources)
+        database, gauges = api.services[Database], api.services[Gauges]
         most = database.connections().most
         await until(api, "jwtapi_database_pool_in_use", 1)  # follows the changes
         async with database.read():
@@ -154,16 +156,16 @@ async def test_connections_in_use_and_those_who_wait_for_one_are_told(run_api: R
 
 
 async def hold(api: Api) -> None:
-    async with api.resources.database.read():
+    async with api.services[Database].read():
         await asyncio.Event().wait()
 
 
 async def test_a_feed_that_hears_nothing_falls_behind(run_api: RunApi, postgresql: PostgreSQL) -> None:
     url = postgresql.new_database()
     async with run_api(metrics_enabled=True, database_url=url) as api:
-        silence = api.resources.known_sessions.silence
+        silence = api.services[ChangeFeed].silence
         async with asyncio.timeout(30):
-            while not api.resources.known_sessions.hears_changes():
+            while not api.services[ChangeFeed].is_live():
                 await asyncio.sleep(0.01)
             assert (await told(api))["jwtapi_change_feed_interruptions_total"] == 0
             name = url.rpartition("/")[2].partition("?")[0]
@@ -171,7 +173,7 @@ async def test_a_feed_that_hears_nothing_falls_behind(run_api: RunApi, postgresq
             postgresql.execute(TERMINATE.format(name))
             while silence() < 1:
                 await asyncio.sleep(0.01)
-            Gauges(api.resources).look()
+            api.services[Gauges].look()
             found = await told(api)
             assert found["jwtapi_change_feed_lag_seconds"] >= 1
             assert found["jwtapi_change_feed_interruptions_total"] == 1
@@ -190,10 +192,10 @@ async def test_the_process_and_what_runs_in_it_are_told(run_api: RunApi) -> None
         assert found["process_start_time_seconds"] > 0
         assert found["process_resident_memory_bytes"] > 10_000_000
         assert 0 < found["process_open_fds"] < found["process_max_fds"]
-        Gauges(api.resources).look()
+        api.services[Gauges].look()
         assert (await told(api))["process_cpu_seconds_total"] >= found["process_cpu_seconds_total"] > 0
 
 
 async def test_nothing_is_measured_where_nobody_can_ask(api: Api) -> None:
-    assert api.resources.database._on_block is None  # noqa: SLF001  there is nothing to see of it
+    assert api.services[Database]._on_block is None  # noqa: SLF001  there is nothing to see of it
     assert not {"gauges", "count of sessions"} & {task.get_name() for task in asyncio.all_tasks()}

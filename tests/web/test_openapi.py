@@ -15,6 +15,8 @@ import structlog
 from jwtapi.errors import ERROR_CODES, Overloaded, StorageUnavailable
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.sessions.service import SessionService
+from jwtapi.storage.database import Database
+from jwtapi.storage.readiness import Readiness
 from jwtapi.web.request_body import BodyBounds
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, sign_in
@@ -207,8 +209,8 @@ def by_a_failure(error: Exception) -> Provoke:
                     patch.setattr(PasswordHasher, name, fail)
             elif isinstance(error, StorageUnavailable):
                 for block in ("read", "write", "write_hastily"):
-                    patch.setattr(type(api.resources.database), block, fail)
-                patch.setattr(type(api.resources.readiness), "check", fail)
+                    patch.setattr(type(api.services[Database]), block, fail)
+                patch.setattr(type(api.services[Readiness]), "check", fail)
                 patch.setattr(SessionService, "authenticate", fail)
             else:
                 patch.setattr(BodyBounds, "__call__", fail)

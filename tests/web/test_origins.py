@@ -3,6 +3,7 @@ import asyncio
 import httpx
 import pytest
 
+from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import BASE_URL, PASSWORD, Api, refusal, register, sign_in
 
@@ -129,7 +130,7 @@ async def test_a_refusal_costs_the_database_nothing(api: Api, monkeypatch: pytes
         raise AssertionError
 
     for block in ("read", "write", "write_hastily"):
-        monkeypatch.setattr(type(api.resources.database), block, lambda _: no_database())
+        monkeypatch.setattr(type(api.services[Database]), block, lambda _: no_database())
     client = api.client(Origin="https://evil.example")
     answers = await asyncio.gather(*(client.post(path, json=RIGHT) for path in ("/login", "/register", "/refresh")))
     assert [answer.status_code for answer in answers] == [403] * 3

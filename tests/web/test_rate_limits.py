@@ -5,8 +5,11 @@ import bcrypt
 import httpx
 import pytest
 
-from jwtapi.admin.service import AdminService
 from jwtapi.errors import StorageUnavailable
+from jwtapi.features.admin.service import AdminService
+from jwtapi.metrics import Metrics
+from jwtapi.rate_limiting.database import DatabaseWindows
+from jwtapi.security.passwords import PasswordHasher
 from tests.conftest import RunApi
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 from tests.support.redis import OwnRedis
@@ -226,14 +229,14 @@ async def test_what_one_process_gives_back_another_lets_in(
     async with run_api(**SPARING) as one, run_api(**SPARING) as another:
         await register(one.client())
         assert await attempts(one.client(), 9, {"username": "nobody", "password": "x"}) == [401] * 9
-        check = one.resources.passwords.verify
+        check = one.services[PasswordHasher].verify
         meanwhile = []
 
         async def verify(password: str, password_hash: str | None) -> bool:
             meanwhile.append(await another.client().post("/login", json=RIGHT))
             return await check(password, password_hash)
 
-        monkeypatch.setattr(type(one.resources.passwords), "verify", lambda _, *given: verify(*given))
+        monkeypatch.setattr(type(one.services[PasswordHasher]), "verify", lambda _, *given: verify(*given))
         assert await attempts(one.client(), 1, RIGHT) == [200]
         monkeypatch.undo()
         assert statuses(meanwhile) == [429]
@@ -251,7 +254,7 @@ async def test_a_count_that_cannot_be_given_back_costs_no_login(
             raise StorageUnavailable
 
         for method in ("take_back", "clear"):
-            monkeypatch.setattr(type(api.resources.windows), method, fail)
+            monkeypatch.setattr(DatabaseWindows, method, fail)
         assert await attempts(client, 11, RIGHT) == [200] * 10 + [429]
 
 
@@ -392,7 +395,7 @@ async def test_an_account_has_a_limit_whatever_the_addresses_and_spellings(run_a
         await register(api.client())
         assert await fail_on_alice(api, 12) == [401] * 10 + [429] * 2
         assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT)) == LIMITED
-        assert 'jwtapi_logins_total{outcome="throttled"} 3.0' in api.resources.metrics.exposition().decode()
+        assert 'jwtapi_logins_total{outcome="throttled"} 3.0' in api.services[Metrics].exposition().decode()
 
 
 async def test_a_name_that_nobody_has_is_limited_alike(run_api: RunApi) -> None:
@@ -457,7 +460,7 @@ async def test_a_new_password_voids_the_marks_of_all_browsers(run_api: RunApi) -
     async with run_api() as api:
         await register(api.client())
         old = [dict((await sign_in(api.client())).cookies) for _ in range(5)]
-        await AdminService(api.resources).set_password("alice", f"another {PASSWORD}")
+        await api.services[AdminService].set_password("alice", f"another {PASSWORD}")
         assert await guess_with(api, old) == [401] * 10 + [429] * 40
         owner = api.client("192.0.2.1")
         assert (await owner.post("/login", json=RIGHT | {"password": f"another {PASSWORD}"})).status_code == 429
@@ -466,7 +469,7 @@ async def test_a_new_password_voids_the_marks_of_all_browsers(run_api: RunApi) -
 async def test_a_mark_is_of_the_account_and_not_of_its_name(run_api: RunApi) -> None:
     async with run_api() as api:
         old = dict((await api.signed_in()).cookies)
-        await AdminService(api.resources).delete("alice")
+        await api.services[AdminService].delete("alice")
         await register(api.client())
         assert await guess_with(api, [old, {}]) == [401] * 10 + [429] * 10
 
@@ -474,8 +477,8 @@ async def test_a_mark_is_of_the_account_and_not_of_its_name(run_api: RunApi) -> 
 async def test_a_mark_outlives_disabling_and_enabling(run_api: RunApi) -> None:
     async with run_api() as api:
         owner = await api.signed_in()
-        await AdminService(api.resources).disable("alice")
-        await AdminService(api.resources).enable("alice")
+        await api.services[AdminService].disable("alice")
+        await api.services[AdminService].enable("alice")
         await fail_on_alice(api, 10)
         assert (await owner.post("/login", json=RIGHT)).status_code == 200
 

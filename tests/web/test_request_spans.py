@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_tra
 
 from jwtapi.app import create_app
 from jwtapi.logs import _add_ids
+from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import BASE_URL, PASSWORD, Api, register, sign_in
 
@@ -37,8 +38,8 @@ class Spans:
 
 @asynccontextmanager
 async def traced(api: Api, spans: Spans) -> AsyncIterator[httpx.AsyncClient]:
-    api.resources.database.trace(spans.tracer)
-    app = create_app(api.resources, tracer=spans.tracer)
+    api.services[Database].trace(spans.tracer)
+    app = create_app(api.services, tracer=spans.tracer)
     transport = httpx.ASGITransport(app, client=("203.0.113.7", 50000), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         yield client

@@ -12,6 +12,7 @@ from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.proxies import trusts_everybody
+from jwtapi.composition import settings_class
 from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.open_files import problems_of_open_files
@@ -100,9 +101,9 @@ def _problems() -> list[str]:
 def _settings_of_next_start() -> Settings:
     """In development it makes the secrets that are missing."""
     stand_ins: dict[str, Any] = {}
-    if load_settings_without_secrets().environment is Environment.DEVELOPMENT:
+    if load_settings_without_secrets(kind=settings_class()).environment is Environment.DEVELOPMENT:
         stand_ins = {name.lower(): new_secret() for name in missing_secrets(ENV_FILE)}
-    return load_settings(**stand_ins)
+    return load_settings(kind=settings_class(), **stand_ins)
 
 
 def _problems_of_addresses(settings: Settings) -> list[str]:

@@ -18,6 +18,7 @@ from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_f
 from jwtapi.cli.checks.limits import warnings_of_limits
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import fail, failing_clearly, failing_in_the_log, settings_or_exit
+from jwtapi.composition import settings_class
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
 from jwtapi.logs import configure_logging
@@ -111,7 +112,7 @@ def serve(
 def migrate(wait_for_database: WaitForDatabase = 0) -> None:
     """Bring the database's schema up to date."""
     with failing_clearly():
-        settings = load_settings_without_secrets()
+        settings = load_settings_without_secrets(kind=settings_class())
         configure_logging(settings.log_format, settings.log_level)
         _prepare(settings, wait_for_database)
     typer.echo("The schema is up to date.")
@@ -154,5 +155,5 @@ def secrets() -> None:
 def openapi() -> None:
     """Print the OpenAPI document that belongs to these settings, whether or not the server shows it."""
     with failing_clearly():
-        settings = load_settings_without_secrets()
+        settings = load_settings_without_secrets(kind=settings_class())
     typer.echo(json.dumps(openapi_document(settings), indent=2))

@@ -1,4 +1,4 @@
-"""How a command gets its settings and resources, and how it fails: one line on stderr that says what to do, exit 1."""
+"""How a command gets its settings and services, and how it fails: one line on stderr that says what to do, exit 1."""
 
 import asyncio
 import logging
@@ -12,12 +12,13 @@ from typing import Any, NoReturn, TypeVar
 import structlog
 import typer
 
-from jwtapi.admin.roles import RolesInvalid
-from jwtapi.admin.service import UnknownUser
+from jwtapi.composition import open_services, settings_class
 from jwtapi.env_file import EnvFileError, add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
+from jwtapi.features.admin.roles import RolesInvalid
+from jwtapi.features.admin.service import UnknownUser
 from jwtapi.logs import is_for_people
-from jwtapi.resources import Resources, open_resources
+from jwtapi.services import Services
 from jwtapi.settings import (
     ENV_FILE,
     Environment,
@@ -92,7 +93,7 @@ def settings_or_exit(**overrides: Any) -> Settings:
     """Read the settings, for a server; in development, make the secrets that are missing and say so."""
     with failing_clearly():
         # Everything else must be right before anything is written.
-        if load_settings_without_secrets(**overrides).environment is Environment.DEVELOPMENT:
+        if load_settings_without_secrets(kind=settings_class(), **overrides).environment is Environment.DEVELOPMENT:
             try:
                 made = add_missing_secrets(ENV_FILE)
             except EnvFileError as error:
@@ -103,19 +104,19 @@ def settings_or_exit(**overrides: Any) -> Settings:
                 )
             if made:
                 tell(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.")
-        return load_settings(**overrides)
+        return load_settings(kind=settings_class(), **overrides)
 
 
-def run_with_resources(use: Callable[[Resources], Awaitable[T]], *, makes_database: bool = False) -> T:
+def run_with_services(use: Callable[[Services], Awaitable[T]], *, makes_database: bool = False) -> T:
     """Open everything on a database of this version's schema, run `use`, close. Nothing that it uses needs a secret."""
 
     async def run(settings: Settings) -> T:
-        async with open_resources(settings) as resources:
-            await _prepare(resources.database)
-            return await use(resources)
+        async with open_services(settings) as services:
+            await _prepare(services[Database])
+            return await use(services)
 
     with failing_clearly():
-        settings = load_settings_without_secrets()
+        settings = load_settings_without_secrets(kind=settings_class())
         path = sqlite_path(settings.database_url.get_secret_value())
         if not makes_database and path is not None and _is_missing(path):
             fail(f"DATABASE_URL: there is no {path}. Run this where the server runs, or name its database.")

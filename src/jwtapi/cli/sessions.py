@@ -2,7 +2,7 @@
 
 import typer
 
-from jwtapi.cli.running import run_with_resources
+from jwtapi.cli.running import run_with_services
 from jwtapi.housekeeping import Housekeeping
 
 app = typer.Typer(help="Administer sessions.", no_args_is_help=True)
@@ -16,5 +16,5 @@ def sessions() -> None:
 @app.command()
 def prune() -> None:
     """Delete the sessions that are over, as a running server does once a minute."""
-    pruned = run_with_resources(lambda resources: Housekeeping(resources).prune_sessions())
+    pruned = run_with_services(lambda services: services[Housekeeping].prune("sessions"))
     typer.echo(f"Deleted {pruned} sessions.")

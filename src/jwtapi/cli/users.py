@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from jwtapi.admin.roles import parse_roles
-from jwtapi.admin.service import AdminService
-from jwtapi.auth.service import AuthService
-from jwtapi.cli.running import fail, failing_clearly, run_with_resources
-from jwtapi.client import COMMAND_LINE
-from jwtapi.resources import Resources
-from jwtapi.sessions.service import SessionService
-from jwtapi.storage.records import User
-from jwtapi.web.rate_limits import RateLimits
+from jwtapi.caller import COMMAND_LINE
+from jwtapi.cli.running import fail, failing_clearly, run_with_services
+from jwtapi.features.admin.roles import parse_roles
+from jwtapi.features.admin.service import AdminService
+from jwtapi.services import Services
+from jwtapi.storage.users import User
+from jwtapi.users.service import UserService
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
 
@@ -31,20 +29,18 @@ def create(
         roles = parse_roles(role or ())
     password = _password()
 
-    async def run(resources: Resources) -> User:
-        limits = RateLimits(resources.settings, resources.windows)
-        auth = AuthService(resources, SessionService(resources), limits)
-        return await auth.register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
+    async def run(services: Services) -> User:
+        return await services[UserService].register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
 
-    typer.echo(f"Created {run_with_resources(run, makes_database=True).username}.")
+    typer.echo(f"Created {run_with_services(run, makes_database=True).username}.")
 
 
 @app.command("list")
 def list_() -> None:
     """List the users: name, id, since when, roles, whether disabled."""
 
-    async def run(resources: Resources) -> None:
-        admin = AdminService(resources)
+    async def run(services: Services) -> None:
+        admin = services[AdminService]
         page = await admin.users()
         while page:
             for user in page:
@@ -59,7 +55,7 @@ def list_() -> None:
                 typer.echo("\t".join(columns))
             page = await admin.users(after=page[-1].canonical_username)
 
-    run_with_resources(run)
+    run_with_services(run)
 
 
 @app.command()
@@ -83,8 +79,8 @@ def roles(
     remove: Annotated[list[str] | None, typer.Option(help="Take this role away; repeat for more.")] = None,
 ) -> None:
     """Add and remove roles, and print those that the user has; tokens with the old roles are refused at once."""
-    has = run_with_resources(
-        lambda resources: AdminService(resources).change_roles(name, add=add or (), remove=remove or ())
+    has = run_with_services(
+        lambda services: services[AdminService].change_roles(name, add=add or (), remove=remove or ())
     )
     typer.echo(f"{name} has {', '.join(has) or 'no role'}.")
 
@@ -110,7 +106,7 @@ def delete(
 
 
 def _administer(act: Callable[[AdminService], Awaitable[None]]) -> None:
-    run_with_resources(lambda resources: act(AdminService(resources)))
+    run_with_services(lambda services: act(services[AdminService]))
 
 
 def _is_interactive() -> bool:

@@ -1,10 +1,10 @@
 """Access tokens: after RFC 9068, `typ: at+jwt`, HS256 under JWT_SECRET. Everybody who holds one can read it."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
-from uuid import uuid4
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
-from jwtapi.access_claims import AccessClaims
+from jwtapi.principal import Principal
 from jwtapi.security.signed_tokens import (
     InvalidToken,
     TokenSigner,
@@ -15,8 +15,10 @@ from jwtapi.security.signed_tokens import (
 )
 
 
-class GoodToken(NamedTuple):
-    claims: AccessClaims
+class DecodedToken(NamedTuple):
+    principal: Principal
+    """`amr` is empty if the token has none: versions before 0004 made it."""
+    session_id: UUID
     generation: int
     """How often the session had been refreshed when the token was made."""
     expires_at: datetime
@@ -30,38 +32,56 @@ class AccessTokens:
         self.ttl = ttl
         """Seconds that a token lives."""
 
-    def issue(self, claims: AccessClaims, now: datetime, *, generation: int) -> str:
+    def issue(self, principal: Principal, now: datetime, *, generation: int) -> str:
+        """Make a token of a session, whose claims are those of RFC 9068 §2.2."""
         issued = seconds(now)
         return self._signer.sign(
             {
-                "sub": str(claims.user_id),
-                "username": claims.username,
-                "sid": str(claims.session_id),
+                "sub": str(principal.user_id),
+                "username": principal.username,
+                "sid": str(principal.session_id),
                 "gen": generation,
                 "jti": uuid4().hex,
                 "iat": issued,
                 "exp": issued + self.ttl,
-                "roles": list(claims.roles),
+                "auth_time": principal.auth_time,
+                "amr": principal.amr,
+                "roles": principal.roles,
             }
         )
 
-    def read(self, token: str, now: datetime) -> GoodToken:
-        """Return what a good token says; whether its session still lives, only the database knows.
+    def decode(self, token: str, now: datetime) -> DecodedToken:
+        """Return what a good token says. Only the database knows whether its session still lives.
 
         Raises:
             ExpiredToken: it was good once.
             InvalidToken: it is not good.
         """
-        claims = self._signer.read(token, now=now, max_lifetime=self.ttl)
+        claims = self._signer.decode(token, now=now, max_lifetime=self.ttl)
         text_claim(claims, "jti")
-        roles = claims.get("roles")
-        if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-            raise InvalidToken
-        access_claims = AccessClaims(
+        session_id = uuid_claim(claims, "sid")
+        amr, auth_time = ((), 0) if "amr" not in claims else (_texts(claims, "amr"), _auth_time(claims))
+        principal = Principal(
             user_id=uuid_claim(claims, "sub"),
             username=text_claim(claims, "username"),
-            session_id=uuid_claim(claims, "sid"),
-            roles=tuple(roles),
+            roles=_texts(claims, "roles"),
+            session_id=session_id,
+            amr=amr,
+            auth_time=auth_time,
         )
         generation = generation_claim(claims, "gen") if "gen" in claims else 0  # tokens of earlier versions have none
-        return GoodToken(access_claims, generation, datetime.fromtimestamp(claims["exp"], UTC))
+        return DecodedToken(principal, session_id, generation, datetime.fromtimestamp(claims["exp"], UTC))
+
+
+def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:
+    values = claims.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidToken
+    return tuple(values)
+
+
+def _auth_time(claims: dict[str, Any]) -> int:
+    moment = claims.get("auth_time")
+    if not isinstance(moment, int) or isinstance(moment, bool):
+        raise InvalidToken
+    return moment

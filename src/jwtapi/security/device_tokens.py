@@ -7,7 +7,7 @@ was signed in with: whoever gave that password to a stranger has to be able to t
 
 import hmac
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim
 
@@ -23,21 +23,21 @@ class DeviceTokens:
             self._keys[0], "dt+jwt", previous_key=self._keys[1] if previous_secret is not None else None
         )
 
-    def issue(self, canonical_username: str, password_hash: str, now: datetime) -> str:
+    def issue(self, user_id: UUID, password_hash: str | None, now: datetime) -> str:
         issued = seconds(now)
         claims = {
-            "sub": _account(self._keys[0], canonical_username, password_hash),
+            "sub": _account(self._keys[0], user_id, password_hash),
             "jti": uuid4().hex,
             "iat": issued,
             "exp": issued + LIFETIME,
         }
         return self._signer.sign(claims)
 
-    def device_of(self, token: str, canonical_username: str, password_hash: str, now: datetime) -> str | None:
+    def device_of(self, token: str, user_id: UUID, password_hash: str | None, now: datetime) -> str | None:
         """Return the device's id if the token is good and of this account with this password."""
         try:
-            claims = self._signer.read(token, now=now, max_lifetime=LIFETIME)
-            accounts = [_account(key, canonical_username, password_hash) for key in self._keys]
+            claims = self._signer.decode(token, now=now, max_lifetime=LIFETIME)
+            accounts = [_account(key, user_id, password_hash) for key in self._keys]
             return text_claim(claims, "jti") if claims.get("sub") in accounts else None
         except InvalidToken:
             return None
@@ -48,6 +48,6 @@ def _key_from(secret: str) -> bytes:
     return hmac.digest(secret.encode(), b"jwtapi device tokens", "sha256")
 
 
-def _account(key: bytes, canonical_username: str, password_hash: str) -> str:
-    """Neither can be read off the cookie. Names have no NUL."""
-    return hmac.new(key, f"{canonical_username}\0{password_hash}".encode(), "sha256").hexdigest()
+def _account(key: bytes, user_id: UUID, password_hash: str | None) -> str:
+    """Neither can be read off the cookie."""
+    return hmac.new(key, f"{user_id}\0{password_hash or ''}".encode(), "sha256").hexdigest()

@@ -87,7 +87,7 @@ class PasswordHasher:
         """Tell whether the hash is of another scheme or cost than new ones."""
         return bool(self._context.needs_update(password_hash.strip()))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, password_hash: str | None) -> bool:

@@ -65,13 +65,13 @@ class RefreshTokens:
         }
         return self._signer.sign(claims | {"prf": _proof(session_key, _canonical(claims))})
 
-    def read(self, token: str, now: datetime, *, expired_too: bool = False) -> RefreshClaims:
+    def decode(self, token: str, now: datetime, *, allow_expired: bool = False) -> RefreshClaims:
         """Return what a token says that REFRESH_SECRET signed. It is good only if `is_proven_by` its session's key.
 
         Raises:
-            InvalidToken: it is forged or, without `expired_too`, expired.
+            InvalidToken: it is forged or, without `allow_expired`, expired.
         """
-        claims = self._signer.read(token, now=now, expired_too=expired_too)
+        claims = self._signer.decode(token, now=now, allow_expired=allow_expired)
         return RefreshClaims(
             user_id=uuid_claim(claims, "sub"),
             session_id=uuid_claim(claims, "sid"),

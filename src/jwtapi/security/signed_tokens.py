@@ -68,19 +68,19 @@ class TokenSigner:
         payload = json.dumps({"iss": ISSUER} | claims, separators=(",", ":")).encode()
         return self._jws.encode(payload, self._key, _ALGORITHM, headers={"typ": self._kind})
 
-    def read(
-        self, token: str, *, now: datetime, max_lifetime: int | None = None, expired_too: bool = False
+    def decode(
+        self, token: str, *, now: datetime, max_lifetime: int | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
         """Return the claims of a good token; `max_lifetime` (seconds) bounds how long it may claim to live.
 
         Raises:
-            ExpiredToken: it was good once; not with `expired_too`.
+            ExpiredToken: it was good once; not with `allow_expired`.
             InvalidToken: it never was, or is not yet.
         """
         if len(token) > _MAX_LENGTH or _FORM.fullmatch(token) is None:
             raise InvalidToken
         try:
-            decoded = self._decode(token)
+            decoded = self._verified(token)
             claims = strict_json.loads(decoded["payload"])
             kind = _kind_of(token.partition(".")[0])
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -89,10 +89,10 @@ class TokenSigner:
             raise InvalidToken
         if "aud" in claims:
             raise InvalidToken  # RFC 7519 §4.1.3: meant for others; this server issues none
-        self._check_times(claims, now.timestamp(), max_lifetime, expired_too=expired_too)
+        self._check_times(claims, now.timestamp(), max_lifetime, allow_expired=allow_expired)
         return claims
 
-    def _decode(self, token: str) -> dict[str, Any]:
+    def _verified(self, token: str) -> dict[str, Any]:
         try:
             return self._jws.decode_complete(token, self._key, algorithms=[_ALGORITHM])
         except jwt.InvalidSignatureError:
@@ -101,7 +101,7 @@ class TokenSigner:
             return self._jws.decode_complete(token, self._previous_key, algorithms=[_ALGORITHM])
 
     @staticmethod
-    def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, expired_too: bool) -> None:
+    def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, allow_expired: bool) -> None:
         issued, not_before, expires = (
             _moment(claims.get("iat")),
             _moment(claims.get("nbf", 0)),
@@ -111,7 +111,7 @@ class TokenSigner:
             raise InvalidToken
         if max_lifetime is not None and expires - issued > max_lifetime:
             raise InvalidToken
-        if now >= expires and not expired_too:
+        if now >= expires and not allow_expired:
             raise ExpiredToken
 
 

@@ -1,25 +1,6 @@
-"""Why somebody is not signed in, or no longer."""
+"""Why a session cannot be refreshed."""
 
 from jwtapi.errors import Forbidden, Unauthenticated
-
-
-class AccessTokenRequired(Unauthenticated):
-    code = "access_token_required"
-    message = "Access token required"
-
-
-class AccessTokenExpired(Unauthenticated):
-    code = "token_expired"
-    message = "Token expired"
-    rejected_token = True
-
-
-class AccessTokenInvalid(Unauthenticated):
-    """Forged, malformed, or of a session that is over: nobody is told which."""
-
-    code = "token_invalid"
-    message = "Invalid token"
-    rejected_token = True
 
 
 class RefreshTokenRequired(Unauthenticated):
@@ -28,7 +9,7 @@ class RefreshTokenRequired(Unauthenticated):
 
 
 class RefreshTokenInvalid(Forbidden):
-    """Forged, used, expired or revoked: nobody is told which."""
+    """Forged, used, expired or revoked. The answer does not say which."""
 
     code = "refresh_token_invalid"
     message = "Invalid refresh token"

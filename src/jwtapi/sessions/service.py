@@ -1,33 +1,32 @@
-"""Opens, refreshes, checks and closes sessions. A session is one row for as long as it lives."""
+"""Opens, refreshes and ends sessions. A session is one row for as long as it lives."""
 
 import math
 import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID, uuid4
 
 import structlog
 
 from jwtapi import audit
-from jwtapi.access_claims import AccessClaims
-from jwtapi.client import Client
+from jwtapi.caller import Caller
 from jwtapi.clock import Clock
-from jwtapi.metrics import RefreshOutcome
-from jwtapi.resources import Resources
-from jwtapi.security.refresh_tokens import RefreshClaims
-from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
-from jwtapi.sessions.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired, RefreshTokenInvalid
+from jwtapi.metrics import Metrics, RefreshOutcome
+from jwtapi.security.access_tokens import AccessTokens, DecodedToken
+from jwtapi.security.refresh_tokens import RefreshClaims, RefreshTokens
+from jwtapi.security.signed_tokens import InvalidToken
+from jwtapi.sessions.cache import principal_of
+from jwtapi.sessions.errors import RefreshTokenInvalid
+from jwtapi.sessions.events import REFRESH_TOKEN_REUSED, SESSION_REVOKED
 from jwtapi.sessions.worth import Worth, worth_of
-from jwtapi.storage.known_sessions import KnownSession
-from jwtapi.storage.records import EventType, Session, User
-from jwtapi.storage.repositories.sessions import SessionOfUser
+from jwtapi.settings import Settings
+from jwtapi.storage.arrivals import Arrivals
+from jwtapi.storage.database import Database
+from jwtapi.storage.sessions import Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
-
-MAX_CHECKED = 5_000
-"""Access tokens that need no second check of their signature; about 6 MB."""
+from jwtapi.storage.users import User
 
 log = structlog.get_logger()
 
@@ -42,14 +41,21 @@ class IssuedTokens:
     """Seconds that the refresh token lives."""
 
 
-class _CheckedToken(NamedTuple):
-    """What came out of the check of a token, and how long that holds."""
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    idle: timedelta
+    """How long a session lives without a refresh."""
+    absolute: timedelta
+    """How long it lives however often it is refreshed."""
+    max_per_user: int
 
-    claims: AccessClaims | None
-    """None if the signature is good and the session says otherwise."""
-    session: KnownSession
-    expires_at: datetime
-    """When it expires, or its session unless that is refreshed before."""
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            idle=timedelta(seconds=settings.refresh_token_ttl),
+            absolute=timedelta(seconds=settings.session_max_age),
+            max_per_user=settings.max_sessions_per_user,
+        )
 
 
 class _Exchange(NamedTuple):
@@ -63,23 +69,30 @@ class _Exchange(NamedTuple):
 
 
 class SessionService:
-    def __init__(self, resources: Resources) -> None:
-        self._database = resources.database
-        self._known_sessions = resources.known_sessions
-        self._arrivals = resources.arrivals
-        self._clock: Clock = resources.clock
-        self._access_tokens = resources.access_tokens
-        self._refresh_tokens = resources.refresh_tokens
-        self._idle = timedelta(seconds=resources.settings.refresh_token_ttl)
-        self._checked: OrderedDict[str, _CheckedToken] = OrderedDict()
-        self._longest = timedelta(seconds=resources.settings.session_max_age)
-        self._max_sessions = resources.settings.max_sessions_per_user
-        self._metrics = resources.metrics
+    def __init__(  # noqa: PLR0913, PLR0917  what sessions need
+        self,
+        database: Database,
+        arrivals: Arrivals,
+        access_tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        policy: SessionPolicy,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._arrivals = arrivals
+        self._access_tokens = access_tokens
+        self._refresh_tokens = refresh_tokens
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
 
-    async def open(self, uow: UnitOfWork, user: User, client: Client) -> Session:
-        """Store a new session of a user whose row is locked, and end the oldest unused one of too many.
+    async def open(
+        self, uow: UnitOfWork, user: User, caller: Caller, *, amr: Sequence[str], auth_time: datetime
+    ) -> Session:
+        """Store a new session of a user whose row is locked, and end the oldest unused ones beyond the maximum.
 
-        Issue its tokens when the transaction has been committed, not before.
+        Issue its tokens after the transaction was committed, not before.
         """
         now = self._clock()
         session = Session(
@@ -89,21 +102,32 @@ class SessionService:
             key=secrets.token_bytes(32),
             created_at=now,
             refreshed_at=now,
-            expires_at=now + self._idle,
-            ends_at=now + self._longest,
+            expires_at=now + self._policy.idle,
+            ends_at=now + self._policy.absolute,
             revoked_at=None,
+            amr=list(amr),
+            auth_time=auth_time,
+            address=caller.address,
+            user_agent=caller.user_agent,
         )
         others = await uow.sessions.add(session)
-        if others >= self._max_sessions:
-            ended = await uow.sessions.revoke_surplus(session, keep=self._max_sessions - 1)
-            await audit.record_revocations(uow, ended, at=now, client=client, user_id=user.id)
+        if others >= self._policy.max_per_user:
+            ended = await uow.sessions.revoke_surplus(session, keep=self._policy.max_per_user - 1)
+            await self._record_revocations(uow, ended, user.id, now, caller)
         return session
+
+    async def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller) -> None:
+        """End every session of a user whose row is locked."""
+        now = self._clock()
+        await self._record_revocations(uow, await uow.sessions.revoke_all(user_id, now), user_id, now, caller)
 
     def issue(self, session: Session, user: User) -> IssuedTokens:
         """Make an access token and the refresh token of the session's present generation."""
         now = self._clock()
         return IssuedTokens(
-            access_token=self._access_tokens.issue(_claims_of(session, user), now, generation=session.generation),
+            access_token=self._access_tokens.issue(
+                principal_of(SessionOfUser(session, user)), now, generation=session.generation
+            ),
             expires_in=self._access_tokens.ttl,
             refresh_token=self._refresh_tokens.issue(
                 user_id=user.id,
@@ -116,7 +140,7 @@ class SessionService:
             refresh_expires_in=math.ceil((session.expires_at - now).total_seconds()),
         )
 
-    async def refresh(self, refresh_tokens: Sequence[str], client: Client) -> IssuedTokens:
+    async def refresh(self, refresh_tokens: Sequence[str], caller: Caller) -> IssuedTokens:
         """Exchange a refresh token for its successor and an access token.
 
         A browser can have several cookies of one name: of several good tokens the newest counts.
@@ -132,14 +156,14 @@ class SessionService:
             self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
         async with self._database.write() as uow:
-            outcome, good, reuses = await self._first_good(uow, shown, now, client)
+            outcome, good, reuses = await self._first_good(uow, shown, now, caller)
         self._metrics.count_refresh(outcome, reuses=reuses)
         if good is None:
             raise RefreshTokenInvalid
         return self.issue(good.session, good.user)
 
     async def _first_good(
-        self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, client: Client
+        self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, caller: Caller
     ) -> _Exchange:
         """Exchange the first good token, and end the sessions of those that were used before."""
         good: SessionOfUser | None = None
@@ -147,7 +171,7 @@ class SessionService:
         reused: list[Session] = []
         for claims in shown:
             found = await _proven_session(uow, claims)
-            if found is None or not found.session.is_alive(now) or found.user.disabled_at is not None:
+            if found is None or not found.lets_in(now):
                 continue
             session, outcome = await self._exchange(uow, found.session, claims.generation, now)
             if session is not None:
@@ -159,7 +183,7 @@ class SessionService:
             # Who has a session's good token may show old ones of it. A good one of another session excuses nothing: a
             # thief could try a stolen token beside it and not be found.
             if good is None or session.id != good.session.id:
-                ended += await self._end_reused(uow, session, now, client)
+                ended += await self._end_reused(uow, session, now, caller)
         return _Exchange(outcome, good, ended)
 
     async def _exchange(
@@ -174,7 +198,7 @@ class SessionService:
             match worth_of(generation, session, now):
                 case Worth.NEXT:
                     outcome = RefreshOutcome.NEXT
-                    expires_at = min(now + self._idle, session.ends_at)
+                    expires_at = min(now + self._policy.idle, session.ends_at)
                     decided = await uow.sessions.rotate(session, now=now, expires_at=expires_at)
                 case Worth.PRESENT:
                     decided = session
@@ -188,73 +212,21 @@ class SessionService:
             session = await uow.sessions.get(session.id)
         return None, RefreshOutcome.INVALID
 
-    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, client: Client) -> bool:
-        if not await self._revoke(uow, session.id, session.user_id, now, client):
+    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, caller: Caller) -> bool:
+        if not await self._revoke(uow, session.id, session.user_id, now, caller):
             return False
         await audit.record(
             uow,
-            EventType.REFRESH_TOKEN_REUSED,
+            REFRESH_TOKEN_REUSED,
             at=now,
-            client=client,
+            caller=caller,
             user_id=session.user_id,
             session_id=session.id,
         )
         log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
         return True
 
-    async def authenticate(self, access_token: str | None) -> AccessClaims:
-        """Return what the caller's access token says, if its session is alive and its user enabled.
-
-        Raises:
-            AccessTokenRequired: there is none.
-            AccessTokenExpired, AccessTokenInvalid: it is not, or no longer, good.
-        """
-        if access_token is None:
-            raise AccessTokenRequired
-        now = self._clock()
-        checked = self._checked.get(access_token)
-        if (
-            checked is not None
-            and checked.session.is_current
-            and now < checked.expires_at
-            and self._known_sessions.hears_changes()
-        ):
-            if checked.claims is None:
-                raise AccessTokenInvalid
-            return checked.claims
-        return await self._check(access_token, now)
-
-    async def _check(self, access_token: str, now: datetime) -> AccessClaims:
-        """As `authenticate`, for a token that was not checked lately."""
-        try:
-            claims, generation, expires_at = self._access_tokens.read(access_token, now)
-        except ExpiredToken:
-            raise AccessTokenExpired from None
-        except InvalidToken:
-            raise AccessTokenInvalid from None
-        session = await self._known_sessions.find(claims.session_id, now)
-        if session.claims is not None and not session.claims.says_the_same_as(claims):
-            # SQL changed the name or the roles, and what is remembered or what the token says is older than that.
-            session = await self._known_sessions.find_anew(claims.session_id, now)
-        if session.claims is None:
-            raise AccessTokenInvalid
-        # Who learns JWT_SECRET must not give their own session another name or other roles.
-        agrees = session.claims.says_the_same_as(claims)
-        # The session's claims, not the token's: its tokens share them, and what is remembered of them. A refusal is
-        # remembered too, so that an old token makes its session be read once.
-        self._checked[access_token] = _CheckedToken(
-            session.claims if agrees else None, session, min(expires_at, session.expires_at)
-        )
-        if len(self._checked) > MAX_CHECKED:
-            self._checked.popitem(last=False)
-        if not agrees:
-            raise AccessTokenInvalid
-        if generation > session.arrived_generation:
-            session.arrived_generation = generation
-            self._arrivals.note(claims.session_id, generation)
-        return session.claims
-
-    async def close(self, *, refresh_tokens: Sequence[str], access_token: str | None, client: Client) -> None:
+    async def log_out(self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller) -> None:
         """Revoke the sessions of the tokens. What is forged or has ended is passed over.
 
         A refresh token signs out even if it was used or has expired, an access token only while it is good: an old one
@@ -264,41 +236,47 @@ class SessionService:
         refresh_claims = [
             claims
             for token in refresh_tokens
-            if (claims := self._refresh_claims(token, now, expired_too=True)) is not None
+            if (claims := self._refresh_claims(token, now, allow_expired=True)) is not None
         ]
-        access_claims = self._access_claims(access_token, now)
-        if not refresh_claims and access_claims is None:
+        decoded = self._decoded(access_token, now)
+        if not refresh_claims and decoded is None:
             return
         async with self._database.write() as uow:
             for claims in refresh_claims:
                 if await _proven_session(uow, claims) is not None:
-                    await self._revoke(uow, claims.session_id, claims.user_id, now, client)
-            if access_claims is not None:
-                await self._revoke(uow, access_claims.session_id, access_claims.user_id, now, client)
+                    await self._revoke(uow, claims.session_id, claims.user_id, now, caller)
+            if decoded is not None:
+                await self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
 
-    async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, client: Client) -> bool:
+    async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller) -> bool:
         revoked = await uow.sessions.revoke(session_id, now)
         if revoked:
-            await audit.record(
-                uow, EventType.SESSION_REVOKED, at=now, client=client, user_id=user_id, session_id=session_id
-            )
+            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
         return revoked
 
-    def _refresh_claims(self, token: str, now: datetime, *, expired_too: bool = False) -> RefreshClaims | None:
+    def _refresh_claims(self, token: str, now: datetime, *, allow_expired: bool = False) -> RefreshClaims | None:
         try:
-            return self._refresh_tokens.read(token, now, expired_too=expired_too)
+            return self._refresh_tokens.decode(token, now, allow_expired=allow_expired)
         except InvalidToken:
             return None
 
-    def _access_claims(self, token: str | None, now: datetime) -> AccessClaims | None:
+    def _decoded(self, access_token: str | None, now: datetime) -> DecodedToken | None:
         try:
-            return self._access_tokens.read(token, now).claims if token is not None else None
+            return self._access_tokens.decode(access_token, now) if access_token is not None else None
         except InvalidToken:
             return None
 
-
-def _claims_of(session: Session, user: User) -> AccessClaims:
-    return AccessClaims(user_id=user.id, username=user.username, session_id=session.id, roles=tuple(user.roles))
+    @staticmethod
+    async def _record_revocations(
+        uow: UnitOfWork, session_ids: Sequence[UUID], user_id: UUID, now: datetime, caller: Caller
+    ) -> None:
+        """Record the end of each session in one statement, however many they are."""
+        await uow.events.add(
+            *(
+                audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
+                for session_id in session_ids
+            )
+        )
 
 
 async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:

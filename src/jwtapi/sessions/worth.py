@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from jwtapi.storage.records import Session
+from jwtapi.storage.sessions import Session
 
 GRACE = timedelta(seconds=10)
 """How long a refresh token that is no longer the current one still gets the present one: several tabs refresh at once.

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import WAIT_SECONDS
+from jwtapi.storage.events import Event, EventRepository, EventType
 from jwtapi.storage.faults import reason_of
-from jwtapi.storage.records import Event, EventType
-from jwtapi.storage.repositories.events import EventRepository
 
 POLL_SECONDS = 0.05
 """How long a change may go unheard where nothing wakes us."""
@@ -27,31 +26,40 @@ _CHANNEL = "jwtapi_events"
 log = structlog.get_logger()
 
 
-class ChangeFeed:
-    def __init__(
-        self,
-        database: Database,
-        types: Collection[EventType],
-        *,
-        on_events: Callable[[Sequence[Event]], None],
-        on_gap: Callable[[], None],
-        on_interruption: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Hand each event of `types` that anybody commits to `on_events`; call `on_gap` where some may be missing.
+class _Subscriber(NamedTuple):
+    wants: Callable[[EventType], bool]
+    on_events: Callable[[Sequence[Event]], None]
+    on_gap: Callable[[], None]
 
-        `on_interruption` is called once for each time that nothing is heard any more.
-        """
+
+class ChangeFeed:
+    """One for each process, on one connection, however many subscribe."""
+
+    def __init__(self, database: Database, *, on_interruption: Callable[[], None] = lambda: None) -> None:
+        """`on_interruption` is called once for each time that changes no longer arrive."""
         self._database = database
-        self._types = types
-        self._on_events = on_events
-        self._on_gap = on_gap
         self._on_interruption = on_interruption
+        self._subscribers: list[_Subscriber] = []
         self._made_at = time.monotonic()
         self._heard_at = float("-inf")
         self._is_interrupted = False
-        self._has_to_announce = False
+        self._has_to_notify = False
         self._wake = asyncio.Event()
-        database.subscribe(self._announce)
+        database.subscribe(self._notify_later)
+
+    def subscribe(
+        self,
+        wants: Callable[[EventType], bool],
+        *,
+        on_events: Callable[[Sequence[Event]], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        """Pass on what any process commits, before `run` begins.
+
+        `on_events` gets the events of the types that `wants` accepts, perhaps with others; always those of types that
+        only a later version declares. `on_gap` is called where events may be missing.
+        """
+        self._subscribers.append(_Subscriber(wants, on_events, on_gap))
 
     def is_live(self) -> bool:
         """Tell whether changes of the last seconds would have been heard of."""
@@ -61,12 +69,12 @@ class ChangeFeed:
         """Seconds since the database last said what is new, or that nothing is."""
         return time.monotonic() - max(self._heard_at, self._made_at)
 
-    async def follow(self) -> None:
+    async def run(self) -> None:
         """Follow the events until cancelled, whatever happens to the database meanwhile."""
         while True:
             try:
                 async with self._database.hold_connection() as connection:
-                    await self._follow(EventRepository(connection), await _open_tail(connection, self._wake))
+                    await self._follow(EventRepository(connection), await _open_signal(connection, self._wake))
                 if not self._is_interrupted:
                     log.warning("changes made elsewhere go unheard", cause="requests need the only connection")
             except StorageUnavailable as error:
@@ -81,22 +89,24 @@ class ChangeFeed:
             await asyncio.sleep(_RETRY_SECONDS if self._is_interrupted else 0)
             self._is_interrupted = True
 
-    async def _follow(self, events: EventRepository, tail: "_Tail") -> None:
+    async def _follow(self, events: EventRepository, signal: "_ChangeSignal") -> None:
         """Until requests need the connection."""
         async with asyncio.timeout(WAIT_SECONDS):
             position = await events.end()
-        self._on_gap()  # what was committed until now was not heard of
+        ignored = self._ignored_types()
+        for subscriber in self._subscribers:
+            subscriber.on_gap()  # nobody has read what was committed until now
         while not self._database.wants_connection_back():
             await self._sleep()
             asked_at = time.monotonic()
             async with asyncio.timeout(WAIT_SECONDS):
-                if self._has_to_announce:
-                    self._has_to_announce = False
-                    await tail.announce()
-                if await tail.may_have_grown():
-                    new, position = await events.since(position, self._types)
-                    if new:
-                        self._on_events(new)
+                if self._has_to_notify:
+                    self._has_to_notify = False
+                    await signal.notify()
+                if await signal.poll():
+                    new, position = await events.since(position, ignored=ignored)
+                    for subscriber in self._subscribers if new else ():
+                        subscriber.on_events(new)
             self._heard_at = asked_at
             if self._is_interrupted:
                 self._is_interrupted = False
@@ -110,52 +120,61 @@ class ChangeFeed:
             pass
         self._wake.clear()
 
-    def _announce(self, events: Sequence[Event]) -> None:
-        if any(event.type in self._types for event in events):
-            self._has_to_announce = True
+    def _notify_later(self, events: Sequence[Event]) -> None:
+        ignored = self._ignored_types()
+        if any(event.type not in ignored for event in events):
+            self._has_to_notify = True
             self._wake.set()
 
+    def _ignored_types(self) -> Collection[str]:
+        """The names of the types that no subscriber wants."""
+        return [
+            name
+            for name, type_ in EventType.declared().items()
+            if not any(subscriber.wants(type_) for subscriber in self._subscribers)
+        ]
 
-class _Tail(Protocol):
-    async def may_have_grown(self) -> bool:
-        """Tell, at little cost, whether it is worth while to look for events."""
 
-    async def announce(self) -> None:
-        """Wake the others who follow."""
+class _ChangeSignal(Protocol):
+    async def poll(self) -> bool:
+        """Return, at little cost, whether there may be new events."""
+
+    async def notify(self) -> None:
+        """Wake the feeds of other processes."""
 
 
-class _SqliteTail:
+class _SqliteSignal:
     def __init__(self, driver: Any) -> None:
         self._driver = driver
         self._version: Any = None
 
-    async def may_have_grown(self) -> bool:
-        # A counter in shared memory that every commit of another connection moves on. Asked of the driver itself, for
-        # it is asked all the time.
+    async def poll(self) -> bool:
+        # A counter in shared memory, which each commit of another connection increases. We ask the driver itself,
+        # because this runs 20 times a second.
         version = await self._driver.execute_fetchall("PRAGMA data_version")
         self._version, before = version, self._version
         return bool(version != before)
 
-    async def announce(self) -> None:
-        """Nobody can be woken; they poll."""
+    async def notify(self) -> None:
+        """SQLite cannot wake anybody. The others poll."""
 
 
-class _PostgresqlTail:
+class _PostgresqlSignal:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def may_have_grown(self) -> bool:
+    async def poll(self) -> bool:
         return True
 
-    async def announce(self) -> None:
-        # By itself, not in the transaction of the change: there it would make all such commits wait for each other.
+    async def notify(self) -> None:
+        # A statement of its own. In the transaction of the change it would make all such commits wait for each other.
         await self._connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
 
 
-async def _open_tail(connection: AsyncConnection, wake: asyncio.Event) -> _Tail:
+async def _open_signal(connection: AsyncConnection, wake: asyncio.Event) -> _ChangeSignal:
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if connection.dialect.name == "sqlite":
-        return _SqliteTail(driver)
-    # A pooler between us and the server may swallow this; then the poll is what hears.
+        return _SqliteSignal(driver)
+    # A pooler between us and the server may lose the notifications. Then the poll finds the events.
     await driver.add_listener(_CHANNEL, lambda *_: wake.set())
-    return _PostgresqlTail(connection)
+    return _PostgresqlSignal(connection)

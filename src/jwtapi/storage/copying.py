@@ -15,11 +15,10 @@ from sqlalchemy import ColumnElement, Row, Table, bindparam, cast, delete, false
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
+from jwtapi.storage.events import events
+from jwtapi.storage.metadata import persistent_tables, stored_columns
 from jwtapi.storage.sides import PAGE, CannotCopy, Connected, Rows, Side, canonical, cause_of, open_side
-from jwtapi.storage.tables import FILLED_BY_DATABASE, events, sessions, users
-
-TABLES = (users, sessions, events)
-"""In the order in which foreign keys let them be filled. Whatever counts for minutes only is not copied."""
+from jwtapi.storage.users import users
 
 Done = Callable[[int], object]
 """Told each time how many rows more are done."""
@@ -81,21 +80,21 @@ async def copy(source_url: str, target_url: str, *, overwrite: bool, watch: Watc
                 await connected.migrate()
             changes = await _Copying(source, target).run(overwrite=overwrite, watch=watch)
             async with target.snapshot() as result:
-                return [await _compare(table, changes[table], source, result, watch) for table in TABLES]
+                return [await _compare(table, changes[table], source, result, watch) for table in persistent_tables()]
 
 
 class _Copying:
     def __init__(self, source: Connected, target: Side) -> None:
         self._source = source
         self._target = target
-        self._changes = {table: Changes() for table in TABLES}
+        self._changes = {table: Changes() for table in persistent_tables()}
 
     async def run(self, *, overwrite: bool, watch: Watch) -> dict[Table, Changes]:
         strangers = await self._count_strangers()
         if not overwrite and (strangers or await self._was_in_service()):
             raise WouldDestroy(strangers)
         await self._free_names(overwrite=overwrite)
-        for table in TABLES:
+        for table in persistent_tables():
             with watch(f"Copying {table.name}", await self._source.count(table)) as done:
                 await self._copy(table, done)
         await self._set_sequence()
@@ -114,7 +113,7 @@ class _Copying:
 
     async def _was_in_service(self) -> bool:
         """Tell whether the newest event of TO came about there: FROM has none such."""
-        columns = _columns(events)
+        columns = stored_columns(events)
         async with self._target.transaction() as target:
             theirs = await target.first(select(*columns).order_by(events.c.id.desc()).limit(1))
         if theirs is None:
@@ -150,7 +149,7 @@ class _Copying:
                     f"TO does not take the {table.name} from {min(ours)} to {max(ours)}: {cause_of(error)}."
                 ) from error
 
-        await self._side_by_side(_columns(table), bring_up, done)
+        await self._side_by_side(stored_columns(table), bring_up, done)
 
     async def _side_by_side(
         self, columns: Sequence[ColumnElement[Any]], act: _Act, done: Done = lambda _: None
@@ -222,16 +221,12 @@ async def _compare(table: Table, changes: Changes, source: Connected, target: Co
 async def _sha256(side: Connected, table: Table, done: Done) -> str:
     sha256 = hashlib.sha256()
     after = None
-    while page := await side.page(_columns(table), after):
+    while page := await side.page(stored_columns(table), after):
         for row in page.values():
             sha256.update(canonical(row))
         after = max(page)
         done(len(page))
     return sha256.hexdigest()
-
-
-def _columns(table: Table) -> list[ColumnElement[Any]]:
-    return [column for column in table.c if column not in FILLED_BY_DATABASE]
 
 
 def _up_to(end: Any, page: Rows) -> Rows:

@@ -25,9 +25,9 @@ from jwtapi.storage.engine import (
     sqlite_path,
     with_transactions,
 )
+from jwtapi.storage.events import Event
 from jwtapi.storage.faults import is_of_operator
 from jwtapi.storage.migrations import Schema, schema_of, upgrade
-from jwtapi.storage.records import Event
 from jwtapi.storage.rehearsal import rehearse_housekeeping, rehearse_login, write_beside
 from jwtapi.storage.unit_of_work import UnitOfWork
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from jwtapi.storage.faults import advice_on, has_answered, reason_of
-from jwtapi.storage.tables import metadata
+from jwtapi.storage.schema import metadata
 
 log = structlog.get_logger()
 

@@ -14,14 +14,11 @@ from tempfile import TemporaryFile
 from sqlalchemy import Executable, Table, delete, false, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jwtapi.storage.tables import FILLED_BY_DATABASE, events, metadata, rate_limits, sessions
+from jwtapi.storage.metadata import stored_columns
+from jwtapi.storage.schema import metadata
 
 ROOM_BYTES = 64 * 1024
 """A login writes some 25 KB to SQLite's log."""
-
-_NEVER_UPDATED = frozenset({events})
-_DELETED_BY_REQUESTS = frozenset({rate_limits})
-_DELETED_BY_HOUSEKEEPING = (sessions, events)
 
 # The table in the database's own tablespace, where its tables grow.
 _USE_LITTLE_MEMORY = text("SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)")
@@ -38,31 +35,29 @@ _WRITE_TO_THE_LOG = text("SELECT pg_logical_emit_message(true, 'jwtapi', '')")
 
 
 def _on_no_row(table: Table) -> list[Executable]:
-    columns = [column for column in table.c if column not in FILLED_BY_DATABASE]
+    columns = stored_columns(table)
     statements: list[Executable] = [insert(table).from_select(columns, select(*columns).where(false()))]
-    if table not in _NEVER_UPDATED:
+    if not table.info.get("insert_only"):
         statements.append(update(table).where(false()).values({column: column for column in columns}))
-    if table in _DELETED_BY_REQUESTS:
+    if table.info.get("transient"):
         statements.append(delete(table).where(false()))
     return statements
 
 
-_REQUESTS = [statement for table in metadata.sorted_tables for statement in _on_no_row(table)]
-_HOUSEKEEPING = [delete(table).where(false()) for table in _DELETED_BY_HOUSEKEEPING]
-
-
 async def rehearse_login(connection: AsyncConnection) -> None:
     """To be committed by the caller."""
-    for statement in _REQUESTS:
-        await connection.execute(statement)
+    for table in metadata.sorted_tables:
+        for statement in _on_no_row(table):
+            await connection.execute(statement)
     if connection.dialect.name == "postgresql":
         for statement in (_MAY_NUMBER_EVENTS, _USE_LITTLE_MEMORY, _WRITE_A_FILE, _WRITE_TO_THE_LOG):
             await connection.execute(statement)
 
 
 async def rehearse_housekeeping(connection: AsyncConnection) -> None:
-    for statement in _HOUSEKEEPING:
-        await connection.execute(statement)
+    for table in metadata.sorted_tables:
+        if table.info.get("pruned"):
+            await connection.execute(delete(table).where(false()))
 
 
 def write_beside(path: Path) -> None:

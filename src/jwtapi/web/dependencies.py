@@ -1,29 +1,52 @@
 """What any endpoint may ask for."""
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
-from jwtapi.client import Client
+from jwtapi.caller import MAX_USER_AGENT, Caller
 from jwtapi.logs import client_address, request_id
-from jwtapi.resources import Resources
+from jwtapi.services import Services
+from jwtapi.settings import Settings
 from jwtapi.web.rate_limits import RateLimits
 
 
-async def get_resources(request: Request) -> Resources:
-    resources: Resources = request.app.state.resources
-    return resources
+def services_of(scope: Scope) -> Services:
+    """The services of the app that answers the request of this ASGI scope."""
+    services: Services = scope["app"].state.services
+    return services
 
 
-async def get_rate_limits(request: Request) -> RateLimits:
-    rate_limits: RateLimits = request.app.state.rate_limits
-    return rate_limits
+@cache
+def provider(kind: type[Any]) -> Any:
+    """The dependency that gives the service of a class; a key of `app.dependency_overrides`."""
+
+    async def provide(request: Request) -> Any:
+        return services_of(request.scope)[kind]
+
+    return provide
 
 
-async def get_client(request: Request) -> Client:
-    return Client(address=client_address(request.scope), request_id=request_id.get())
+def provided(kind: type[Any]) -> Any:
+    """For a parameter that takes the service of a class: `notes: Annotated[NoteService, provided(NoteService)]`."""  # noqa: D402
+    return Depends(provider(kind))  # type: ignore[arg-type]  # a class is hashable
 
 
-ResourcesDep = Annotated[Resources, Depends(get_resources)]
-RateLimitsDep = Annotated[RateLimits, Depends(get_rate_limits)]
-ClientDep = Annotated[Client, Depends(get_client)]
+async def get_settings(request: Request) -> Settings:
+    return services_of(request.scope).settings
+
+
+async def get_caller(request: Request) -> Caller:
+    user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
+    return Caller(
+        address=client_address(request.scope),
+        request_id=request_id.get(),
+        user_agent="".join(filter(str.isprintable, user_agent)) or None,
+    )
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+RateLimitsDep = Annotated[RateLimits, provided(RateLimits)]
+CallerDep = Annotated[Caller, Depends(get_caller)]

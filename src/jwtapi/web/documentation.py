@@ -42,6 +42,8 @@ _HEADERS: Mapping[str, Any] = {
     },
 }
 RATE_LIMIT = ("RateLimit-Policy", "RateLimit")
+EXAMPLE_WAIT = 840
+"""Seconds, in examples of `Retry-After`."""
 _HEADERS_OF: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     429: ("Retry-After", *RATE_LIMIT),

@@ -1,12 +1,15 @@
 """GET /, /health/live, /health/ready, /metrics."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.errors import ShuttingDown, StorageUnavailable
 from jwtapi.metrics import Metrics
-from jwtapi.web.dependencies import ResourcesDep
+from jwtapi.storage.readiness import Readiness
+from jwtapi.web.dependencies import provided
 from jwtapi.web.documentation import problems, success
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.problems import not_found
@@ -48,11 +51,11 @@ async def live() -> Health:
     summary="Say whether a login would work",
     responses=problems() | {200: success("It would.", example={"status": "ready"})},
 )
-async def ready(resources: ResourcesDep) -> Health:
+async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
     """Look whether a login would find the database as it needs it. Send no requests here while this fails."""
-    if resources.readiness.is_withdrawn:
+    if readiness.is_withdrawn:
         raise ShuttingDown
-    if not await resources.readiness.check():
+    if not await readiness.check():
         raise StorageUnavailable
     return Health(status="ready")
 
@@ -63,9 +66,9 @@ async def ready(resources: ResourcesDep) -> Health:
     response_class=PlainTextResponse,
     responses=problems(storage=False) | {200: success("The metrics of this process and its siblings.")},
 )
-async def metrics(resources: ResourcesDep) -> Response:
+async def metrics(metrics: Annotated[Metrics, provided(Metrics)]) -> Response:
     """Give what Prometheus collects, in its text format."""
-    return _exposition(resources.metrics)
+    return _exposition(metrics)
 
 
 def metrics_app(metrics: Metrics) -> ASGIApp:

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from fastapi import Request
 
 from jwtapi.errors import Forbidden
-from jwtapi.resources import Resources
 from jwtapi.settings import SameSite
+from jwtapi.web.dependencies import services_of
 from jwtapi.web.withheld import COOKIE_HEADERS
 from jwtapi.web_origin import as_browsers_write
 
@@ -39,8 +39,7 @@ def is_own(origin: str, host: str | None) -> bool:
 def refuse_other_origins(request: Request) -> None:
     """Raises CrossOriginRefused, unless the request is of this origin, of CORS_ORIGINS, or of no web page at all."""
     origin = request.headers.get("origin")
-    resources: Resources = request.app.state.resources
-    settings = resources.settings
+    settings = services_of(request.scope).settings
     if origin is not None and is_listed(origin, settings.cors_origins):
         return
     site = request.headers.get("sec-fetch-site")

@@ -18,6 +18,7 @@ from starlette.types import Scope as ASGIScope
 
 from jwtapi import strict_json
 from jwtapi.errors import InvalidInput, UnsupportedMediaType
+from jwtapi.web.dependencies import services_of
 from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import RateLimits, Scope
 
@@ -52,7 +53,7 @@ class StrictRoute(APIRoute):
         if self._changes_nothing:
             await super().handle(scope, receive, send)
             return
-        limits: RateLimits = scope["app"].state.rate_limits
+        limits = services_of(scope)[RateLimits]
 
         async def settle_and_send(message: ASGIMessage) -> None:
             """Every answer passes here, refusals included."""
@@ -76,7 +77,7 @@ class StrictRoute(APIRoute):
             if not changes_nothing:
                 refuse_other_origins(request)
             if scope is not None:
-                limits: RateLimits = request.app.state.rate_limits
+                limits = services_of(request.scope)[RateLimits]
                 await limits.admit(scope, request)
             if takes_json:
                 request = _JsonRequest(request.scope, request.receive)

@@ -1,1 +1,0 @@
-"""Registering, signing in, refreshing, signing out."""

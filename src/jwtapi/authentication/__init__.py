@@ -1,0 +1,1 @@
+"""Which user sends a request: bearer tokens, and what they may do."""

@@ -1,0 +1,86 @@
+"""The principal of a request, as endpoints ask for it."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.openapi.models import OAuthFlowPassword, OAuthFlows
+from fastapi.security import HTTPBearer, OAuth2
+from starlette.requests import HTTPConnection
+
+from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.principal import Principal
+from jwtapi.storage.database import Database
+from jwtapi.storage.users import User
+from jwtapi.web.dependencies import provided
+
+
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The token of the one Authorization header (RFC 6750 §2.1); None without it or with another scheme.
+
+    Raises:
+        AccessTokenInvalid: there are two such headers, and who reads which one is anybody's guess.
+    """
+    authorization = None
+    for name, value in headers:
+        if name == b"authorization":
+            if authorization is not None:
+                raise AccessTokenInvalid
+            authorization = value
+    if authorization is None:
+        return None
+    return authorization[7:].decode("latin-1") or None if authorization[:7].lower() == b"bearer " else None
+
+
+async def get_bearer_token(request: Request) -> str | None:
+    return bearer_token(request.scope["headers"])
+
+
+class _PasswordFlow(OAuth2):
+    """For the OpenAPI document, so that Swagger UI can ask for user name and password."""
+
+    def __init__(self) -> None:
+        flow = OAuthFlowPassword(tokenUrl="token", refreshUrl="token", scopes={})
+        super().__init__(flows=OAuthFlows(password=flow), scheme_name="Password", auto_error=False)
+
+    async def __call__(self, request: HTTPConnection) -> None:  # noqa: ARG002
+        return None
+
+
+class _BearerToken(HTTPBearer):
+    """For the OpenAPI document: paste a token."""
+
+    def __init__(self) -> None:
+        super().__init__(bearerFormat="JWT", scheme_name="AccessToken", auto_error=False)
+
+    async def __call__(self, request: HTTPConnection) -> None:  # noqa: ARG002
+        return None
+
+
+BearerTokenDep = Annotated[str | None, Depends(get_bearer_token)]
+
+
+async def get_principal(
+    request: Request,
+    authenticator: Annotated[Authenticator, provided(Authenticator)],
+    _bearer_token: Annotated[None, Depends(_BearerToken())],
+    _password_flow: Annotated[None, Depends(_PasswordFlow())],  # the last: there Swagger UI puts the cursor
+) -> Principal:
+    """As `Authenticator.authenticate`. The other parameters are for the OpenAPI document."""
+    return await authenticator.authenticate(bearer_token(request.scope["headers"]))
+
+
+PrincipalDep = Annotated[Principal, Depends(get_principal)]
+
+
+async def get_current_user(principal: PrincipalDep, database: Annotated[Database, provided(Database)]) -> User:
+    """The row of the signed-in user, for endpoints that need more than the principal has."""
+    async with database.read() as uow:
+        user = await uow.users.get(principal.user_id)
+    if user is None:
+        raise AccessTokenInvalid
+    return user
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]

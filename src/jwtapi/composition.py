@@ -1,0 +1,179 @@
+"""The composition root: it names every feature, and makes every service once."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+
+from pydantic import SecretStr
+
+from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.clock import Clock, system_clock
+from jwtapi.feature import Feature
+from jwtapi.gauges import Gauges
+from jwtapi.housekeeping import Housekeeping, Prune
+from jwtapi.metrics import Metrics
+from jwtapi.rate_limiting.database import DatabaseWindows
+from jwtapi.rate_limiting.fallback import WithFallback
+from jwtapi.rate_limiting.memory import MemoryWindows
+from jwtapi.rate_limiting.windows import Windows
+from jwtapi.security.access_tokens import AccessTokens
+from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.security.password_policy import PasswordPolicy
+from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.security.usernames import UsernamePolicy
+from jwtapi.services import Services
+from jwtapi.sessions.cache import SessionCache
+from jwtapi.sessions.service import SessionPolicy, SessionService
+from jwtapi.settings import Settings
+from jwtapi.sign_in.cookies import AuthCookies
+from jwtapi.sign_in.lost_cookies import LostCookies
+from jwtapi.sign_in.passwords import PasswordProver
+from jwtapi.sign_in.service import SignIn
+from jwtapi.storage.arrivals import Arrivals
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
+from jwtapi.storage.readiness import Readiness
+from jwtapi.users.service import NewPasswords, UserService
+from jwtapi.web.rate_limits import RateLimits
+
+FEATURES = (
+    "login",
+    "oauth",
+    "forward_auth",
+    "account",
+    "admin",
+)
+"""The packages in `features/`, in the order of the API documentation."""
+
+
+@cache
+def features() -> Mapping[str, Feature]:
+    """Load the features, and return what each gives, by the name of its package."""
+    return {name: import_module(f"jwtapi.features.{name}.feature").feature for name in FEATURES}
+
+
+@cache
+def settings_class() -> type[Settings]:
+    """Return the class that has the settings of jwtapi and those of its features."""
+    groups = [feature.settings for feature in features().values() if feature.settings is not None]
+    return type("Settings", (Settings, *groups), {"__module__": __name__}) if groups else Settings
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Services]:
+    services = make_services(settings, clock)
+    try:
+        yield services
+    finally:
+        await services.close()
+
+
+def make_services(settings: Settings, clock: Clock = system_clock) -> Services:
+    """Make every service. Connections are opened when first used.
+
+    Raises:
+        StorageUnavailable: the file of an SQLite database cannot be opened.
+    """
+    services = Services(settings, clock)
+    _add_storage(services)
+    _add_security(services)
+    _add_sign_in(services)
+    prunes = _prunes(services)
+    for name, feature in features().items():
+        services.add(*feature.services(services))
+        prunes |= {f"{name} {number}": prune for number, prune in enumerate(feature.prunes(services))}
+    services.add(Housekeeping(services[Database], prunes))
+    return services
+
+
+def _add_storage(services: Services) -> None:
+    settings, clock = services.settings, services.clock
+    metrics = Metrics()
+    on_block = (lambda block: metrics.observe_block(**block._asdict())) if settings.counts_requests else None
+    database = Database.of(settings, on_block=on_block)
+    services.on_close(database.close)
+    feed = ChangeFeed(database, on_interruption=metrics.count_feed_interruption)
+    services.add(
+        metrics,
+        database,
+        feed,
+        Readiness(database),
+        Arrivals(database),
+        SessionCache(database, feed),
+        Gauges(metrics, database, feed, clock, workers=settings.workers),
+    )
+    windows = _windows(settings, database, metrics, clock)
+    services.on_close(windows.close)
+    services.add(RateLimits(settings, windows))
+
+
+def _add_security(services: Services) -> None:
+    settings, metrics = services.settings, services[Metrics]
+    refresh_secret = settings.refresh_secret.get_secret_value()
+    previous_refresh_secret = _plain(settings.refresh_secret_previous)
+    hasher = PasswordHasher(
+        rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending, on_wait=metrics.observe_hash_wait
+    )
+    services.on_close(hasher.close)
+    services.add(
+        hasher,
+        NewPasswords(
+            PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist), hasher
+        ),
+        UsernamePolicy(settings.reserved_usernames),
+        AccessTokens(
+            settings.jwt_secret.get_secret_value(),
+            ttl=settings.access_token_ttl,
+            previous_secret=_plain(settings.jwt_secret_previous),
+        ),
+        RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
+        DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
+    )
+
+
+def _add_sign_in(services: Services) -> None:
+    settings, clock = services.settings, services.clock
+    database, metrics, arrivals = services[Database], services[Metrics], services[Arrivals]
+    access_tokens, device_tokens = services[AccessTokens], services[DeviceTokens]
+    sessions = SessionService(
+        database, arrivals, access_tokens, services[RefreshTokens], SessionPolicy.of(settings), metrics, clock
+    )
+    cookies = AuthCookies(settings)
+    services.add(
+        sessions,
+        Authenticator(access_tokens, services[SessionCache], arrivals, clock),
+        UserService(database, services[UsernamePolicy], services[NewPasswords], metrics, clock),
+        PasswordProver(database, services[PasswordHasher], services[RateLimits], device_tokens, metrics, clock),
+        SignIn(database, sessions, device_tokens, metrics, clock),
+        cookies,
+        LostCookies(settings, cookies),
+    )
+
+
+def _prunes(services: Services) -> dict[str, Prune]:
+    clock, event_age = services.clock, timedelta(seconds=services.settings.event_max_age)
+    return {
+        "sessions": lambda uow, limit: uow.sessions.prune(clock(), limit=limit),
+        "events": lambda uow, limit: uow.events.prune(clock() - event_age, limit=limit),
+        "rate limits": lambda uow, limit: uow.rate_limits.prune(clock().timestamp(), limit=limit),
+    }
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Clock) -> Windows:
+    """Where attempts are counted."""
+    uri = settings.rate_limit_storage_uri.get_secret_value()
+    if uri.startswith("memory:"):
+        return MemoryWindows()
+    in_database = DatabaseWindows(database, clock)
+    if uri.startswith("database:"):
+        return in_database
+    from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
+
+    return WithFallback(RedisWindows(uri, clock), in_database, metrics)

@@ -1,0 +1,13 @@
+"""What the account of the signed-in user gives to the composition root."""
+
+from jwtapi.authentication.fast_path import PrincipalEndpoint
+from jwtapi.feature import Feature
+from jwtapi.features.account.router import api, api_profile, profile, router
+from jwtapi.features.account.service import AccountService
+from jwtapi.storage.database import Database
+
+feature = Feature(
+    routers=(router, api),
+    fast_endpoints=(PrincipalEndpoint("/profile", profile), PrincipalEndpoint("/api/profile", api_profile)),
+    services=lambda services: (AccountService(services[Database]),),
+)

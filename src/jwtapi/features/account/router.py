@@ -1,0 +1,72 @@
+"""GET /profile and what lies under /api."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends
+
+from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_principal
+from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
+from jwtapi.features.account.errors import SettingsTooLarge
+from jwtapi.features.account.schemas import Account, AccountSettings, Profile, SettingsPatch
+from jwtapi.features.account.service import AccountService
+from jwtapi.web.dependencies import provided
+from jwtapi.web.documentation import Responses, json_body, problems, success
+from jwtapi.web.origins import CrossOriginRefused
+from jwtapi.web.routes import StrictRoute
+from jwtapi.web.schemas import FieldProblem
+
+_PROFILE: Responses = {200: success("The user name.")}
+_NO_OBJECT = FieldProblem(field="", message="Input should be a valid dictionary")
+
+router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*ACCESS_TOKEN_ERRORS))
+
+# The guard of everything under /api: set here once, so that no route can be added without it.
+api = APIRouter(
+    prefix="/api",
+    route_class=StrictRoute,
+    tags=["account"],
+    dependencies=[Depends(get_principal)],
+    responses=problems(*ACCESS_TOKEN_ERRORS),
+)
+
+
+@router.get("/profile", summary="Say who is signed in", responses=_PROFILE)
+def profile(principal: PrincipalDep) -> Profile:
+    """Give the user name that the access token was made out for."""
+    return Profile(username=principal.username)
+
+
+@api.get("/profile", summary="Say who is signed in, under /api", responses=_PROFILE)
+def api_profile(principal: PrincipalDep) -> Profile:
+    """Give the user name that the access token was made out for, as `/profile` does."""
+    return Profile(username=principal.username)
+
+
+@api.get("/account", summary="Read the account", responses={200: success("The account.")})
+async def read_account(user: CurrentUser) -> Account:
+    """Give what is known of the signed-in user."""
+    return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
+
+
+@api.get("/settings", summary="Read the settings", responses={200: success("The settings; `{}` at first.")})
+async def read_settings(user: CurrentUser) -> AccountSettings:
+    """Give what the app keeps for the signed-in user."""
+    return AccountSettings(user.settings)
+
+
+@api.patch(
+    "/settings",
+    summary="Change the settings",
+    responses=problems(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), SettingsTooLarge(), *json_body(_NO_OBJECT))
+    | {200: success("All settings, changed.")},
+)
+async def change_settings(
+    patch: Annotated[SettingsPatch, Body(media_type="application/merge-patch+json")],
+    principal: PrincipalDep,
+    account: Annotated[AccountService, provided(AccountService)],
+) -> AccountSettings:
+    """Change some by JSON merge patch (RFC 7396): values replace, `null` removes, objects merge.
+
+    `application/json` is taken for it, too.
+    """
+    return AccountSettings(await account.change_settings(principal.user_id, patch.root))

@@ -1,0 +1,34 @@
+"""What users do with their own account."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.features.account.errors import SettingsTooLarge
+from jwtapi.features.account.merge_patch import merge_patch
+from jwtapi.storage.database import Database
+
+MAX_SETTINGS_BYTES = 16 * 1024
+
+
+class AccountService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def change_settings(self, user_id: UUID, patch: dict[str, Any]) -> dict[str, Any]:
+        """Apply a JSON merge patch; of several at once, none is lost.
+
+        Raises:
+            SettingsTooLarge: the result would exceed 16 KiB, and nothing was changed.
+            AccessTokenInvalid: the user has just been deleted.
+        """
+        async with self._database.write() as uow:
+            user = await uow.users.get_for_update(user_id)
+            if user is None:
+                raise AccessTokenInvalid
+            settings: dict[str, Any] = merge_patch(user.settings, patch)
+            if len(json.dumps(settings, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_SETTINGS_BYTES:
+                raise SettingsTooLarge
+            await uow.users.set_settings(user_id, settings)
+        return settings

@@ -1,0 +1,15 @@
+"""What the administration of users gives to the composition root."""
+
+from jwtapi.feature import Feature
+from jwtapi.features.admin.service import AdminService
+from jwtapi.services import Services
+from jwtapi.sessions.service import SessionService
+from jwtapi.storage.database import Database
+from jwtapi.users.service import NewPasswords
+
+
+def _services(services: Services) -> tuple[AdminService]:
+    return (AdminService(services[Database], services[SessionService], services[NewPasswords], services.clock),)
+
+
+feature = Feature(services=_services)

@@ -1,0 +1,7 @@
+"""What forward authentication gives to the composition root."""
+
+from jwtapi.authentication.fast_path import PrincipalEndpoint
+from jwtapi.feature import Feature
+from jwtapi.features.forward_auth.router import router, verify
+
+feature = Feature(routers=(router,), fast_endpoints=(PrincipalEndpoint("/auth/verify", verify),))

@@ -1,0 +1,1 @@
+"""POST /register, /login, /refresh and /logout: signing in and out by user name, password and cookies."""

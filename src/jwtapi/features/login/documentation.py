@@ -1,0 +1,119 @@
+"""What the OpenAPI document says of signing in and out with cookies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Response
+
+from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.errors import Overloaded, TooManyLogins, TooManyRegistrations, TooManyRequests
+from jwtapi.features.login.errors import CredentialsRequired
+from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong, PasswordTooShort
+from jwtapi.security.usernames import UsernameInvalid, UsernameReserved
+from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
+from jwtapi.settings import Settings
+from jwtapi.sign_in.cookies import AuthCookies
+from jwtapi.sign_in.documentation import example_password
+from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sign_in.schemas import EXAMPLE_DEVICE_TOKEN, EXAMPLE_REFRESH_TOKEN
+from jwtapi.users.errors import UsernameTaken
+from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, json_body, problems, success
+from jwtapi.web.origins import CrossOriginRefused
+from jwtapi.web.problems import refusal
+from jwtapi.web.schemas import EXAMPLE_ID, FieldProblem
+
+_NO_STRING = FieldProblem(field="username", message="Input should be a valid string")
+
+REGISTER = problems(
+    CredentialsRequired(["password"]),
+    UsernameInvalid(),
+    UsernameReserved(),
+    PasswordTooShort(8),
+    PasswordTooLong(),
+    PasswordTooCommon(),
+    CrossOriginRefused(),
+    UsernameTaken(),
+    TooManyRegistrations(EXAMPLE_WAIT),
+    Overloaded(),
+    *json_body(_NO_STRING),
+) | {
+    201: success(
+        "The account exists now. Nobody is signed in by it.",
+        example={"message": "User registered successfully", "id": EXAMPLE_ID},
+        with_headers=RATE_LIMIT,
+    )
+}
+LOGIN = problems(
+    CredentialsRequired(["password"]),
+    InvalidCredentials(),
+    CrossOriginRefused(),
+    TooManyLogins(EXAMPLE_WAIT),
+    Overloaded(),
+    *json_body(_NO_STRING),
+) | {200: success("Signed in.", with_headers=RATE_LIMIT)}
+BY_COOKIE: dict[str, Any] = {"security": [{"RefreshCookie": []}]}
+BY_EITHER_OR_NONE: dict[str, Any] = {"security": [{"Password": []}, {"AccessToken": []}, {"RefreshCookie": []}, {}]}
+
+REFRESH = problems(
+    RefreshTokenRequired(), RefreshTokenInvalid(), CrossOriginRefused(), TooManyRequests(EXAMPLE_WAIT)
+) | {200: success("Still signed in.", with_headers=RATE_LIMIT)}
+LOGOUT = problems(AccessTokenInvalid(), CrossOriginRefused()) | {
+    200: success("Signed out, or was not signed in.", example={"message": "Logged out"})
+}
+
+
+def complete(document: dict[str, Any], settings: Settings) -> None:
+    """Add what the settings decide: the cookies, and how long a password must be."""
+    _add_cookie_scheme(document, settings.cookie_name)
+    _show_cookies(document, settings)
+    _show_password_length(document, settings.password_min_length)
+
+
+def _add_cookie_scheme(document: dict[str, Any], cookie_name: str) -> None:
+    cookie = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": cookie_name,
+        "description": "Set by `/login` and `/refresh`. A browser keeps it from scripts and sends it by itself.",
+    }
+    # It comes first, because Swagger UI puts the cursor into the last scheme.
+    components = document["components"]
+    components["securitySchemes"] = {"RefreshCookie": cookie, **components["securitySchemes"]}
+
+
+def _show_cookies(document: dict[str, Any], settings: Settings) -> None:
+    lines = Response()
+    cookies = AuthCookies(settings)
+    cookies.set_refresh_token(lines, EXAMPLE_REFRESH_TOKEN, max_age=settings.refresh_token_ttl)
+    cookies.set_device_token(lines, EXAMPLE_DEVICE_TOKEN)
+    cookies.clear_refresh_token(lines)
+    refresh_token, device_token, nothing = lines.headers.getlist("set-cookie")
+    _show_cookie(
+        document,
+        "/login",
+        "The refresh token, and the mark of a browser that has signed in: a header each.",
+        {"refresh token": refresh_token, "mark": device_token},
+    )
+    _show_cookie(document, "/refresh", "The next refresh token.", {"refresh token": refresh_token})
+    _show_cookie(document, "/logout", "Removes the refresh token.", {"no token": nothing})
+
+
+def _show_cookie(document: dict[str, Any], path: str, description: str, examples: Mapping[str, str]) -> None:
+    """Add the `Set-Cookie` headers of a success; `examples` has the values by name."""
+    document["paths"][path]["post"]["responses"]["200"]["headers"]["Set-Cookie"] = {
+        "description": description,
+        "schema": {"type": "string"},
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }
+
+
+def _show_password_length(document: dict[str, Any], minimum: int) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["RegisterRequest"]["properties"]["password"] |= {
+        "description": f"At least {minimum} characters, of any kind.",
+        "minLength": minimum,
+    }
+    for name in ("RegisterRequest", "LoginRequest"):
+        schemas[name]["properties"]["password"]["examples"] = [example_password(minimum)]
+    refused = document["paths"]["/register"]["post"]["responses"]["400"]["content"]["application/json"]["examples"]
+    refused["password_too_short"]["value"] = refusal(PasswordTooShort(minimum)).content

@@ -1,0 +1,7 @@
+"""What signing in and out with cookies gives to the composition root."""
+
+from jwtapi.feature import Feature
+from jwtapi.features.login.documentation import complete
+from jwtapi.features.login.router import router
+
+feature = Feature(routers=(router,), complete_document=complete)

@@ -1,0 +1,96 @@
+"""POST /register, /login, /refresh and /logout."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from jwtapi.authentication.dependencies import BearerTokenDep
+from jwtapi.features.login import documentation
+from jwtapi.features.login.schemas import LoginAnswer, LoginRequest, Registered, RegisterRequest
+from jwtapi.sessions.errors import RefreshTokenRequired
+from jwtapi.sessions.service import SessionService
+from jwtapi.sign_in.dependencies import CookiesDep, LookForLostCookies, hand_over
+from jwtapi.sign_in.passwords import PasswordProver
+from jwtapi.sign_in.schemas import AccessToken
+from jwtapi.sign_in.service import SignIn
+from jwtapi.users.service import UserService
+from jwtapi.web.dependencies import CallerDep, RateLimitsDep, provided
+from jwtapi.web.rate_limits import Scope
+from jwtapi.web.routes import StrictRoute, limited_as
+from jwtapi.web.schemas import Message
+
+router = APIRouter(route_class=StrictRoute, tags=["auth"])
+
+SessionServiceDep = Annotated[SessionService, provided(SessionService)]
+UserServiceDep = Annotated[UserService, provided(UserService)]
+
+
+@router.post("/register", status_code=201, summary="Register", responses=documentation.REGISTER)
+async def register(
+    body: RegisterRequest, request: Request, users: UserServiceDep, limits: RateLimitsDep, caller: CallerDep
+) -> Registered:
+    """Create an account. It signs nobody in: log in next."""
+    admit = partial(limits.admit, Scope.REGISTER, request)  # what is malformed is no registration
+    user = await users.register(body.username, body.password.get_secret_value(), caller, admit=admit)
+    return Registered(message="User registered successfully", id=user.id)
+
+
+@router.post("/login", summary="Log in", responses=documentation.LOGIN, dependencies=[LookForLostCookies])
+@limited_as(Scope.LOGIN)
+async def login(  # noqa: PLR0913, PLR0917  each is a dependency
+    body: LoginRequest,
+    request: Request,
+    response: Response,
+    passwords: Annotated[PasswordProver, provided(PasswordProver)],
+    sign_in: Annotated[SignIn, provided(SignIn)],
+    cookies: CookiesDep,
+    caller: CallerDep,
+) -> LoginAnswer:
+    """Sign in by user name and password: an access token in the answer, a refresh token in an httpOnly cookie."""
+    password = body.password.get_secret_value()
+    proof = await passwords.prove(body.username, password, caller, cookies.device_tokens(request))
+    signed_in = await sign_in.proceed(proof, caller)
+    cookies.set_device_token(response, signed_in.device_token)
+    return hand_over(LoginAnswer, signed_in.tokens, response, cookies)
+
+
+@router.post(
+    "/refresh",
+    summary="Stay signed in",
+    responses=documentation.REFRESH,
+    openapi_extra=documentation.BY_COOKIE,
+    dependencies=[LookForLostCookies],
+)
+@limited_as(Scope.REFRESH)
+async def refresh(
+    request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, caller: CallerDep
+) -> AccessToken:
+    """Exchange the refresh cookie for a new access token and the next refresh cookie.
+
+    Ask again if the answer was lost: it gives the same cookie. After 401 and 403 nobody is signed in any more.
+    """
+    tokens = cookies.refresh_tokens(request)
+    if not tokens:
+        raise RefreshTokenRequired
+    return hand_over(AccessToken, await sessions.refresh(tokens, caller), response, cookies)
+
+
+@router.post(
+    "/logout", summary="Log out", responses=documentation.LOGOUT, openapi_extra=documentation.BY_EITHER_OR_NONE
+)
+async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
+    request: Request,
+    response: Response,
+    access_token: BearerTokenDep,
+    sessions: SessionServiceDep,
+    cookies: CookiesDep,
+    caller: CallerDep,
+) -> Message:
+    """End the session of the refresh cookie, and that of the access token if one is sent, at once.
+
+    Either is enough. With neither, or with one that is no longer good, there is nothing to end, which is no error.
+    """
+    await sessions.log_out(refresh_tokens=cookies.refresh_tokens(request), access_token=access_token, caller=caller)
+    cookies.clear_refresh_token(response)
+    return Message(message="Logged out")

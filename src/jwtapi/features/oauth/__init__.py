@@ -1,0 +1,1 @@
+"""POST /token: the token endpoint of OAuth2 (RFC 6749)."""

@@ -1,0 +1,34 @@
+"""What the OpenAPI document says of the token endpoint."""
+
+from typing import Any
+
+from jwtapi.errors import Overloaded, TooManyLogins
+from jwtapi.features.oauth.errors import InvalidGrant, InvalidRequest, InvalidScope, UnsupportedGrantType
+from jwtapi.features.oauth.schemas import OAuthProblem
+from jwtapi.settings import Settings
+from jwtapi.sign_in.documentation import example_password
+from jwtapi.web.documentation import BODY, EXAMPLE_WAIT, RATE_LIMIT, problems, success
+from jwtapi.web.origins import CrossOriginRefused
+
+TOKEN = problems(
+    InvalidRequest("username is missing"),
+    InvalidGrant("Invalid credentials"),
+    UnsupportedGrantType(),
+    InvalidScope(),
+    CrossOriginRefused(),
+    TooManyLogins(EXAMPLE_WAIT),
+    Overloaded(),
+    *BODY,
+) | {200: success("Signed in, or still signed in.", with_headers=RATE_LIMIT)}
+TOKEN[400]["model"] = OAuthProblem
+
+
+def complete(document: dict[str, Any], settings: Settings) -> None:
+    """Add what the settings decide: where the endpoint is below a path, and how long a password must be."""
+    if settings.root_path is not None:
+        # Relative to the server's URL, as it is otherwise, it would replace the last part of the path.
+        endpoint = f"{settings.root_path}/token"
+        schemes = document["components"]["securitySchemes"]
+        schemes["Password"]["flows"]["password"] |= {"tokenUrl": endpoint, "refreshUrl": endpoint}
+    form = document["paths"]["/token"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]
+    form["examples"]["password"]["value"]["password"] = example_password(settings.password_min_length)

@@ -1,0 +1,194 @@
+"""What this process remembers of sessions, while it is sure to learn of every change."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from jwtapi.principal import Principal
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
+from jwtapi.storage.events import Event, Invalidates, invalidated_by
+from jwtapi.storage.sessions import SessionOfUser
+
+MAX_SESSIONS = 10_000
+"""About 7 MB. With more sessions, the one that was read first is read again at its next request."""
+
+MAX_TOKENS = 5_000
+"""Access tokens whose signatures need no second check, about 6 MB."""
+
+MAX_ANSWERS = 1_000
+"""Sessions that have ready answers, about 1 KB each."""
+
+_UNREAD = datetime.min.replace(tzinfo=UTC)
+
+
+class CachedSession:
+    """What a session allows, with its verified tokens and its ready answers. All three are dropped together."""
+
+    __slots__ = ("answers", "arrived_generation", "expires_at", "is_valid", "principal", "tokens")
+
+    def __init__(self, *, is_valid: bool) -> None:
+        self.principal: Principal | None = None
+        """None if the session has ended, if its user is disabled, or if nothing was read yet."""
+        self.expires_at = _UNREAD
+        """When the session ends unless it is refreshed before."""
+        self.arrived_generation = 0
+        """The newest generation of which a token is known to have reached the client."""
+        self.is_valid = is_valid
+        """Becomes False, permanently, when the session may have changed. False from the start without a live feed."""
+        self.tokens: set[str] = set()
+        """Its tokens in SessionCache.tokens."""
+        self.answers: dict[Hashable, Any] = {}
+        """What endpoints answer to this principal, by endpoint."""
+
+
+class VerifiedToken(NamedTuple):
+    """An access token whose signature is right."""
+
+    session: CachedSession
+    agrees: bool
+    """Whether it says of the user what the session does. If not, the token is refused."""
+    expires_at: datetime
+    """When the token expires, or its session unless that is refreshed before."""
+
+
+def principal_of(found: SessionOfUser) -> Principal:
+    """What the session allows. Sessions that versions before 0004 opened began with a password."""
+    session, user = found
+    return Principal(
+        user_id=user.id,
+        username=user.username,
+        roles=tuple(user.roles),
+        session_id=session.id,
+        amr=tuple(session.amr if session.amr is not None else ("pwd",)),
+        auth_time=int((session.auth_time or session.created_at).timestamp()),
+    )
+
+
+class SessionCache:
+    def __init__(self, database: Database, feed: ChangeFeed) -> None:
+        self._database = database
+        self.is_live = feed.is_live
+        """Return whether valid entries can be relied on: changes of the last seconds would have arrived."""
+        self._sessions: OrderedDict[UUID, CachedSession] = OrderedDict()
+        self._tokens: dict[str, VerifiedToken] = {}
+        self._answered: OrderedDict[CachedSession, None] = OrderedDict()
+        self.token = self._tokens.get
+        """Return the VerifiedToken of an access token, or None."""
+        feed.subscribe(
+            lambda type_: type_.invalidates is not Invalidates.NOTHING,
+            on_events=self._invalidate,
+            on_gap=self._invalidate_all,
+        )
+        # A change that this process makes holds from its next request on, before it arrives through the feed.
+        database.subscribe(self._invalidate)
+
+    async def find(self, session_id: UUID, now: datetime) -> CachedSession:
+        """Return what the session allows.
+
+        Reads the database if nothing is cached, and always while the feed is not live.
+
+        Raises:
+            StorageUnavailable
+        """
+        if not self.is_live():
+            return await self._read(CachedSession(is_valid=False), session_id, now)
+        cached = self._sessions.get(session_id)
+        if cached is not None and now < cached.expires_at:
+            return cached
+        # Insert the entry before reading the row. If a change arrives while we read, it invalidates the entry, so that
+        # the outdated row is never cached. Use an entry that another request is filling: if each request replaced it,
+        # overlapping requests would never find one that is filled.
+        if cached is None:
+            cached = self._sessions[session_id] = CachedSession(is_valid=True)
+            if len(self._sessions) > MAX_SESSIONS:
+                self._drop(next(iter(self._sessions)))
+        if (await self._read(cached, session_id, now)).principal is None:
+            self._drop(session_id)  # an ended session stays ended, and needs no place
+        return cached
+
+    async def find_anew(self, session_id: UUID, now: datetime) -> CachedSession:
+        """As `find`, but read the database: somebody may have changed rows by SQL, without an event.
+
+        An entry that proves right stays. Otherwise old tokens that take turns would have the session read each time.
+
+        Raises:
+            StorageUnavailable
+        """
+        cached = self._sessions.get(session_id)
+        if cached is None or not self.is_live():
+            return await self.find(session_id, now)
+        read = await self._read(CachedSession(is_valid=True), session_id, now)
+        if not cached.is_valid:  # something changed meanwhile, perhaps after the row was read
+            read.is_valid = False
+            return read
+        if cached.principal is not None and cached.principal == read.principal:
+            return cached
+        self._drop(session_id)
+        if read.principal is not None:
+            self._sessions[session_id] = read
+        return read
+
+    def remember_token(self, token: str, verified: VerifiedToken) -> None:
+        """Keep the result of a check, for as long as the session's entry is valid."""
+        if not verified.session.is_valid:
+            return
+        self._tokens[token] = verified
+        verified.session.tokens.add(token)
+        if len(self._tokens) > MAX_TOKENS:
+            oldest = next(iter(self._tokens))
+            self._tokens.pop(oldest).session.tokens.discard(oldest)
+
+    def remember_answer(self, session: CachedSession, endpoint: Hashable, answer: Any) -> None:
+        """Keep a ready answer, for as long as the session's entry is valid."""
+        if not session.is_valid:
+            return
+        session.answers[endpoint] = answer
+        self._answered[session] = None
+        if len(self._answered) > MAX_ANSWERS:
+            self._answered.popitem(last=False)[0].answers.clear()
+
+    def _invalidate(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match invalidated_by(event):
+                case Invalidates.SESSION if event.session_id is not None:
+                    self._drop(event.session_id)
+                case Invalidates.SESSION | Invalidates.USER:
+                    self._drop_user(event.user_id)
+                case Invalidates.NOTHING:
+                    pass
+
+    def _drop(self, session_id: UUID) -> None:
+        if (session := self._sessions.pop(session_id, None)) is not None:
+            session.is_valid = False
+            for token in session.tokens:
+                self._tokens.pop(token, None)
+            session.tokens.clear()
+            session.answers.clear()
+            self._answered.pop(session, None)
+
+    def _drop_user(self, user_id: UUID | None) -> None:
+        # This is rare, and takes a few milliseconds. Of an entry that is still being filled the user is not known.
+        for session_id, session in list(self._sessions.items()):
+            if session.principal is None or session.principal.user_id == user_id:
+                self._drop(session_id)
+
+    def _invalidate_all(self) -> None:
+        for session_id in list(self._sessions):
+            self._drop(session_id)
+
+    async def _read(self, session: CachedSession, session_id: UUID, now: datetime) -> CachedSession:
+        async with self._database.read() as uow:
+            found = await uow.sessions.with_user(session_id)
+        if found is None or not found.lets_in(now):
+            session.principal, session.expires_at = None, _UNREAD
+        else:
+            principal = principal_of(found)
+            if principal != session.principal:
+                session.answers.clear()
+                session.principal = principal
+            session.expires_at = found.session.expires_at
+            session.arrived_generation = max(session.arrived_generation, found.session.arrived_generation)
+        return session

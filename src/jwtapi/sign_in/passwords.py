@@ -1,0 +1,162 @@
+"""Proves by user name and password."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+from uuid import UUID
+
+from jwtapi import audit
+from jwtapi.caller import Caller
+from jwtapi.clock import Clock
+from jwtapi.errors import Overloaded, TooManyRequests
+from jwtapi.metrics import LoginOutcome, Metrics
+from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.usernames import UsernameInvalid, parse_username
+from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sign_in.events import LOGIN_FAILED
+from jwtapi.sign_in.proof import AuthenticationMethod, Proof
+from jwtapi.storage.database import Database
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
+
+
+class AccountLimits(Protocol):
+    """Counts failed logins; a key is an account, or a device that signed in to it before."""
+
+    async def admit_account(self, key: str) -> None: ...
+
+    async def forget_account(self, key: str) -> None: ...
+
+
+class PasswordProver:
+    def __init__(  # noqa: PLR0913, PLR0917  what proving needs
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        limits: AccountLimits,
+        device_tokens: DeviceTokens,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._limits = limits
+        self._device_tokens = device_tokens
+        self._metrics = metrics
+        self._clock = clock
+
+    async def prove(
+        self, username: str, password: str, caller: Caller, device_tokens: Sequence[str] = ()
+    ) -> "PasswordProof":
+        """Check the password. The work is the same whether or not there is such a user.
+
+        Raises:
+            InvalidCredentials: unknown user, wrong password or disabled user.
+            TooManyRequests: too many attempts on this account failed.
+            Overloaded: too many hashes are waiting.
+        """
+        name = _canonical_name(username)
+        async with self._database.read() as uow:
+            user = await uow.users.by_name(name)
+        attempt = _Attempt(password, self._bucket(name, user, device_tokens), caller)
+        try:
+            await self._limits.admit_account(attempt.bucket)
+        except TooManyRequests:
+            self._metrics.count_login(LoginOutcome.THROTTLED)
+            raise
+        return await self.check(attempt, user)
+
+    async def check(self, attempt: "_Attempt", user: User | None) -> "PasswordProof":
+        """Check the password of an attempt that was counted.
+
+        Raises:
+            InvalidCredentials, Overloaded: as `prove`.
+        """
+        try:
+            # Neither a connection nor a lock is held meanwhile.
+            matches = await self._hasher.verify(attempt.password, user.password_hash if user is not None else None)
+            if user is not None and matches and user.disabled_at is None:
+                return PasswordProof(
+                    prover=self,
+                    attempt=attempt,
+                    user_id=user.id,
+                    proved_at=self._clock(),
+                    checked_hash=user.password_hash,
+                    new_hash=await self._upgraded_hash(user, attempt.password),
+                )
+        except Overloaded:
+            self._metrics.count_login(LoginOutcome.OVERLOADED)
+            raise
+        await self._record_failure(user, attempt.caller)
+        raise InvalidCredentials
+
+    async def forget_failures(self, attempt: "_Attempt") -> None:
+        await self._limits.forget_account(attempt.bucket)
+
+    async def _upgraded_hash(self, user: User, password: str) -> str | None:
+        """A hash of today's scheme and cost, if the stored one is of another."""
+        stored = user.password_hash
+        return await self._hasher.hash(password) if stored is not None and self._hasher.needs_update(stored) else None
+
+    async def _record_failure(self, user: User | None, caller: Caller) -> None:
+        async with self._database.write() as uow:
+            user_id = user.id if user is not None else None
+            await audit.record(uow, LOGIN_FAILED, at=self._clock(), caller=caller, user_id=user_id)
+        self._metrics.count_login(LoginOutcome.FAILED)
+
+    def _bucket(self, name: str, user: User | None, device_tokens: Sequence[str]) -> str:
+        """What the attempt counts against: the device, if it signed in with this password before, else the account."""
+        if user is None:
+            return f"name:{sha256(name.encode()).hexdigest()}"
+        now = self._clock()
+        for device_token in device_tokens:
+            device = self._device_tokens.device_of(device_token, user.id, user.password_hash, now)
+            if device is not None:
+                return f"device:{device}"
+        return f"user:{user.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    password: str = field(repr=False)
+    bucket: str
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordProof(Proof):
+    """The password was right."""
+
+    prover: PasswordProver
+    attempt: _Attempt
+    user_id: UUID
+    proved_at: datetime
+    checked_hash: str | None = field(repr=False)
+    new_hash: str | None = field(repr=False)
+    methods: Sequence[AuthenticationMethod] = (AuthenticationMethod.PASSWORD,)
+
+    async def accept(self, uow: UnitOfWork, user: User) -> User | None:
+        """Accept the proof unless the user has another hash now, and store the renewed hash."""
+        if user.password_hash != self.checked_hash:
+            return None
+        if self.new_hash is None:
+            return user
+        await uow.users.set_password_hash(user.id, self.new_hash)
+        return replace(user, password_hash=self.new_hash)
+
+    async def renewed(self, user: User) -> "PasswordProof":
+        return await self.prover.check(self.attempt, user)
+
+    async def session_opened(self) -> None:
+        await self.prover.forget_failures(self.attempt)
+
+
+def _canonical_name(username: str) -> str:
+    """The canonical name; for what can be no name, one that no user has, and that any database can look up."""
+    try:
+        return parse_username(username).canonical
+    except UsernameInvalid:
+        return f" {sha256(username.encode()).hexdigest()}"

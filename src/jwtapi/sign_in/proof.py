@@ -1,0 +1,57 @@
+"""Proofs: that a caller is a certain user."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from jwtapi.errors import JwtapiError
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
+
+
+class AuthenticationMethod(StrEnum):
+    """How somebody proved to be a user: the values of `amr` (RFC 8176)."""
+
+    PASSWORD = "pwd"  # noqa: S105  the RFC's name of a method
+
+
+class Proof(ABC):
+    """What `prove` gives and `SignIn.proceed` takes: a password now, later also a passkey or a code."""
+
+    user_id: UUID
+    methods: Sequence[AuthenticationMethod]
+    """`amr` of the session and of its access tokens."""
+    proved_at: datetime
+    """`auth_time` of the session and of its access tokens."""
+
+    @abstractmethod
+    async def accept(self, uow: UnitOfWork, user: User) -> User | None:
+        """Return the user if the proof still holds, in the transaction that opens the session; else None.
+
+        The row of the user is locked. What the proof consumes or renews is written here.
+        """
+
+    @abstractmethod
+    async def renewed(self, user: User) -> "Proof":
+        """Prove the same again for the user as stored now, after `accept` refused.
+
+        Raises:
+            InvalidCredentials: it no longer holds. The failure has been recorded.
+        """
+
+    @abstractmethod
+    async def session_opened(self) -> None:
+        """Forget the failures that were counted. It is called after the session was committed."""
+
+
+class FurtherFactor(Protocol):
+    """Asks for more than one proof, such as a second factor. A feature that has one gives it to SignIn."""
+
+    async def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
+        """Return what to answer instead of opening a session, or None if the proof is enough.
+
+        What is written here, such as a ticket for the next step, is committed.
+        """

@@ -1,0 +1,156 @@
+"""Users: the table, the record and the queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    String,
+    Table,
+    Uuid,
+    case,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jwtapi.storage.metadata import columns_of, metadata
+from jwtapi.storage.types import UtcDateTime
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("username", String(64), nullable=False),
+    # What decides whether two names are one; see security/usernames.py. Longer than the name: ﷺ becomes 18 letters.
+    Column("canonical_username", String(255), nullable=False, unique=True),
+    # NULL: the user signs in by something else than a password.
+    Column("password_hash", String(255)),
+    Column("roles", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    username: str
+    """As its owner wrote it."""
+    canonical_username: str
+    """What decides whether two names are one."""
+    password_hash: str | None
+    """None: no password signs this user in."""
+    roles: list[str]
+    settings: dict[str, Any]
+    created_at: datetime
+    disabled_at: datetime | None
+
+    def __repr__(self) -> str:
+        return f"User(id={self.id})"
+
+
+_COLUMNS = columns_of(users, User)
+
+_LOOKED_AT = 100_000
+"""A tenth of a second's work. Who was brought from elsewhere lies in front of those who came later."""
+
+
+class DuplicateUsername(Exception):
+    """The canonical name is taken. The transaction is spoiled: let this leave its block."""
+
+
+class UserRepository:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, user: User) -> None:
+        """Store a new user.
+
+        Raises:
+            DuplicateUsername: however many try at once, one wins.
+        """
+        values = {column.name: getattr(user, column.name) for column in _COLUMNS}
+        try:
+            await self._connection.execute(insert(users).values(values))
+        except IntegrityError:
+            raise DuplicateUsername from None
+
+    async def get(self, user_id: UUID) -> User | None:
+        return await self._one(users.c.id == user_id)
+
+    async def by_name(self, canonical_username: str) -> User | None:
+        return await self._one(users.c.canonical_username == canonical_username)
+
+    async def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
+        """Up to `limit` users by canonical name, from the one behind `after`."""
+        query = (
+            select(*_COLUMNS)
+            .where(users.c.canonical_username > after)
+            .order_by(users.c.canonical_username)
+            .limit(limit)
+        )
+        return [User(*row) for row in await self._connection.execute(query)]
+
+    async def get_for_update(self, user_id: UUID) -> User | None:
+        """The user, whom no other transaction changes until this one ends."""
+        return await self._one(users.c.id == user_id, lock=True)
+
+    async def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """How many password hashes begin with none of `known`, by the name in `others` of what they begin with.
+
+        What begins with nothing in `others` is counted as "another". Looks at _LOOKED_AT users at most.
+        """
+        stored = select(func.ltrim(users.c.password_hash, " \t\r\n").label("hash")).limit(_LOOKED_AT).subquery()
+        names = [(_begins_with(stored.c.hash, beginnings), name) for name, beginnings in others.items()]
+        unknown = (
+            select(case(*names, else_="another").label("name"))
+            .where(not_(_begins_with(stored.c.hash, known)))
+            .subquery()
+        )
+        counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
+        return {row[0]: row[1] for row in await self._connection.execute(counts)}
+
+    async def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
+        await self._set(user_id, settings=settings)
+
+    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        await self._set(user_id, password_hash=password_hash)
+
+    async def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
+        await self._set(user_id, roles=list(roles))
+
+    async def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
+        await self._set(user_id, disabled_at=disabled_at)
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete the user and, by the foreign key, the sessions."""
+        await self._connection.execute(delete(users).where(users.c.id == user_id))
+
+    async def _set(self, user_id: UUID, **values: Any) -> None:
+        await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+    async def _one(self, condition: Any, *, lock: bool = False) -> User | None:
+        query = select(*_COLUMNS).where(condition)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        return User(*row) if row is not None else None
+
+
+def _begins_with(text: ColumnElement[str], beginnings: Sequence[str]) -> ColumnElement[bool]:
+    """Look each length up among all beginnings of that length, for there may be hundreds; the first come first."""
+    by_length: dict[int, list[str]] = {}
+    for beginning in beginnings:
+        by_length.setdefault(len(beginning), []).append(beginning)
+    return or_(*(func.substr(text, 1, length).in_(found) for length, found in by_length.items()))

@@ -1,0 +1,1 @@
+"""Users: their names, their passwords, and how they are created."""

@@ -1,0 +1,10 @@
+"""The events of a user."""
+
+from jwtapi.storage.events import EventType, Invalidates
+
+USER_REGISTERED = EventType("user.registered", Invalidates.NOTHING)
+USER_DISABLED = EventType("user.disabled", Invalidates.USER)
+USER_ENABLED = EventType("user.enabled", Invalidates.USER)
+USER_DELETED = EventType("user.deleted", Invalidates.USER)
+PASSWORD_CHANGED = EventType("user.password_changed", Invalidates.USER)
+ROLES_CHANGED = EventType("user.roles_changed", Invalidates.USER)

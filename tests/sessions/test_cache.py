@@ -1,0 +1,231 @@
+"""What a process remembers of sessions, and when it must not."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import event
+
+from jwtapi.features.admin.service import AdminService
+from jwtapi.sessions import cache
+from jwtapi.storage import change_feed
+from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.database import Database
+from jwtapi.storage.sessions import SessionOfUser, SessionRepository
+from tests.conftest import RunApi
+from tests.support.api import Api, refusal, sign_in
+from tests.support.clock import FakeClock
+
+OUT = (401, "token_invalid", "Invalid token")
+
+
+@contextmanager
+def statements(api: Api) -> Iterator[list[str]]:
+    """The statements that requests send; what follows the changes is left out."""
+    sent: list[str] = []
+
+    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "data_version" not in statement and "pg_current_snapshot" not in statement and "max(events" not in statement:
+            sent.append(statement)
+
+    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  to look over its shoulder
+    event.listen(engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(engine, "before_cursor_execute", remember)
+
+
+async def until_changes_are_heard(api: Api) -> None:
+    while not api.services[ChangeFeed].is_live():
+        await asyncio.sleep(0.001)
+
+
+async def held_after_reading(
+    request: Coroutine[Any, Any, httpx.Response], monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Task[httpx.Response], asyncio.Event]:
+    """Send a request, and hold it until the event when it has read its session and done nothing with it yet."""
+    read, go_on = asyncio.Event(), asyncio.Event()
+    with_user = SessionRepository.with_user
+
+    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
+        found = await with_user(self, session_id)
+        read.set()
+        await go_on.wait()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionRepository, "with_user", with_user_slowly)
+        sent = asyncio.create_task(request)
+        await read.wait()
+    return sent, go_on
+
+
+async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    with statements(api) as sent:
+        for _ in range(1000):
+            assert (await alice.get("/profile")).status_code == 200
+            await asyncio.sleep(0)  # as between requests of the network: else nobody hears anything for seconds
+    assert len(sent) == 1
+    assert "FROM sessions" in sent[0]
+
+
+async def test_requests_that_keep_overlapping_ask_the_database_once_each(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+
+    async def ask() -> None:
+        for _ in range(10):
+            assert (await alice.get("/profile")).status_code == 200
+
+    with statements(api) as sent:
+        await asyncio.gather(*(ask() for _ in range(20)))
+    assert len(sent) <= 20
+
+
+async def test_a_logout_by_another_process_is_heard_of(run_api: RunApi) -> None:
+    async with run_api() as one, run_api() as another:
+        await until_changes_are_heard(another)
+        alice = await one.signed_in()
+        guest = another.client(Authorization=alice.headers["authorization"])
+        for _ in range(3):
+            assert (await guest.get("/profile")).status_code == 200
+            await alice.post("/logout")
+            while (response := await guest.get("/profile")).status_code == 200:
+                await asyncio.sleep(0)  # without a server between us, nobody else's turn comes by itself
+            assert refusal(response) == OUT
+            await sign_in(alice)
+            guest.headers["Authorization"] = alice.headers["authorization"]
+
+
+async def test_so_is_what_the_command_line_does(api: Api, alice: httpx.AsyncClient, run_api: RunApi) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/profile")).status_code == 200
+    async with run_api() as another:
+        await another.services[AdminService].disable("alice")
+    while (response := await alice.get("/profile")).status_code == 200:
+        await asyncio.sleep(0)
+    assert refusal(response) == OUT
+
+
+async def test_roles_that_sql_changed_hold_from_the_next_refresh_on(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/auth/verify")).headers["x-auth-roles"] == ""
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    answer = await alice.post("/refresh")
+    renewed = api.client(Authorization=f"Bearer {answer.json()['accessToken']}")
+    for _ in range(3):
+        assert (await renewed.get("/auth/verify")).headers["x-auth-roles"] == "staff"
+        assert refusal(await alice.get("/auth/verify")) == OUT
+
+
+async def test_a_token_that_disagrees_makes_its_session_be_read_once(api: Api, alice: httpx.AsyncClient) -> None:
+    await until_changes_are_heard(api)
+    await alice.get("/profile")
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    renewed = (await alice.post("/refresh")).json()["accessToken"]
+    with statements(api) as sent:
+        for _ in range(5):
+            assert (await api.client(Authorization=f"Bearer {renewed}").get("/profile")).status_code == 200
+            assert refusal(await alice.get("/profile")) == OUT
+    assert len([statement for statement in sent if "FROM sessions" in statement]) == 2
+
+
+async def test_old_tokens_that_take_turns_make_their_session_be_read_once_each(
+    api: Api, alice: httpx.AsyncClient
+) -> None:
+    await until_changes_are_heard(api)
+    old = [alice.headers["authorization"].removeprefix("Bearer ")]
+    old += [(await alice.post("/refresh")).json()["accessToken"] for _ in range(2)]
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    good = (await alice.post("/refresh")).json()["accessToken"]
+    clients = [api.client(Authorization=f"Bearer {token}") for token in (good, *old)]
+    with statements(api) as sent:
+        for _ in range(5):
+            assert [(await client.get("/profile")).status_code for client in clients] == [200, 401, 401, 401]
+    assert len([statement for statement in sent if "FROM sessions" in statement]) == 4
+
+
+async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    assert (await alice.get("/profile")).status_code == 200
+    await api.sql("""UPDATE users SET roles = '["staff"]'""")
+    renewed = api.client(Authorization=f"Bearer {(await alice.post('/refresh')).json()['accessToken']}")
+    asking, go_on = await held_after_reading(renewed.get("/profile"), monkeypatch)
+    assert (await renewed.post("/logout")).status_code == 200
+    go_on.set()
+    await asking
+    assert refusal(await renewed.get("/profile")) == OUT
+
+
+async def test_a_logout_here_holds_from_the_next_request_on(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "POLL_SECONDS", 60)
+    await until_changes_are_heard(api)
+    for _ in range(20):
+        assert (await alice.get("/profile")).status_code == 200
+        await alice.post("/logout")
+        assert refusal(await alice.get("/profile")) == OUT
+        await sign_in(alice)
+
+
+async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    request, go_on = await held_after_reading(alice.get("/profile"), monkeypatch)
+    logout = api.client(Authorization=alice.headers["authorization"])
+    assert (await logout.post("/logout")).status_code == 200
+    go_on.set()
+    assert (await request).status_code == 200  # it came before the logout
+    assert refusal(await alice.get("/profile")) == OUT
+
+
+async def test_while_changes_go_unheard_each_request_asks_the_database(
+    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until_changes_are_heard(api)
+    await alice.get("/profile")
+    monkeypatch.setattr(change_feed, "SILENCE_SECONDS", 0)
+    with statements(api) as sent:
+        for _ in range(3):
+            assert (await alice.get("/profile")).status_code == 200
+    assert len(sent) == 3
+
+
+async def test_a_session_that_was_refreshed_elsewhere_lives_on_here(run_api: RunApi, clock: FakeClock) -> None:
+    async with run_api(refresh_token_ttl=600) as one, run_api() as another:
+        alice = await one.signed_in()
+        guest = another.client(Authorization=alice.headers["authorization"])
+        assert (await guest.get("/profile")).status_code == 200
+        clock.advance(500)
+        await alice.post("/refresh")
+        clock.advance(200)
+        assert (await guest.get("/profile")).status_code == 200
+        clock.advance(1000)
+        assert refusal(await guest.get("/profile"))[0] == 401
+
+
+async def test_a_session_that_expires_while_it_is_remembered_is_over(run_api: RunApi, clock: FakeClock) -> None:
+    async with run_api(refresh_token_ttl=60) as api:
+        alice = await api.signed_in()
+        await until_changes_are_heard(api)
+        assert (await alice.get("/profile")).status_code == 200
+        clock.advance(60)
+        assert refusal(await alice.get("/profile")) == OUT
+
+
+async def test_what_is_remembered_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_SESSIONS", 2)
+    first = await api.signed_in()
+    others = [await sign_in(api.client()) for _ in range(2)]
+    await until_changes_are_heard(api)
+    with statements(api) as sent:
+        for client in (first, *others, *others, first):
+            assert (await client.get("/profile")).status_code == 200
+    assert len(sent) == 4
