@@ -1,4 +1,4 @@
-"""Real proxies with the lines of docs/forward-auth.md, in front of a service that knows no tokens."""
+"""Real proxies with the configurations of docs/forward-auth.md, in front of a service without code for tokens."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The README's lines for server-side apps and phone apps, run by Node.js against a real server."""
+"""The code of docs/server-side-app.md and docs/phone-app.md, run by Node.js against a real server."""
 
 import json
 import re
@@ -14,13 +14,12 @@ from tests.support.server import Server, running_server
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on the PATH")
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def lines_under(heading: str) -> str:
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    (lines,) = re.findall(r"```js\n(.*?)```", section, re.DOTALL)
-    return str(lines)
+def code_of(page: str) -> str:
+    (code,) = re.findall(r"```js\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    return str(code)
 
 
 def run(server: Server, *scripts: str) -> Any:
@@ -86,7 +85,7 @@ result.other = await call("token", "192.0.2.1", undefined, own);
 def test_users_of_a_server_side_app_have_addresses_of_their_own(tmp_path: Path) -> None:
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "CORS_ORIGINS": "https://app.example"}
     with running_server(tmp_path, **settings) as server:
-        assert run(server, lines_under("From a server-side app"), BEHIND_A_PROXY) == {
+        assert run(server, code_of("server-side-app.md"), BEHIND_A_PROXY) == {
             "registered": 201,
             "signedIn": 200,
             "cookies": ["refreshToken", "refreshTokenDevice"],
@@ -149,7 +148,7 @@ result.stored = stored.size;
 
 def test_a_phone_app_stays_signed_in_when_an_answer_is_lost(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        assert run(server, PHONE, lines_under("From a phone app"), A_DAY) == {
+        assert run(server, PHONE, code_of("phone-app.md"), A_DAY) == {
             "wrong": "invalid_grant",
             "signedIn": "ok",
             "atOnce": ["ok"] * 3,

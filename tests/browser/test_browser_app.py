@@ -1,4 +1,4 @@
-"""The README's lines for browser apps, as they stand there, in two tabs of a Chromium. Skipped where there is none."""
+"""The code of docs/browser-app.md, exactly as printed, in two tabs of a Chromium. Skipped without a Chromium."""
 
 import re
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from tests.support.server import running_server
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
-SECTION = (Path(__file__).parents[2] / "README.md").read_text().partition("\n## From a browser app\n")[2]
-(CLIENT,) = re.findall(r"```js\n(.*?)```", SECTION.partition("\n## ")[0], re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs/browser-app.md").read_text()
+(CLIENT,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
 
 
 @dataclass
