@@ -13,35 +13,35 @@ help:  ## list the targets
 run: $(VENV)/.runtime  ## serve on http://127.0.0.1:4000, on an embedded SQLite file
 	@exec $(BIN)/jwtapi serve
 
-install: $(VENV)/.development  ## make .venv with everything that a contributor needs
+install: $(VENV)/.development  ## create .venv with everything that a contributor needs
 
 test: $(VENV)/.development  ## run the tests
 	@$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/.development format lint types imports test  ## all that a contribution must pass
+check: $(VENV)/.development format lint types imports test  ## run all checks that a contribution must pass
 
 format: $(VENV)/.development  ## check the format (ruff)
 	@$(BIN)/ruff format --check .
 
-lint: $(VENV)/.development  ## look for mistakes (ruff, all rules but those listed)
+lint: $(VENV)/.development  ## look for mistakes (ruff, almost all rules)
 	@$(BIN)/ruff check .
 
 types: $(VENV)/.development  ## check the types (mypy --strict)
 	@$(BIN)/mypy
 
-imports: $(VENV)/.development  ## check the import contract (import-linter)
+imports: $(VENV)/.development  ## check the import contracts (import-linter)
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.benchmarks  ## measure beside others (20 minutes; wrk and Node.js): benchmarks/results
+bench: $(VENV)/.benchmarks  ## measure this and other servers (20 minutes; needs wrk and Node.js): benchmarks/results
 	@$(BIN)/python -m benchmarks $(CHAPTERS)
 
-audit: $(VENV)/.development  ## look the runtime dependencies up among the known holes
+audit: $(VENV)/.development  ## check the runtime dependencies for known vulnerabilities
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 wheel: $(VENV)/.development  ## build dist/jwtapi-….whl
 	@$(BIN)/python -m build --wheel --no-isolation
 
-lock: $(VENV)/.python  ## resolve the lock files anew
+lock: $(VENV)/.python  ## resolve the lock files again
 	@$(PIP) uv
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) --group build -o requirements-build.lock
@@ -53,7 +53,7 @@ LOCK_OPTIONS := --upgrade --universal --no-strip-extras --python-version 3.11 --
 image:  ## build the container image jwtapi
 	docker build --tag jwtapi .
 
-clean:  ## remove what the targets made, but no data
+clean:  ## remove the files that the targets made, but no data
 	rm -rf $(VENV) benchmarks/.venv $(PEERS)/*/.venv $(PEERS)/*/node_modules build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 $(VENV)/.python:
