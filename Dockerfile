@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Pin it by digest in production: --build-arg BASE_IMAGE=python:3.13-slim-bookworm@sha256:…
+# Pin the base image by its digest in production: --build-arg BASE_IMAGE=python:3.13-slim-bookworm@sha256:…
 ARG BASE_IMAGE=python:3.13-slim-bookworm
 
 FROM ${BASE_IMAGE} AS build

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes the secrets of compose.yaml, in secrets/ beside it. Those that are there already stay as they are.
+# Creates the secrets of compose.yaml, in secrets/ beside that file. It does not change secrets that exist already.
 set -eu
 cd "$(dirname "$0")/.."
 
-# The users inside the containers must be able to read the files; everybody else is stopped at the folder.
+# The users inside the containers must be able to read the files. The mode of the folder keeps all other users out.
 umask 022
 mkdir -p secrets
 chmod 700 secrets
