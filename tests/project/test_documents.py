@@ -1,4 +1,4 @@
-"""The links in the documents lead somewhere, and the indexes list every page."""
+"""The links in the documents lead somewhere, and their tables and indexes are complete."""
 
 import re
 from collections import Counter
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from jwtapi.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("benchmarks/**/*.md")))
@@ -83,3 +85,18 @@ def test_every_page_that_the_code_or_a_deployment_file_names_exists() -> None:
     named = set().union(*(re.findall(r"\bdocs/[\w/-]+\.md\b", file.read_text()) for file in files))
     assert named
     assert [page for page in named if not (ROOT / page).is_file()] == []
+
+
+def test_the_page_on_settings_has_a_row_for_every_setting_and_for_no_other() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    names = re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_readme_is_short_and_its_settings_are_real_ones() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 300
+    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", readme, re.MULTILINE)
+    names = [name.lower() for row in rows for name in re.findall("[A-Z_]+", row)]
+    assert len(names) >= 10
+    assert set(names) <= Settings.model_fields.keys()
