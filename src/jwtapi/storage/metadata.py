@@ -42,5 +42,10 @@ def columns_of(table: Table, record: type) -> list[Column[Any]]:
 
 
 def persistent_tables() -> list[Table]:
-    """The tables that hold what must not be lost, in the order in which foreign keys let them be filled."""
-    return [table for table in metadata.sorted_tables if not table.info.get("transient")]
+    """The tables whose rows must not be lost, in the order in which a copy fills them.
+
+    A table comes after those that its foreign keys refer to, and a table that only grows comes last: then the newest
+    row that the target of a copy has shows whether the copy was complete.
+    """
+    tables = [table for table in metadata.sorted_tables if not table.info.get("transient")]
+    return sorted(tables, key=lambda table: bool(table.info.get("insert_only")))
