@@ -3,16 +3,16 @@
 import { url } from "./browser.js";
 import { client } from "./generated/hey_api/client.gen.js";
 import * as api from "./generated/hey_api/sdk.gen.js";
-import type { OAuthProblem, Problem, TokenData } from "./generated/hey_api/types.gen.js";
+import type { ErrorBody, OAuthErrorBody, TokenData } from "./generated/hey_api/types.gen.js";
 import { travel, type Tokens } from "./journey.js";
 
 client.setConfig({ baseUrl: url });
 const by = (accessToken?: string) => ({ auth: (scheme: { type: string }) => (scheme.type === "http" ? accessToken : undefined) });
 
-function codeOf(problem: Problem | OAuthProblem): string {
+function codeOf(error: ErrorBody | OAuthErrorBody): string {
   // @ts-expect-error: there is no such code, and the compiler knows it
-  if (problem.code === "no_such_code") throw new Error(problem.message);
-  return problem.code;
+  if (error.code === "no_such_code") throw new Error(error.message);
+  return error.code;
 }
 
 async function tokens(body: TokenData["body"]): Promise<Tokens | string> {

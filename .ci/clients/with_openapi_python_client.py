@@ -9,13 +9,13 @@ from jwtapi_client.api.auth import login, logout, refresh, register, token
 from jwtapi_client.models import (
     AccessToken,
     AccountSettings,
+    ErrorBody,
     ErrorCode,
     LoginAnswer,
     LoginRequest,
     Message,
-    OAuthProblem,
+    OAuthErrorBody,
     OAuthTokens,
-    Problem,
     Profile,
     RegisterRequest,
     SettingsPatch,
@@ -34,9 +34,9 @@ def sign_with(access_token: str) -> None:
     client.get_httpx_client().headers["Authorization"] = f"Bearer {access_token}"
 
 
-def code_of(problem: object) -> ErrorCode:
-    assert isinstance(problem, Problem | OAuthProblem), problem
-    return problem.code
+def code_of(error: object) -> ErrorCode:
+    assert isinstance(error, ErrorBody | OAuthErrorBody), error
+    return error.code
 
 
 def profile_is_refused() -> bool:
@@ -46,7 +46,7 @@ def profile_is_refused() -> bool:
 too_short = register.sync(client=client, body=RegisterRequest(alice, "short"))
 assert code_of(too_short) == ErrorCode.PASSWORD_TOO_SHORT
 registered = register.sync(client=client, body=RegisterRequest(alice, PASSWORD))
-assert not isinstance(registered, Problem) and registered is not None and registered.message
+assert not isinstance(registered, ErrorBody) and registered is not None and registered.message
 
 wrong = login.sync(client=client, body=LoginRequest(alice, "wrong"))
 assert code_of(wrong) == ErrorCode.INVALID_CREDENTIALS

@@ -5,15 +5,15 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./generated/openapi_typescript.js";
 import { travel, type Tokens } from "./journey.js";
 
-type Problem = components["schemas"]["Problem"] | components["schemas"]["OAuthProblem"];
+type ErrorBody = components["schemas"]["ErrorBody"] | components["schemas"]["OAuthErrorBody"];
 
 const client = createClient<paths>({ baseUrl: url });
 const bearer = (accessToken?: string) => (accessToken ? { headers: { Authorization: `Bearer ${accessToken}` } } : {});
 
-function codeOf(problem: Problem): string {
+function codeOf(error: ErrorBody): string {
   // @ts-expect-error: there is no such code, and the compiler knows it
-  if (problem.code === "no_such_code") throw new Error(problem.message);
-  return problem.code;
+  if (error.code === "no_such_code") throw new Error(error.message);
+  return error.code;
 }
 
 async function tokens(

@@ -6,10 +6,10 @@ import { travel, type Tokens } from "./journey.js";
 
 const bearer = (accessToken?: string) => (accessToken ? { headers: { Authorization: `Bearer ${accessToken}` } } : {});
 
-function codeOf(problem: api.Problem | api.OAuthProblem): string {
+function codeOf(error: api.ErrorBody | api.OAuthErrorBody): string {
   // @ts-expect-error: there is no such code, and the compiler knows it
-  if (problem.code === "no_such_code") throw new Error(problem.message);
-  return problem.code;
+  if (error.code === "no_such_code") throw new Error(error.message);
+  return error.code;
 }
 
 async function tokens(body: api.TokenBody): Promise<Tokens | string> {

@@ -23,8 +23,8 @@ from jwtapi.web import health
 from jwtapi.web.cors import Cors
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
+from jwtapi.web.errors import install_error_handlers
 from jwtapi.web.middleware import RequestContext
-from jwtapi.web.problems import install_problem_handlers
 from jwtapi.web.proxies import TrustedProxies, UnixPeers
 from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.root_path import BelowRootPath
@@ -99,7 +99,7 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
     )
-    install_problem_handlers(app)
+    install_error_handlers(app)
     for feature in features().values():
         for router in feature.routers:
             app.include_router(router)

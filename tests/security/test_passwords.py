@@ -12,9 +12,8 @@ import pytest
 import structlog
 from passlib.hash import bcrypt_sha256
 
-from jwtapi.errors import Overloaded
 from jwtapi.security import passwords
-from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.passwords import Overloaded, PasswordHasher
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from jwtapi.settings import Settings
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
 from tests.support.clock import FakeClock
+from tests.support.documented import DocumentedErrors
 
 BASE_URL = "http://api.example"
 PASSWORD = "correct horse battery staple"
@@ -31,9 +32,10 @@ class Api:
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def client(self, address: str = "203.0.113.7", **headers: str) -> httpx.AsyncClient:
-        """A client of its own, with its own cookies, calling from `address`."""
+        """A client of its own, with its own cookies, calling from `address`. Undocumented errors fail the test."""
         transport = httpx.ASGITransport(self.app, client=(address, 50000), raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+        hooks = {"response": [DocumentedErrors(self.services.settings).check]}
+        client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers, event_hooks=hooks)
         self._clients.append(client)
         return client
 

@@ -4,6 +4,7 @@ import httpx
 import pytest
 import structlog
 
+from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.sessions.service import SessionService
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, refusal
@@ -90,8 +91,8 @@ async def test_a_page_of_the_internet_may_ask_a_server_in_a_private_network(run_
 async def test_every_error_can_be_read_by_the_page_that_made_it(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SessionService, "close", Mock(side_effect=RuntimeError))
-    monkeypatch.setattr(SessionService, "authenticate", Mock(side_effect=RuntimeError))
+    monkeypatch.setattr(SessionService, "log_out", Mock(side_effect=RuntimeError))
+    monkeypatch.setattr(Authenticator, "session", Mock(side_effect=RuntimeError))
     async with run_api(cors_origins=APP, rate_limit_enabled=True, login_rate_limit="1/hour") as api:
         with structlog.testing.capture_logs():  # a traceback in colours takes seconds
             faults = [await api.client(Origin=APP).post("/logout"), await api.client(Origin=APP).get("/profile")]

@@ -12,7 +12,7 @@ from jwtapi.authentication.dependencies import bearer_token
 from jwtapi.errors import JwtapiError
 from jwtapi.principal import Principal
 from jwtapi.sessions.cache import SessionCache
-from jwtapi.web.problems import answer_refusal
+from jwtapi.web.errors import handle_error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class FastPath:
         try:
             session = await self._authenticator.session(bearer_token(scope["headers"]))
         except JwtapiError as error:
-            answer: Response = await answer_refusal(Request(scope), error)
+            answer: Response = await handle_error(Request(scope), error)
         else:
             remembered = session.answers.get(endpoint)
             if remembered is None:

@@ -16,7 +16,6 @@ from jwtapi.composition import open_services, settings_class
 from jwtapi.env_file import EnvFileError, add_missing_secrets
 from jwtapi.errors import JwtapiError, StorageUnavailable
 from jwtapi.features.admin.roles import RolesInvalid
-from jwtapi.features.admin.service import UnknownUser
 from jwtapi.logs import is_for_people
 from jwtapi.services import Services
 from jwtapi.settings import (
@@ -81,8 +80,6 @@ def failing_clearly() -> Iterator[None]:
         fail(f"DATABASE_URL: {error}")
     except StorageUnavailable as error:
         fail(f"DATABASE_URL: {describe(error)}")
-    except UnknownUser as error:
-        fail(f"There is no user {error}.")
     except RolesInvalid as error:
         fail(str(error))
     except JwtapiError as error:

@@ -12,6 +12,7 @@ dates, and the user's or the service's own name."""
 
 class PasswordTooShort(InvalidInput):
     code = "password_too_short"
+    meaning = "the new password has fewer characters than PASSWORD_MIN_LENGTH"
     field = "password"
 
     def __init__(self, minimum: int) -> None:
@@ -20,12 +21,14 @@ class PasswordTooShort(InvalidInput):
 
 class PasswordTooLong(InvalidInput):
     code = "password_too_long"
+    meaning = "the new password has more than 1024 characters"
     field = "password"
     message = f"Password must have at most {MAX_LENGTH} characters"
 
 
 class PasswordTooCommon(InvalidInput):
     code = "password_too_common"
+    meaning = "the new password is easy to guess (PASSWORD_BLOCKLIST)"
     field = "password"
     message = "Password is too easy to guess"
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from jwtapi.errors import Overloaded
+from jwtapi.errors import Unavailable
 from jwtapi.security.password_schemes import BCRYPT_BYTES, cuts_passwords, is_known, name_of, new_context
 
 T = TypeVar("T")
@@ -24,6 +24,15 @@ WAITING_PER_THREAD = 16
 """Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
 
 log = structlog.get_logger()
+
+
+class Overloaded(Unavailable):
+    code = "overloaded"
+    meaning = "the queue for password hashing is full: try again after `Retry-After` seconds"
+    message = "Too many passwords to hash at once. Try again later."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=5)
 
 
 class PasswordHasher:

@@ -20,6 +20,7 @@ _profile = precis_i18n.get_profile("UsernameCaseMapped")
 
 class UsernameInvalid(InvalidInput):
     code = "username_invalid"
+    meaning = "the user name has characters that names may not have, mixes scripts, or is too long"
     field = "username"
     message = (
         f"Username must have 1 to {MAX_LENGTH} letters, digits or ASCII punctuation; "
@@ -37,6 +38,7 @@ class UsernameOfMixedScripts(UsernameInvalid):
 
 class UsernameReserved(InvalidInput):
     code = "username_reserved"
+    meaning = "nobody can register this user name (RESERVED_USERNAMES)"
     field = "username"
     message = "This username is reserved"
 

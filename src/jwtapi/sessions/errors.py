@@ -1,15 +1,15 @@
-"""Why a session cannot be refreshed."""
+"""The errors of refreshing a session."""
 
 from jwtapi.errors import Forbidden, Unauthenticated
 
 
 class RefreshTokenRequired(Unauthenticated):
     code = "refresh_token_required"
+    meaning = "the refresh cookie is missing"
     message = "Refresh token required"
 
 
 class RefreshTokenInvalid(Forbidden):
-    """Forged, used, expired or revoked. The answer does not say which."""
-
     code = "refresh_token_invalid"
+    meaning = "the refresh token is forged, used, expired or revoked: sign in again"
     message = "Invalid refresh token"

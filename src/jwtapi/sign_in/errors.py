@@ -1,10 +1,9 @@
-"""Why nobody could sign in."""
+"""The errors of sign-in."""
 
 from jwtapi.errors import Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
-    """Unknown user, wrong password, disabled user: nobody is told which."""
-
     code = "invalid_credentials"
+    meaning = "unknown user, wrong password or disabled user; the answer does not say which"
     message = "Invalid credentials"

@@ -10,10 +10,10 @@ from uuid import UUID
 from jwtapi import audit
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
-from jwtapi.errors import Overloaded, TooManyRequests
+from jwtapi.errors import TooManyRequests
 from jwtapi.metrics import LoginOutcome, Metrics
 from jwtapi.security.device_tokens import DeviceTokens
-from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.passwords import Overloaded, PasswordHasher
 from jwtapi.security.usernames import UsernameInvalid, parse_username
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED

@@ -1,8 +1,9 @@
-"""Why a user cannot be created."""
+"""The errors of creating users."""
 
 from jwtapi.errors import Conflict
 
 
 class UsernameTaken(Conflict):
     code = "username_taken"
+    meaning = "another user has this user name; case, width and composition make no difference"
     message = "Username already taken"

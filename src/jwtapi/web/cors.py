@@ -7,8 +7,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from jwtapi.web.errors import ErrorResponse
 from jwtapi.web.origins import CrossOriginRefused, is_listed
-from jwtapi.web.problems import refusal
 
 READ_HERE = ("authorization", "content-type", "x-request-id")
 OF_LIBRARIES = (
@@ -64,7 +64,7 @@ class Cors(CORSMiddleware):
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:  # noqa: PLR2004
             return answer
-        refused = refusal(CrossOriginRefused(bytes(answer.body).decode()))
+        refused = ErrorResponse(CrossOriginRefused(bytes(answer.body).decode()))
         refused.headers.update(
             {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
         )

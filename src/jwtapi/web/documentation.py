@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of answers: every status that can occur, with an example of each body."""
+"""Describes responses in the OpenAPI document: every status that can occur, with an example of each body."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -7,16 +7,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from jwtapi.errors import ERROR_CODES, JwtapiError, StorageUnavailable, UnsupportedMediaType
-from jwtapi.web.problems import JsonProblem, framework_problem, internal_error, invalid_request, refusal
+from jwtapi.errors import JwtapiError, StorageUnavailable, UnsupportedMediaType
+from jwtapi.web.errors import BodyTooLarge, ErrorResponse, InternalError, RequestTimeout, ValidationFailed, status_of
 from jwtapi.web.routes import InvalidJson
-from jwtapi.web.schemas import FieldProblem, Problem
+from jwtapi.web.schemas import ErrorBody, FieldError
 
 Responses = dict[int | str, dict[str, Any]]
 
 _HEADERS: Mapping[str, Any] = {
     "X-Request-ID": {
-        "description": "What to look for in the server's log: the request's own, or a new one.",
+        "description": "Finds the request in the server's log. It is the one that the request had, or a new one.",
         "schema": {"type": "string"},
         "example": "5f0c1e9d7a3b48c60000000000000001",
     },
@@ -26,7 +26,7 @@ _HEADERS: Mapping[str, Any] = {
         "example": 'Bearer realm="jwtapi", error="invalid_token", error_description="Token expired"',
     },
     "Retry-After": {
-        "description": "Come back after so many seconds.",
+        "description": "Try again after this number of seconds.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 5,
     },
@@ -36,7 +36,7 @@ _HEADERS: Mapping[str, Any] = {
         "example": '"login";q=10;w=900',
     },
     "RateLimit": {
-        "description": "Where the client's address stands in them: 7 are left, and one more in 840 seconds.",
+        "description": "What these limits leave to the client's address: 7 requests, and one more in 840 seconds.",
         "schema": {"type": "string"},
         "example": '"login";r=7;t=840',
     },
@@ -52,7 +52,7 @@ _HEADERS_OF: Mapping[int, tuple[str, ...]] = {
 
 
 def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
-    """Correct FastAPI's OpenAPI document when it is first asked for; `complete` adds what only features know."""
+    """Correct FastAPI's OpenAPI document when it is first made. `complete` adds what only the features know."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -67,8 +67,8 @@ def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
                 components["schemas"].pop(name, None)
             for model in components["schemas"].values():
                 for of_member in model.get("properties", {}).values():
-                    of_member.pop("title", None)  # the member's name again, spelt worse
-                    of_member.pop("writeOnly", None)  # no answer has it; of one body generators would make two types
+                    of_member.pop("title", None)  # repeats the member's name in another spelling
+                    of_member.pop("writeOnly", None)  # makes generators write two types for one body
             complete(schema)
         return generate()
 
@@ -76,7 +76,7 @@ def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _correct(operation: dict[str, Any]) -> None:
-    operation.setdefault("security", [])  # said, and not forgotten
+    operation.setdefault("security", [])  # states that everybody may call it
     operation["responses"].pop("422", None)  # validation answers 400 here
     for response in operation["responses"].values():
         response["headers"] = response.get("headers", {}) | headers("X-Request-ID")
@@ -87,38 +87,37 @@ def headers(*names: str) -> dict[str, Any]:
 
 
 def success(description: str, *, example: Any = None, with_headers: Iterable[str] = ()) -> dict[str, Any]:
-    """Make the entry of `responses` for what went well; the example is for bodies whose schema has none."""
+    """Make the entry of `responses` for a success. Only bodies whose schema has no example need `example`."""
     described: dict[str, Any] = {"description": description, "headers": headers(*with_headers)}
     return described | ({"content": {"application/json": {"example": example}}} if example is not None else {})
 
 
-BODY = (framework_problem(408), framework_problem(413))
-"""What can go wrong with any body."""
+BODY = (RequestTimeout(), BodyTooLarge())
+"""The errors that any request body can cause."""
 
 
-def json_body(fault: FieldProblem) -> tuple[JwtapiError | JsonProblem, ...]:
-    """Return what can go wrong with a JSON body; `fault` is an example of what is wrong in it."""
-    return (invalid_request([fault.model_dump()]), InvalidJson("not UTF-8"), UnsupportedMediaType(), *BODY)
+def json_body(fault: FieldError) -> tuple[JwtapiError, ...]:
+    """Return the errors that a JSON body can cause. `fault` is an example of a wrong field."""
+    return (ValidationFailed([fault.model_dump()]), InvalidJson("not UTF-8"), UnsupportedMediaType(), *BODY)
 
 
-def problems(*errors: JwtapiError | JsonProblem, storage: bool = True) -> Responses:
-    """Make the `responses` of an operation for `errors`, for faults and, if it needs the database, for its outages."""
+def error_responses(*errors: JwtapiError, storage: bool = True) -> Responses:
+    """Make the `responses` of an operation that can answer `errors`. Each operation can answer InternalError too.
+
+    `storage`: the operation uses the database, so it can also answer StorageUnavailable.
+    """
     if storage:
         errors += (StorageUnavailable(),)
-    by_status: dict[int, list[JsonProblem]] = defaultdict(list)
-    for error in (*errors, internal_error()):
-        answer = refusal(error) if isinstance(error, JwtapiError) else error
-        by_status[answer.status_code].append(answer)
-    return {status: _problem(status, by_status[status]) for status in sorted(by_status)}
+    by_status: dict[int, list[JwtapiError]] = defaultdict(list)
+    for error in (*errors, InternalError()):
+        by_status[status_of(type(error))].append(error)
+    return {status: _described(status, by_status[status]) for status in sorted(by_status)}
 
 
-def _problem(status: int, answers: Iterable[JsonProblem]) -> dict[str, Any]:
-    examples = {}
-    for answer in answers:
-        code = answer.content["code"]
-        examples[code] = {"description": ERROR_CODES[code], "value": answer.content}
+def _described(status: int, errors: Iterable[JwtapiError]) -> dict[str, Any]:
+    examples = {error.code: {"description": error.meaning, "value": ErrorResponse(error).content} for error in errors}
     return {
-        "model": Problem,
+        "model": ErrorBody,
         "description": HTTPStatus(status).phrase,
         "headers": headers(*_HEADERS_OF.get(status, ())),
         "content": {"application/json": {"examples": examples}},

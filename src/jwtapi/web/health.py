@@ -6,14 +6,23 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from jwtapi.errors import ShuttingDown, StorageUnavailable
+from jwtapi.errors import NotFound, StorageUnavailable, Unavailable
 from jwtapi.metrics import Metrics
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web.dependencies import provided
-from jwtapi.web.documentation import problems, success
+from jwtapi.web.documentation import error_responses, success
+from jwtapi.web.errors import ErrorResponse
 from jwtapi.web.middleware import RequestContext
-from jwtapi.web.problems import not_found
 from jwtapi.web.schemas import Message, Schema
+
+
+class ShuttingDown(Unavailable):
+    code = "shutting_down"
+    meaning = "only from `/health/ready`: this server is about to stop, so send requests to another one"
+    message = "This server is about to stop. Try again."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
 
 
 class Health(Schema):
@@ -29,7 +38,7 @@ metrics_router = APIRouter(tags=["health"])
 @router.get(
     "/",
     summary="Say that the API is running",
-    responses=problems(storage=False) | {200: success("It is.", example={"message": "API is running"})},
+    responses=error_responses(storage=False) | {200: success("It is.", example={"message": "API is running"})},
 )
 async def root() -> Message:
     """Ask for a first look. What watches the server asks `/health/live` and `/health/ready`."""
@@ -39,7 +48,7 @@ async def root() -> Message:
 @router.get(
     "/health/live",
     summary="Say that the process answers",
-    responses=problems(storage=False) | {200: success("It does.", example={"status": "live"})},
+    responses=error_responses(storage=False) | {200: success("It does.", example={"status": "live"})},
 )
 async def live() -> Health:
     """Ask nothing of the database. Restart the process if this fails."""
@@ -49,7 +58,7 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Say whether a login would work",
-    responses=problems() | {200: success("It would.", example={"status": "ready"})},
+    responses=error_responses(ShuttingDown()) | {200: success("It would.", example={"status": "ready"})},
 )
 async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
     """Look whether a login would find the database as it needs it. Send no requests here while this fails."""
@@ -64,7 +73,7 @@ async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
     "/metrics",
     summary="Give the metrics",
     response_class=PlainTextResponse,
-    responses=problems(storage=False) | {200: success("The metrics of this process and its siblings.")},
+    responses=error_responses(storage=False) | {200: success("The metrics of this process and its siblings.")},
 )
 async def metrics(metrics: Annotated[Metrics, provided(Metrics)]) -> Response:
     """Give what Prometheus collects, in its text format."""
@@ -75,7 +84,8 @@ def metrics_app(metrics: Metrics) -> ASGIApp:
     """Tells them and nothing else, for METRICS_LISTEN."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        response = _exposition(metrics) if (scope["method"], scope["path"]) == ("GET", "/metrics") else not_found()
+        is_asked = (scope["method"], scope["path"]) == ("GET", "/metrics")
+        response = _exposition(metrics) if is_asked else ErrorResponse(NotFound())
         await response(scope, receive, send)
 
     return RequestContext(answer, metrics=None, https=False)

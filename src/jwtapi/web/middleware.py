@@ -10,9 +10,10 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jwtapi.errors import NotFound
 from jwtapi.logs import TraceContext, log_request, request_id, trace_context
 from jwtapi.metrics import Metrics
-from jwtapi.web.problems import internal_error, not_found
+from jwtapi.web.errors import ErrorResponse, InternalError
 
 _CLIENT_GONE = 499
 """nginx's status, for logs and metrics: nobody was there to answer."""
@@ -52,7 +53,7 @@ class RequestContext:
         https: bool,
         cors: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
-        answering: list[ASGIApp] = [app, not_found(), internal_error()]
+        answering: list[ASGIApp] = [app, ErrorResponse(NotFound()), ErrorResponse(InternalError())]
         self._app, self._not_found, self._internal_error = map(cors, answering) if cors is not None else answering
         self._metrics = metrics
         self._headers = _HEADERS | ({b"strict-transport-security": b"max-age=31536000"} if https else {})

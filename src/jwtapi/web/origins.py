@@ -17,6 +17,7 @@ from jwtapi.web_origin import as_browsers_write
 
 class CrossOriginRefused(Forbidden):
     code = "cross_origin_refused"
+    meaning = "a web page of another origin sent the request (CORS_ORIGINS)"
     message = "Cross-origin request refused"
 
 

@@ -30,6 +30,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 class InvalidJson(InvalidInput):
     code = "invalid_json"
+    meaning = "the body is not strict JSON (RFC 8259): syntax, UTF-8, duplicate names, NaN, depth"
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The body is not valid JSON: {reason}")

@@ -1,18 +1,18 @@
-"""The form of bodies: camelCase on the wire, and one shape for every error."""
+"""The form of bodies: camelCase names, and one form for every error."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from jwtapi.errors import ERROR_CODES
+from jwtapi.web.errors import catalogue
 
 EXAMPLE_ID = "0199e5f2-6c1d-7a30-8f2b-94e1c07d5a36"
 
 
 class Schema(BaseModel):
-    """Base of requests and answers. Types are strict: 5 is no user name."""
+    """Base of the bodies of requests and responses. Types are strict: the number 5 is not a user name."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -24,38 +24,43 @@ class Schema(BaseModel):
 
 
 class Message(Schema):
-    """What was done, in words for people."""
+    """Says what was done, for people."""
 
     message: str
 
 
-class FieldProblem(Schema):
+class FieldError(Schema):
     """What is wrong with one field."""
 
-    field: Annotated[str, Field(description="Where in the request, dots between levels.")]
+    field: Annotated[str, Field(description="The path of the field in the request, with dots between levels.")]
     message: Annotated[str, Field(description="For people.")]
 
 
-_MEANINGS = "\n".join(f"- `{code}`: {meaning}" for code, meaning in ERROR_CODES.items())
-_ERROR_CODE = f"""\
-What went wrong, for programs. No code ever changes its meaning. A later version may add some: let a client go by the
-status where it does not know the code.
+_ERROR_CODE = """\
+What went wrong, for programs. No code ever changes its meaning. A later version may add codes: a client that does not
+know a code should go by the status.
 
-{_MEANINGS}
 """
 
 
+def _list_codes(schema: dict[str, Any]) -> None:
+    errors = catalogue()
+    schema["description"] = _ERROR_CODE + "".join(f"- `{error.code}`: {error.meaning}\n" for error in errors)
+    schema["enum"] = [error.code for error in errors]
+
+
 class ErrorCode(RootModel[str]):
-    model_config = ConfigDict(json_schema_extra={"description": _ERROR_CODE, "enum": list(ERROR_CODES)})
+    # A function: it runs when the document is made, and by then every feature has defined its errors.
+    model_config = ConfigDict(json_schema_extra=_list_codes)
 
 
-class Problem(Schema):
-    """What every error looks like."""
+class ErrorBody(Schema):
+    """The body of every error."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     message: Annotated[str, Field(description="For people; it may change.")]
     code: ErrorCode
     errors: Annotated[
-        list[FieldProblem] | SkipJsonSchema[None], Field(description="Which fields are at fault, where fields are.")
+        list[FieldError] | SkipJsonSchema[None], Field(description="The wrong fields, if the error is about fields.")
     ] = None

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import event
 
+from jwtapi.features.admin.errors import UnknownUser
 from jwtapi.features.admin.roles import RolesInvalid
-from jwtapi.features.admin.service import AdminService, UnknownUser
+from jwtapi.features.admin.service import AdminService
 from jwtapi.security.password_policy import PasswordTooShort
 from jwtapi.storage.database import Database
 from tests.support.api import PASSWORD, Api, refusal, sign_in

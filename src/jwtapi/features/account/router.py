@@ -10,15 +10,15 @@ from jwtapi.features.account.errors import SettingsTooLarge
 from jwtapi.features.account.schemas import Account, AccountSettings, Profile, SettingsPatch
 from jwtapi.features.account.service import AccountService
 from jwtapi.web.dependencies import provided
-from jwtapi.web.documentation import Responses, json_body, problems, success
+from jwtapi.web.documentation import Responses, error_responses, json_body, success
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.routes import StrictRoute
-from jwtapi.web.schemas import FieldProblem
+from jwtapi.web.schemas import FieldError
 
 _PROFILE: Responses = {200: success("The user name.")}
-_NO_OBJECT = FieldProblem(field="", message="Input should be a valid dictionary")
+_NO_OBJECT = FieldError(field="", message="Input should be a valid dictionary")
 
-router = APIRouter(route_class=StrictRoute, tags=["account"], responses=problems(*ACCESS_TOKEN_ERRORS))
+router = APIRouter(route_class=StrictRoute, tags=["account"], responses=error_responses(*ACCESS_TOKEN_ERRORS))
 
 # The guard of everything under /api: set here once, so that no route can be added without it.
 api = APIRouter(
@@ -26,7 +26,7 @@ api = APIRouter(
     route_class=StrictRoute,
     tags=["account"],
     dependencies=[Depends(get_principal)],
-    responses=problems(*ACCESS_TOKEN_ERRORS),
+    responses=error_responses(*ACCESS_TOKEN_ERRORS),
 )
 
 
@@ -57,7 +57,7 @@ async def read_settings(user: CurrentUser) -> AccountSettings:
 @api.patch(
     "/settings",
     summary="Change the settings",
-    responses=problems(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), SettingsTooLarge(), *json_body(_NO_OBJECT))
+    responses=error_responses(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), SettingsTooLarge(), *json_body(_NO_OBJECT))
     | {200: success("All settings, changed.")},
 )
 async def change_settings(

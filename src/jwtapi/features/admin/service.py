@@ -5,6 +5,7 @@ from collections.abc import Collection
 from jwtapi import audit
 from jwtapi.caller import COMMAND_LINE
 from jwtapi.clock import Clock
+from jwtapi.features.admin.errors import UnknownUser
 from jwtapi.features.admin.roles import parse_roles
 from jwtapi.security.usernames import parse_username
 from jwtapi.sessions.service import SessionService
@@ -24,10 +25,6 @@ from jwtapi.users.service import NewPasswords
 _PAGE = 1000
 _BATCH = 500
 """Rows a transaction: on SQLite nobody else can write meanwhile."""
-
-
-class UnknownUser(Exception):
-    """There is no user of this name."""
 
 
 class AdminService:

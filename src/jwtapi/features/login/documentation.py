@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import Response
 
 from jwtapi.authentication.errors import AccessTokenInvalid
-from jwtapi.errors import Overloaded, TooManyLogins, TooManyRegistrations, TooManyRequests
+from jwtapi.errors import TooManyLogins, TooManyRegistrations, TooManyRequests
 from jwtapi.features.login.errors import CredentialsRequired
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong, PasswordTooShort
+from jwtapi.security.passwords import Overloaded
 from jwtapi.security.usernames import UsernameInvalid, UsernameReserved
 from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
 from jwtapi.settings import Settings
@@ -17,14 +18,14 @@ from jwtapi.sign_in.documentation import example_password
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.schemas import EXAMPLE_DEVICE_TOKEN, EXAMPLE_REFRESH_TOKEN
 from jwtapi.users.errors import UsernameTaken
-from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, json_body, problems, success
+from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, error_responses, json_body, success
+from jwtapi.web.errors import ErrorResponse
 from jwtapi.web.origins import CrossOriginRefused
-from jwtapi.web.problems import refusal
-from jwtapi.web.schemas import EXAMPLE_ID, FieldProblem
+from jwtapi.web.schemas import EXAMPLE_ID, FieldError
 
-_NO_STRING = FieldProblem(field="username", message="Input should be a valid string")
+_NO_STRING = FieldError(field="username", message="Input should be a valid string")
 
-REGISTER = problems(
+REGISTER = error_responses(
     CredentialsRequired(["password"]),
     UsernameInvalid(),
     UsernameReserved(),
@@ -38,12 +39,12 @@ REGISTER = problems(
     *json_body(_NO_STRING),
 ) | {
     201: success(
-        "The account exists now. Nobody is signed in by it.",
+        "The account was created. The user is not signed in yet.",
         example={"message": "User registered successfully", "id": EXAMPLE_ID},
         with_headers=RATE_LIMIT,
     )
 }
-LOGIN = problems(
+LOGIN = error_responses(
     CredentialsRequired(["password"]),
     InvalidCredentials(),
     CrossOriginRefused(),
@@ -54,10 +55,10 @@ LOGIN = problems(
 BY_COOKIE: dict[str, Any] = {"security": [{"RefreshCookie": []}]}
 BY_EITHER_OR_NONE: dict[str, Any] = {"security": [{"Password": []}, {"AccessToken": []}, {"RefreshCookie": []}, {}]}
 
-REFRESH = problems(
+REFRESH = error_responses(
     RefreshTokenRequired(), RefreshTokenInvalid(), CrossOriginRefused(), TooManyRequests(EXAMPLE_WAIT)
 ) | {200: success("Still signed in.", with_headers=RATE_LIMIT)}
-LOGOUT = problems(AccessTokenInvalid(), CrossOriginRefused()) | {
+LOGOUT = error_responses(AccessTokenInvalid(), CrossOriginRefused()) | {
     200: success("Signed out, or was not signed in.", example={"message": "Logged out"})
 }
 
@@ -74,7 +75,7 @@ def _add_cookie_scheme(document: dict[str, Any], cookie_name: str) -> None:
         "type": "apiKey",
         "in": "cookie",
         "name": cookie_name,
-        "description": "Set by `/login` and `/refresh`. A browser keeps it from scripts and sends it by itself.",
+        "description": "`/login` and `/refresh` set it. A browser hides it from scripts and sends it by itself.",
     }
     # It comes first, because Swagger UI puts the cursor into the last scheme.
     components = document["components"]
@@ -91,7 +92,7 @@ def _show_cookies(document: dict[str, Any], settings: Settings) -> None:
     _show_cookie(
         document,
         "/login",
-        "The refresh token, and the mark of a browser that has signed in: a header each.",
+        "The refresh token, and the mark of a browser that has signed in, in two headers.",
         {"refresh token": refresh_token, "mark": device_token},
     )
     _show_cookie(document, "/refresh", "The next refresh token.", {"refresh token": refresh_token})
@@ -116,4 +117,4 @@ def _show_password_length(document: dict[str, Any], minimum: int) -> None:
     for name in ("RegisterRequest", "LoginRequest"):
         schemas[name]["properties"]["password"]["examples"] = [example_password(minimum)]
     refused = document["paths"]["/register"]["post"]["responses"]["400"]["content"]["application/json"]["examples"]
-    refused["password_too_short"]["value"] = refusal(PasswordTooShort(minimum)).content
+    refused["password_too_short"]["value"] = ErrorResponse(PasswordTooShort(minimum)).content

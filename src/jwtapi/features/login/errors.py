@@ -1,4 +1,4 @@
-"""What is wrong with the body of a registration or a login."""
+"""The errors of registration and login."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from jwtapi.errors import InvalidInput
 
 class CredentialsRequired(InvalidInput):
     code = "credentials_required"
+    meaning = "the user name or the password is missing or empty"
     message = "Username and password are required"
 
     def __init__(self, missing: Sequence[str]) -> None:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from jwtapi.errors import Overloaded, TooManyLogins
+from jwtapi.errors import TooManyLogins
 from jwtapi.features.oauth.errors import InvalidGrant, InvalidRequest, InvalidScope, UnsupportedGrantType
-from jwtapi.features.oauth.schemas import OAuthProblem
+from jwtapi.features.oauth.schemas import OAuthErrorBody
+from jwtapi.security.passwords import Overloaded
 from jwtapi.settings import Settings
 from jwtapi.sign_in.documentation import example_password
-from jwtapi.web.documentation import BODY, EXAMPLE_WAIT, RATE_LIMIT, problems, success
+from jwtapi.web.documentation import BODY, EXAMPLE_WAIT, RATE_LIMIT, error_responses, success
 from jwtapi.web.origins import CrossOriginRefused
 
-TOKEN = problems(
+TOKEN = error_responses(
     InvalidRequest("username is missing"),
     InvalidGrant("Invalid credentials"),
     UnsupportedGrantType(),
@@ -20,13 +21,13 @@ TOKEN = problems(
     Overloaded(),
     *BODY,
 ) | {200: success("Signed in, or still signed in.", with_headers=RATE_LIMIT)}
-TOKEN[400]["model"] = OAuthProblem
+TOKEN[400]["model"] = OAuthErrorBody
 
 
 def complete(document: dict[str, Any], settings: Settings) -> None:
     """Add what the settings decide: where the endpoint is below a path, and how long a password must be."""
     if settings.root_path is not None:
-        # Relative to the server's URL, as it is otherwise, it would replace the last part of the path.
+        # Absolute, because a relative path would replace the last part of the server's URL.
         endpoint = f"{settings.root_path}/token"
         schemes = document["components"]["securitySchemes"]
         schemes["Password"]["flows"]["password"] |= {"tokenUrl": endpoint, "refreshUrl": endpoint}

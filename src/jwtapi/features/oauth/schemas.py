@@ -28,7 +28,7 @@ class OAuthTokens(BaseModel):
     ]
 
 
-class OAuthProblem(BaseModel):
+class OAuthErrorBody(BaseModel):
     """RFC 6749 §5.2, and what every error here has."""
 
     model_config = ConfigDict(frozen=True)

@@ -11,7 +11,8 @@ import fastapi_offline
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
-from jwtapi.web.problems import not_found
+from jwtapi.errors import NotFound
+from jwtapi.web.errors import ErrorResponse
 
 _HERE = Path(__file__).parent
 _SWAGGER_UI = Path(fastapi_offline.__file__).parent / "static"
@@ -56,7 +57,7 @@ def install_docs(app: FastAPI) -> None:
     def asset(name: str, request: Request) -> Response:
         """Not async: to compress takes long, once."""
         if name not in _ASSETS:
-            return not_found()
+            return ErrorResponse(NotFound())
         file = _asset(name)
         # A browser keeps it, and asks each time whether it is still the same: an upgrade is seen at once.
         headers = {"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}

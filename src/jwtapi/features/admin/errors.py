@@ -1,0 +1,8 @@
+"""The errors of administering users."""
+
+from jwtapi.errors import NotFound
+
+
+class UnknownUser(NotFound):
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no user {username}.")
