@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from starlette.types import ASGIApp
 
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
@@ -26,7 +26,7 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass
 class Api:
-    app: ASGIApp
+    app: FastAPI
     services: Services
     clock: FakeClock
     _clients: list[httpx.AsyncClient] = field(default_factory=list)

@@ -60,7 +60,7 @@ class AccessTokens:
         claims = self._signer.decode(token, now=now, max_lifetime=self.ttl)
         text_claim(claims, "jti")
         session_id = uuid_claim(claims, "sid")
-        amr, auth_time = ((), 0) if "amr" not in claims else (_texts(claims, "amr"), _auth_time(claims))
+        amr, auth_time = (_amr(claims), _auth_time(claims)) if "amr" in claims else ((), 0)
         principal = Principal(
             user_id=uuid_claim(claims, "sub"),
             username=text_claim(claims, "username"),
@@ -78,6 +78,13 @@ def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidToken
     return tuple(values)
+
+
+def _amr(claims: dict[str, Any]) -> tuple[str, ...]:
+    amr = _texts(claims, "amr")
+    if not amr:
+        raise InvalidToken
+    return amr
 
 
 def _auth_time(claims: dict[str, Any]) -> int:

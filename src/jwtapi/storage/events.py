@@ -60,8 +60,10 @@ class EventType:
         Raises:
             ValueError: the name is declared already with another meaning, or it is longer than its column.
         """
-        if _types.setdefault(self.name, self) != self or len(self.name) > _NAME_LENGTH:
-            raise ValueError(f"Event type {self.name!r} is declared twice, or its name is too long")
+        if len(self.name) > _NAME_LENGTH:
+            raise ValueError(f"The name of the event type {self.name!r} is too long")
+        if _types.setdefault(self.name, self) != self:
+            raise ValueError(f"The event type {self.name!r} is declared twice, with different meanings")
 
     @classmethod
     def declared(cls) -> Mapping[str, "EventType"]:

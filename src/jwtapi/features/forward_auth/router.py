@@ -26,6 +26,7 @@ def verify(principal: PrincipalDep) -> Response:
         "X-Auth-User": quote(principal.username, _SAFE_IN_HEADERS),
         "X-Auth-User-Id": str(principal.user_id),
         "X-Auth-Roles": ",".join(quote(role, _SAFE_IN_HEADERS) for role in principal.roles),
-        "X-Auth-Session": str(principal.session_id),
     }
+    if principal.session_id is not None:
+        headers["X-Auth-Session"] = str(principal.session_id)
     return Response(status_code=204, headers=headers)

@@ -1,0 +1,168 @@
+"""A proof, and the session that it opens."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from jwtapi.errors import Forbidden, JwtapiError
+from jwtapi.metrics import Metrics
+from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.sessions.service import SessionService
+from jwtapi.sign_in.proof import Proof
+from jwtapi.sign_in.service import SignIn
+from jwtapi.storage.database import Database
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
+from jwtapi.web.dependencies import provider
+from tests.conftest import JWT_SECRET, RunApi
+from tests.support.api import PASSWORD, Api, refusal, register
+
+RIGHT = {"username": "alice", "password": PASSWORD}
+WRONG = {"username": "alice", "password": "wrong"}
+
+
+class CodeWanted(Forbidden):
+    """What a second factor would answer."""
+
+    code = "test_code_wanted"
+    meaning = "a test asks for a code"
+    message = "Code wanted"
+
+
+class Factor:
+    """A second factor that always wants a code, and leaves a trace in the transaction."""
+
+    async def refusal(self, uow: UnitOfWork, user: User, _: Proof) -> JwtapiError | None:
+        await uow.users.set_settings(user.id, {"ticket": "stored"})
+        return CodeWanted()
+
+
+def claims_of(response: httpx.Response) -> dict[str, Any]:
+    decoded: dict[str, Any] = jwt.decode(response.json()["accessToken"], options={"verify_signature": False})
+    return decoded
+
+
+def with_factor(api: Api, factors: Sequence[Any]) -> None:
+    services = api.services
+    sign_in = SignIn(
+        services[Database],
+        services[SessionService],
+        services[DeviceTokens],
+        services[Metrics],
+        services.clock,
+        further_factors=factors,
+    )
+    api.app.dependency_overrides[provider(SignIn)] = lambda: sign_in
+
+
+async def log_in(api: Api, body: dict[str, str] = RIGHT) -> httpx.Response:
+    client = api.client()
+    client.event_hooks = {}  # the document does not list what the test's factor answers
+    return await client.post("/login", json=body)
+
+
+async def test_while_a_further_factor_is_wanted_no_session_opens_and_nothing_is_handed_out(api: Api) -> None:
+    await register(api.client())
+    with_factor(api, [Factor()])
+    response = await log_in(api)
+    assert refusal(response) == (403, "test_code_wanted", "Code wanted")
+    assert "set-cookie" not in response.headers
+    assert await api.sql("SELECT count(*) FROM sessions") == [(0,)]
+    assert await api.event_types() == ["user.registered"]
+
+
+async def test_what_a_further_factor_writes_is_committed(api: Api) -> None:
+    await register(api.client())
+    with_factor(api, [Factor()])
+    await log_in(api)
+    async with api.services[Database].read() as uow:
+        user = await uow.users.by_name("alice")
+    assert user is not None
+    assert user.settings == {"ticket": "stored"}
+
+
+async def test_a_right_password_alone_forgets_no_failures_while_a_further_factor_is_wanted(run_api: RunApi) -> None:
+    async with run_api(rate_limit_enabled=True, login_rate_limit="100/hour", account_rate_limit="3/hour") as api:
+        await register(api.client())
+        with_factor(api, [Factor()])
+        statuses = [(await log_in(api, body)).status_code for body in (WRONG, RIGHT, RIGHT, RIGHT)]
+        assert statuses == [401, 403, 403, 429]
+
+
+async def test_a_session_keeps_how_when_and_from_where_it_was_opened(api: Api) -> None:
+    await register(api.client())
+    client = api.client(**{"User-Agent": "x" * 300})
+    await client.post("/login", json=RIGHT)
+    async with api.services[Database].read() as uow:
+        ((session_id,),) = await api.sql("SELECT id FROM sessions")
+        session = await uow.sessions.get(
+            session_id if not isinstance(session_id, str) else __import__("uuid").UUID(session_id)
+        )
+    assert session is not None
+    assert (session.amr, session.auth_time) == (["pwd"], api.clock())
+    assert (session.address, session.user_agent) == ("203.0.113.7", "x" * 256)
+
+
+async def test_access_tokens_state_how_and_when_the_user_signed_in_also_after_a_refresh(api: Api) -> None:
+    await register(api.client())
+    client = api.client()
+    signed_in_at = int(api.clock().timestamp())
+    first = claims_of(await client.post("/login", json=RIGHT))
+    api.clock.advance(60)
+    second = claims_of(await client.post("/refresh"))
+    assert (first["amr"], first["auth_time"]) == (["pwd"], signed_in_at)
+    assert (second["amr"], second["auth_time"]) == (["pwd"], signed_in_at)
+    assert second["iat"] == signed_in_at + 60
+
+
+async def test_a_session_of_an_earlier_version_counts_as_opened_by_a_password_when_it_was_created(api: Api) -> None:
+    await register(api.client())
+    client = api.client()
+    first = claims_of(await client.post("/login", json=RIGHT))
+    await api.sql("UPDATE sessions SET amr = NULL, auth_time = NULL, address = NULL, user_agent = NULL")
+    refreshed = claims_of(await client.post("/refresh"))
+    assert (refreshed["amr"], refreshed["auth_time"]) == (["pwd"], first["auth_time"])
+
+
+async def test_an_access_token_of_an_earlier_version_is_accepted(api: Api, alice: httpx.AsyncClient) -> None:
+    token = alice.headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    earlier = {name: value for name, value in claims.items() if name not in ("amr", "auth_time")}
+    old = jwt.encode(earlier, JWT_SECRET, headers={"typ": "at+jwt"})
+    for path in ("/profile", "/api/account"):
+        assert (await api.client().get(path, headers={"Authorization": f"Bearer {old}"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changed", ({"amr": ["pwd", "otp"]}, {"auth_time": 1}, {"amr": "pwd"}, {"auth_time": "now"}, {"amr": []})
+)
+async def test_an_access_token_that_states_another_sign_in_than_its_session_is_refused(
+    api: Api, alice: httpx.AsyncClient, changed: dict[str, Any]
+) -> None:
+    token = alice.headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    forged = jwt.encode(claims | changed, JWT_SECRET, headers={"typ": "at+jwt"})
+    response = await api.client().get("/profile", headers={"Authorization": f"Bearer {forged}"})
+    assert refusal(response) == (401, "token_invalid", "Invalid token")
+
+
+async def test_a_user_without_a_password_is_refused_like_an_unknown_one(api: Api) -> None:
+    await register(api.client())
+    await api.sql("UPDATE users SET password_hash = NULL")
+    for password in (PASSWORD, "", "None"):
+        response = await log_in(api, {"username": "alice", "password": password or "x"})
+        assert refusal(response) == (401, "invalid_credentials", "Invalid credentials")
+    assert (await api.event_types())[-1] == "login.failed"
+
+
+async def test_a_proof_for_a_user_who_was_disabled_meanwhile_opens_no_session(api: Api) -> None:
+    await register(api.client())
+    async with api.services[Database].write() as uow:
+        user = await uow.users.by_name("alice")
+        assert user is not None
+        await uow.users.set_disabled(user.id, api.clock() - timedelta(days=1))
+    assert refusal(await log_in(api)) == (401, "invalid_credentials", "Invalid credentials")

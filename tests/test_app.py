@@ -1,0 +1,74 @@
+"""What the app is for a program that embeds it, or tests it."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.authentication.dependencies import get_principal
+from jwtapi.authentication.errors import AccessTokenExpired
+from jwtapi.features.account.service import AccountService
+from jwtapi.principal import Principal
+from jwtapi.web.dependencies import provider
+from tests.conftest import on_sqlite
+from tests.support.api import Api, refusal
+
+NOBODY = Principal(
+    user_id=UUID(int=7),
+    username="embedded",
+    roles=("tester",),
+    session_id=None,
+    amr=("pwd",),
+    auth_time=0,
+)
+
+
+@on_sqlite
+async def test_the_app_is_a_fastapi_app(api: Api) -> None:
+    assert isinstance(api.app, FastAPI)
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", ("/profile", "/api/profile"))
+async def test_an_overridden_dependency_replaces_the_principal_where_fastapi_is_skipped_too(
+    api: Api, alice: httpx.AsyncClient, path: str
+) -> None:
+    api.app.dependency_overrides[get_principal] = lambda: NOBODY
+    assert (await api.client().get(path)).json() == {"username": "embedded"}
+    api.app.dependency_overrides.clear()
+    assert (await alice.get(path)).json() == {"username": "alice"}
+    assert (await api.client().get(path)).status_code == 401
+
+
+@on_sqlite
+async def test_forward_auth_names_no_session_if_the_principal_has_none(api: Api) -> None:
+    api.app.dependency_overrides[get_principal] = lambda: NOBODY
+    headers = (await api.client().get("/auth/verify")).headers
+    assert (headers["x-auth-user"], headers["x-auth-roles"]) == ("embedded", "tester")
+    assert "x-auth-session" not in headers
+
+
+@on_sqlite
+async def test_an_overridden_service_answers_in_place_of_the_real_one(api: Api, alice: httpx.AsyncClient) -> None:
+    class Frozen:
+        async def change_settings(self, _: Any, patch: dict[str, Any]) -> dict[str, Any]:
+            return {"frozen": True, "refused": patch}
+
+    api.app.dependency_overrides[provider(AccountService)] = Frozen
+    assert (await alice.patch("/api/settings", json={"a": 1})).json() == {"frozen": True, "refused": {"a": 1}}
+
+
+@on_sqlite
+async def test_an_overridden_authenticator_decides_where_fastapi_is_skipped_too(
+    api: Api, alice: httpx.AsyncClient
+) -> None:
+    class Expired:
+        async def authenticate(self, _: str | None) -> Principal:
+            raise AccessTokenExpired
+
+    api.app.dependency_overrides[provider(Authenticator)] = Expired
+    for path in ("/profile", "/auth/verify", "/api/account"):
+        assert refusal(await alice.get(path)) == (401, "token_expired", "Token expired")
