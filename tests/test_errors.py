@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from jwtapi.errors import ERROR_CLASSES, Conflict, TooManyLogins, TooManyRequests
+from jwtapi.errors import ERROR_CLASSES, Conflict, TooManyRequests
+from jwtapi.sign_in.errors import TooManyLogins
 
 
 def test_a_class_that_defines_a_code_must_define_its_meaning() -> None:

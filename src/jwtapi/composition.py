@@ -14,10 +14,11 @@ from jwtapi.feature import Feature
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping, Prune
 from jwtapi.metrics import Metrics
-from jwtapi.rate_limiting.database import DatabaseWindows
-from jwtapi.rate_limiting.fallback import WithFallback
-from jwtapi.rate_limiting.memory import MemoryWindows
-from jwtapi.rate_limiting.windows import Windows
+from jwtapi.rate_limiting.database import DatabaseStorage
+from jwtapi.rate_limiting.fallback import FallbackStorage
+from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.rate_limiting.memory import MemoryStorage
+from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.password_policy import PasswordPolicy
@@ -37,7 +38,7 @@ from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
 from jwtapi.users.service import NewPasswords, UserService
-from jwtapi.web.rate_limits import RateLimits
+from jwtapi.web.rate_limits import AddressLimiter
 
 FEATURES = (
     "login",
@@ -105,9 +106,10 @@ def _add_storage(services: Services) -> None:
         SessionCache(database, feed),
         Gauges(metrics, database, feed, clock, workers=settings.workers),
     )
-    windows = _windows(settings, database, metrics, clock)
-    services.on_close(windows.close)
-    services.add(RateLimits(settings, windows))
+    storage = _rate_limit_storage(settings, database, metrics, clock)
+    services.on_close(storage.close)
+    limiter = RateLimiter(settings, storage)
+    services.add(limiter, AddressLimiter(limiter))
 
 
 def _add_security(services: Services) -> None:
@@ -146,7 +148,7 @@ def _add_sign_in(services: Services) -> None:
         sessions,
         Authenticator(access_tokens, services[SessionCache], arrivals, clock),
         UserService(database, services[UsernamePolicy], services[NewPasswords], metrics, clock),
-        PasswordProver(database, services[PasswordHasher], services[RateLimits], device_tokens, metrics, clock),
+        PasswordProver(database, services[PasswordHasher], services[RateLimiter], device_tokens, metrics, clock),
         SignIn(database, sessions, device_tokens, metrics, clock),
         cookies,
         LostCookies(settings, cookies),
@@ -166,14 +168,13 @@ def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
 
-def _windows(settings: Settings, database: Database, metrics: Metrics, clock: Clock) -> Windows:
-    """Where attempts are counted."""
+def _rate_limit_storage(settings: Settings, database: Database, metrics: Metrics, clock: Clock) -> RateLimitStorage:
     uri = settings.rate_limit_storage_uri.get_secret_value()
     if uri.startswith("memory:"):
-        return MemoryWindows()
-    in_database = DatabaseWindows(database, clock)
+        return MemoryStorage()
+    in_database = DatabaseStorage(database, clock)
     if uri.startswith("database:"):
         return in_database
-    from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
+    from jwtapi.rate_limiting.redis import RedisStorage  # noqa: PLC0415  5 MB that most installations do not need
 
-    return WithFallback(RedisWindows(uri, clock), in_database, metrics)
+    return FallbackStorage(RedisStorage(uri, clock), in_database, metrics)

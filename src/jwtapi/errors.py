@@ -101,14 +101,6 @@ class TooManyRequests(Retryable):
     message = "Too many requests. Try again later."
 
 
-class TooManyLogins(TooManyRequests):
-    message = "Too many login attempts. Try again later."
-
-
-class TooManyRegistrations(TooManyRequests):
-    message = "Too many registrations. Try again later."
-
-
 class Unavailable(Retryable):
     """This server cannot answer anybody now."""
 

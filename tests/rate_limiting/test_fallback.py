@@ -70,7 +70,7 @@ async def test_nothing_asks_for_redis_any_more_after_the_end(run_api: RunApi) ->
             await guess(api, 1)
             assert is_down(api)
             await asyncio.sleep(0)  # it has begun to ask
-        assert [task for task in asyncio.all_tasks() if "_revive" in repr(task)] == []
+        assert [task for task in asyncio.all_tasks() if "_wait_for_redis" in repr(task)] == []
         redis.thaw()
 
 
@@ -145,5 +145,5 @@ async def test_what_one_place_has_counted_is_not_given_back_in_the_other(
                 type(api.services[PasswordHasher]), "verify", lambda _, *given: verify_meanwhile(*given)
             )
             assert (await api.client().post("/login", json=right)).status_code == 200
-            hits = await api.sql("SELECT json_array_length(hits) FROM rate_limits WHERE key LIKE '%login:%'")
+            hits = await api.sql("SELECT json_array_length(hits) FROM rate_limits WHERE key LIKE '%/login/%'")
             assert hits == [(1 if counted_in == "redis" else 2,)]

@@ -1,16 +1,21 @@
 import asyncio
+import hmac
+from hashlib import sha256
 from typing import Any
 
 import bcrypt
 import httpx
+import jwt
 import pytest
+from redis.asyncio import Redis
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.features.admin.service import AdminService
 from jwtapi.metrics import Metrics
-from jwtapi.rate_limiting.database import DatabaseWindows
+from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.passwords import PasswordHasher
-from tests.conftest import RunApi
+from tests.conftest import REFRESH_SECRET, RunApi
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 from tests.support.redis import OwnRedis
 
@@ -225,7 +230,7 @@ async def test_what_one_process_gives_back_another_lets_in(
 ) -> None:
     if place.startswith("memory"):
         pytest.skip("each counts by itself")
-    monkeypatch.setattr("jwtapi.web.rate_limits._SPARED_SECONDS", 0)
+    monkeypatch.setattr("jwtapi.rate_limiting.limiter._RECHECK_SECONDS", 0)
     async with run_api(**SPARING) as one, run_api(**SPARING) as another:
         await register(one.client())
         assert await attempts(one.client(), 9, {"username": "nobody", "password": "x"}) == [401] * 9
@@ -253,8 +258,8 @@ async def test_a_count_that_cannot_be_given_back_costs_no_login(
         async def fail(*_: object) -> None:
             raise StorageUnavailable
 
-        for method in ("take_back", "clear"):
-            monkeypatch.setattr(DatabaseWindows, method, fail)
+        for method in ("release", "clear"):
+            monkeypatch.setattr(type(rate_limit_storage(api)), method, fail)
         assert await attempts(client, 11, RIGHT) == [200] * 10 + [429]
 
 
@@ -396,6 +401,67 @@ async def test_an_account_has_a_limit_whatever_the_addresses_and_spellings(run_a
         assert await fail_on_alice(api, 12) == [401] * 10 + [429] * 2
         assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT)) == LIMITED
         assert 'jwtapi_logins_total{outcome="throttled"} 3.0' in api.services[Metrics].exposition().decode()
+
+
+def rate_limit_storage(api: Api) -> RateLimitStorage:
+    return api.services[RateLimiter]._storage  # noqa: SLF001  there is one of three classes
+
+
+async def windows_of_failed_logins(api: Api, place: str) -> set[str]:
+    """The stored keys, which start with whose failures they count."""
+    if place.startswith("memory"):
+        keys = list(rate_limit_storage(api)._windows)  # type: ignore[attr-defined]  # noqa: SLF001
+    elif place.startswith("redis"):
+        async with Redis.from_url(place, decode_responses=True) as redis:
+            keys = await redis.keys("*")
+    else:
+        keys = [key for (key,) in await api.sql("SELECT key FROM rate_limits")]
+    return {key.split("LIMITER/")[1].split("/")[0] for key in keys if "/account/" in key}
+
+
+async def test_failed_logins_are_counted_by_user_id_and_those_of_no_user_by_name(run_api: RunApi, place: str) -> None:
+    async with run_api() as api:
+        user_id = (await register(api.client())).json()["id"]
+        assert await fail_on_alice(api, 3) == [401] * 3
+        assert await windows_of_failed_logins(api, place) == {f"user:{user_id}"}
+        await attempts(api.client("192.0.2.1"), 1, {"username": "nobody", "password": "x"})
+        (other,) = await windows_of_failed_logins(api, place) - {f"user:{user_id}"}
+        assert other == f"name:{sha256(b'nobody').hexdigest()}"
+
+
+async def rename_alice(api: Api) -> None:
+    await api.sql("UPDATE users SET username = 'Carol', canonical_username = 'carol'")
+
+
+async def test_a_user_who_gets_another_name_keeps_the_count_of_failed_logins(run_api: RunApi) -> None:
+    async with run_api() as api:
+        await register(api.client())
+        assert await fail_on_alice(api, 10) == [401] * 10
+        await rename_alice(api)
+        assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT | {"username": "carol"})) == LIMITED
+
+
+async def test_a_user_who_gets_another_name_keeps_the_device_cookies(run_api: RunApi) -> None:
+    async with run_api() as api:
+        owner = await api.signed_in()
+        await fail_on_alice(api, 10)
+        await rename_alice(api)
+        assert (await owner.post("/login", json=RIGHT | {"username": "carol"})).status_code == 200
+
+
+async def test_a_device_cookie_names_the_user_id_and_one_with_the_user_name_is_ignored(run_api: RunApi) -> None:
+    async with run_api() as api:
+        user_id = (await register(api.client())).json()["id"]
+        ((password_hash,),) = await api.sql("SELECT password_hash FROM users")
+        await fail_on_alice(api, 10)
+        key = hmac.digest(REFRESH_SECRET.encode(), b"jwtapi device tokens", "sha256")
+        now = int(api.clock().timestamp())
+        for owner, status in (("alice", 429), (user_id, 200)):
+            subject = hmac.new(key, f"{owner}\0{password_hash}".encode(), "sha256").hexdigest()
+            claims = {"iss": "jwtapi", "sub": subject, "jti": "0" * 32, "iat": now, "exp": now + 3600}
+            token = jwt.encode(claims, key, "HS256", headers={"typ": "dt+jwt"})
+            browser = api.client("192.0.2.1", Cookie=f"refreshTokenDevice={token}")
+            assert (await browser.post("/login", json=RIGHT)).status_code == status
 
 
 async def test_a_name_that_nobody_has_is_limited_alike(run_api: RunApi) -> None:

@@ -1,1 +1,4 @@
-"""Counts attempts in moving windows: at no moment lie more within the time before it than the limit allows."""
+"""Limits on attempts, and the storages that count them.
+
+Windows move: at every moment, the attempts within the last period are no more than the limit allows.
+"""

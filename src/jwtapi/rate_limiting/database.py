@@ -1,22 +1,22 @@
-"""Counting in the database, which every process has in common."""
+"""Counts attempts in the database, which all processes share."""
 
 import math
 
 from limits import RateLimitItem
 
 from jwtapi.clock import Clock
-from jwtapi.rate_limiting.windows import CLOCKS_DIFFER_BY, Hit
+from jwtapi.rate_limiting.storage import CLOCKS_DIFFER_BY, Attempt
 from jwtapi.storage.database import Database
 
 
-class DatabaseWindows:
+class DatabaseStorage:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def hit(self, limit: RateLimitItem, key: str) -> Hit:
-        window, period = limit.key_for(key), limit.get_expiry()
-        # Milliseconds: older versions of SQLite write 15 digits into JSON, and the attempt has to be found again.
+    async def acquire(self, limit: RateLimitItem, window: str) -> Attempt:
+        period = limit.get_expiry()
+        # Milliseconds: older versions of SQLite write 15 digits into JSON, and `release` must find the same number.
         now = math.floor(self._clock().timestamp() * 1000) / 1000
         latest = now + CLOCKS_DIFFER_BY
         async with self._database.write_hastily() as uow:
@@ -26,23 +26,23 @@ class DatabaseWindows:
                 counted = await uow.rate_limits.counted(window, since=now - period)
                 if counted.newest > latest:
                     await uow.rate_limits.bring_forward(window, period=period, latest=latest)
-        return Hit(
+        return Attempt(
             admitted=admitted,
             remaining=max(0, limit.amount - counted.hits),
-            # Another machine's clock may be a little ahead of ours.
+            # The clock of the machine that counted the oldest attempt may be a little ahead of ours.
             wait=min(max(0.0, counted.oldest + period - now), period),
             window=window,
-            mark=now,
-            place=self,
+            entry=now,
+            storage=self,
         )
 
-    async def take_back(self, hit: Hit) -> None:
+    async def release(self, attempt: Attempt) -> None:
         async with self._database.write_hastily() as uow:
-            await uow.rate_limits.take_back(hit.window, float(hit.mark))
+            await uow.rate_limits.take_back(attempt.window, float(attempt.entry))
 
-    async def clear(self, limit: RateLimitItem, key: str) -> None:
+    async def clear(self, window: str) -> None:
         async with self._database.write_hastily() as uow:
-            await uow.rate_limits.clear(limit.key_for(key))
+            await uow.rate_limits.clear(window)
 
     async def close(self) -> None:
-        """The database is closed by whoever opened it."""
+        """Does nothing: the database is closed where it was opened."""

@@ -1,4 +1,4 @@
-"""Counting in this process's memory."""
+"""Counts attempts in this process's memory."""
 
 import itertools
 import time
@@ -7,49 +7,49 @@ from collections.abc import Callable
 
 from limits import RateLimitItem
 
-from jwtapi.rate_limiting.windows import Hit
+from jwtapi.rate_limiting.storage import Attempt
 
 
-class MemoryWindows:
-    """Counts this process's attempts alone, and forgets them when it ends. No clock that is set reaches it."""
+class MemoryStorage:
+    """Counts only the attempts on this process, and loses them when it ends. Setting the system clock has no effect."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._windows: OrderedDict[str, tuple[float, dict[str, float]]] = OrderedDict()
-        """When each is over, and when its attempts were; what was touched last comes last."""
-        self._marks = map(str, itertools.count())
+        """For each window: when its newest attempt expires, and the time of each attempt. Last used, last in order."""
+        self._ids = map(str, itertools.count())
 
-    async def hit(self, limit: RateLimitItem, key: str) -> Hit:
-        window, now, period = limit.key_for(key), self._monotonic(), limit.get_expiry()
+    async def acquire(self, limit: RateLimitItem, window: str) -> Attempt:
+        now, period = self._monotonic(), limit.get_expiry()
         self._prune(now)
-        _, hits = self._windows.get(window, (now, {}))
-        hits = {mark: hit for mark, hit in hits.items() if hit > now - period}
-        mark = next(self._marks)
-        admitted = len(hits) < limit.amount
+        _, attempts = self._windows.get(window, (now, {}))
+        attempts = {id_: at for id_, at in attempts.items() if at > now - period}
+        entry = next(self._ids)
+        admitted = len(attempts) < limit.amount
         if admitted:
-            hits[mark] = now
-        self._windows[window] = max(hits.values()) + period, hits
+            attempts[entry] = now
+        self._windows[window] = max(attempts.values()) + period, attempts
         self._windows.move_to_end(window)
-        return Hit(
+        return Attempt(
             admitted=admitted,
-            remaining=limit.amount - len(hits),
-            wait=min(min(hits.values()) + period - now, period),
+            remaining=limit.amount - len(attempts),
+            wait=min(min(attempts.values()) + period - now, period),
             window=window,
-            mark=mark,
-            place=self,
+            entry=entry,
+            storage=self,
         )
 
-    async def take_back(self, hit: Hit) -> None:
-        _, hits = self._windows.get(hit.window, (0.0, {}))
-        hits.pop(str(hit.mark), None)
+    async def release(self, attempt: Attempt) -> None:
+        _, attempts = self._windows.get(attempt.window, (0.0, {}))
+        attempts.pop(str(attempt.entry), None)
 
-    async def clear(self, limit: RateLimitItem, key: str) -> None:
-        self._windows.pop(limit.key_for(key), None)
+    async def clear(self, window: str) -> None:
+        self._windows.pop(window, None)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: nothing is open."""
 
     def _prune(self, now: float) -> None:
-        """A long window holds up the shorter ones behind it, for as long as it lasts itself."""
+        """Remove expired windows from the front. One that has not expired keeps the expired ones behind it."""
         while self._windows and next(iter(self._windows.values()))[0] <= now:
             self._windows.popitem(last=False)

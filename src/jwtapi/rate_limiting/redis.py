@@ -1,4 +1,4 @@
-"""Counting in Redis: a window is the list of its attempts' moments, the newest first, as in the `limits` library."""
+"""Counts attempts in Redis. A window is the list of the times of its attempts, the newest first."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,15 +11,23 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from jwtapi.clock import Clock, system_clock
-from jwtapi.rate_limiting.windows import CLOCKS_DIFFER_BY, Hit, WindowsRefused, WindowsUnavailable
+from jwtapi.rate_limiting.storage import (
+    CLOCKS_DIFFER_BY,
+    Attempt,
+    RateLimitStorageMisconfigured,
+    RateLimitStorageUnavailable,
+)
 
 _ANSWER_SECONDS = 1
-"""How long Redis may take. It is asked before a password is hashed, so nobody notices less."""
+"""Redis counts as unavailable if it takes longer than this."""
 
 _MAX_CONNECTIONS = 20
-"""Whoever comes when all are in use waits for one, which takes less than a millisecond."""
+"""While all are in use, the next request waits for a free one, usually for less than a millisecond."""
 
-_HIT = """
+_PREFIX = "LIMITS:"
+"""Of every key. The `limits` library uses the same."""
+
+_ACQUIRE = """
 local window, now, from, latest, amount, seconds = KEYS[1], unpack(ARGV)
 local function at(index) return tonumber(redis.call('LINDEX', window, index)) end
 local hits = redis.call('LLEN', window)
@@ -33,7 +41,7 @@ while hits > 0 and at(hits - 1) <= tonumber(from) do
 end
 local admitted = hits < tonumber(amount)
 if admitted then
-    -- Before what makes room: a Redis that is full stops a script at its first write, and none that has written.
+    -- Before LTRIM: a Redis whose memory is full refuses LPUSH only if the script has written nothing yet.
     redis.call('LPUSH', window, now)
     hits = hits + 1
 end
@@ -41,58 +49,58 @@ redis.call('LTRIM', window, 0, hits - 1)
 redis.call('EXPIRE', window, seconds)
 return {admitted and 1 or 0, hits, redis.call('LINDEX', window, -1)}
 """
-"""In one step, for everybody else."""
+"""Redis runs a script as one step: no other client sees or changes the window meanwhile."""
 
 
-class RedisWindows:
+class RedisStorage:
     def __init__(self, uri: str, clock: Clock = system_clock) -> None:
-        """`uri` is redis://… or rediss://…, with user and password if need be."""
+        """`uri` is redis://… or rediss://…, with user and password if Redis requires them."""
         pool = BlockingConnectionPool.from_url(
             uri,
             max_connections=_MAX_CONNECTIONS,
             timeout=_ANSWER_SECONDS,
-            # One more try, at once: the connection may be one that Redis closed when it was restarted.
+            # Retry once, without a pause: Redis may have closed a pooled connection when it was restarted.
             retry=Retry(NoBackoff(), 1),
         )
         self._redis = Redis.from_pool(pool)
-        self._hit = self._redis.register_script(_HIT)
+        self._acquire = self._redis.register_script(_ACQUIRE)
         self._clock = clock
 
-    async def hit(self, limit: RateLimitItem, key: str) -> Hit:
-        window, period, now = _name(limit, key), limit.get_expiry(), self._clock().timestamp()
-        mark = repr(now)
-        arguments = (mark, now - period, now + CLOCKS_DIFFER_BY, limit.amount, period + CLOCKS_DIFFER_BY)
-        async with _bounded():
-            admitted, hits, oldest = await self._hit(keys=[window], args=arguments)
-        return Hit(
+    async def acquire(self, limit: RateLimitItem, window: str) -> Attempt:
+        period, now = limit.get_expiry(), self._clock().timestamp()
+        entry = repr(now)
+        arguments = (entry, now - period, now + CLOCKS_DIFFER_BY, limit.amount, period + CLOCKS_DIFFER_BY)
+        async with _unavailable_after_timeout():
+            admitted, counted, oldest = await self._acquire(keys=[_PREFIX + window], args=arguments)
+        return Attempt(
             admitted=bool(admitted),
-            remaining=max(0, limit.amount - hits),
+            remaining=max(0, limit.amount - counted),
             wait=min(max(0.0, float(oldest) + period - now), period),
             window=window,
-            mark=mark,
-            place=self,
+            entry=entry,
+            storage=self,
         )
 
-    async def take_back(self, hit: Hit) -> None:
-        async with _bounded():
-            await self._redis.lrem(hit.window, 1, str(hit.mark))  # type: ignore[misc]  # it is the asynchronous one
+    async def release(self, attempt: Attempt) -> None:
+        async with _unavailable_after_timeout():
+            await self._redis.lrem(_PREFIX + attempt.window, 1, str(attempt.entry))  # type: ignore[misc]  # the type is a union
 
-    async def clear(self, limit: RateLimitItem, key: str) -> None:
-        async with _bounded():
-            await self._redis.delete(_name(limit, key))
+    async def clear(self, window: str) -> None:
+        async with _unavailable_after_timeout():
+            await self._redis.delete(_PREFIX + window)
 
     async def probe(self) -> None:
-        """Count an attempt of nobody's: PING a Redis whose memory is full or that is a replica answers too.
+        """Count an attempt under a key of its own. PING is not enough: a full Redis and a read-only replica answer it.
 
         Raises:
-            WindowsUnavailable
+            RateLimitStorageUnavailable
         """
-        await self.hit(RateLimitItemPerSecond(1), "probe")
+        await self.acquire(RateLimitItemPerSecond(1), "probe")
 
-    async def can_count(self) -> bool:
+    async def is_available(self) -> bool:
         try:
             await self.probe()
-        except WindowsUnavailable:
+        except RateLimitStorageUnavailable:
             return False
         return True
 
@@ -100,19 +108,15 @@ class RedisWindows:
         await self._redis.aclose()
 
 
-def _name(limit: RateLimitItem, key: str) -> str:
-    """The library's, whose counts earlier versions left."""
-    return f"LIMITS:{limit.key_for(key)}"
-
-
 @asynccontextmanager
-async def _bounded() -> AsyncIterator[None]:
+async def _unavailable_after_timeout() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise (WindowsRefused if _is_of_operator(error) else WindowsUnavailable) from error
+        kind = RateLimitStorageMisconfigured if _is_of_configuration(error) else RateLimitStorageUnavailable
+        raise kind from error
 
 
-def _is_of_operator(error: Exception) -> bool:
+def _is_of_configuration(error: Exception) -> bool:
     return isinstance(error, AuthenticationError | NoPermissionError) or "DB index is out of range" in str(error)

@@ -1,9 +1,13 @@
 """The errors of sign-in."""
 
-from jwtapi.errors import Unauthenticated
+from jwtapi.errors import TooManyRequests, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
     meaning = "unknown user, wrong password or disabled user; the answer does not say which"
     message = "Invalid credentials"
+
+
+class TooManyLogins(TooManyRequests):
+    message = "Too many login attempts. Try again later."

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
 from uuid import UUID
 
 from jwtapi import audit
@@ -12,23 +11,17 @@ from jwtapi.caller import Caller
 from jwtapi.clock import Clock
 from jwtapi.errors import TooManyRequests
 from jwtapi.metrics import LoginOutcome, Metrics
+from jwtapi.rate_limiting.limiter import RateLimiter
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.passwords import Overloaded, PasswordHasher
 from jwtapi.security.usernames import UsernameInvalid, parse_username
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED
+from jwtapi.sign_in.limits import FAILED_LOGINS
 from jwtapi.sign_in.proof import AuthenticationMethod, Proof
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
-
-
-class AccountLimits(Protocol):
-    """Counts failed logins; a key is an account, or a device that signed in to it before."""
-
-    async def admit_account(self, key: str) -> None: ...
-
-    async def forget_account(self, key: str) -> None: ...
 
 
 class PasswordProver:
@@ -36,14 +29,14 @@ class PasswordProver:
         self,
         database: Database,
         hasher: PasswordHasher,
-        limits: AccountLimits,
+        limiter: RateLimiter,
         device_tokens: DeviceTokens,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._database = database
         self._hasher = hasher
-        self._limits = limits
+        self._limiter = limiter
         self._device_tokens = device_tokens
         self._metrics = metrics
         self._clock = clock
@@ -63,7 +56,7 @@ class PasswordProver:
             user = await uow.users.by_name(name)
         attempt = _Attempt(password, self._bucket(name, user, device_tokens), caller)
         try:
-            await self._limits.admit_account(attempt.bucket)
+            await self._limiter.spend(FAILED_LOGINS, attempt.bucket)
         except TooManyRequests:
             self._metrics.count_login(LoginOutcome.THROTTLED)
             raise
@@ -94,7 +87,7 @@ class PasswordProver:
         raise InvalidCredentials
 
     async def forget_failures(self, attempt: "_Attempt") -> None:
-        await self._limits.forget_account(attempt.bucket)
+        await self._limiter.clear(FAILED_LOGINS, attempt.bucket)
 
     async def _upgraded_hash(self, user: User, password: str) -> str | None:
         """A hash of today's scheme and cost, if the stored one is of another."""
@@ -108,15 +101,20 @@ class PasswordProver:
         self._metrics.count_login(LoginOutcome.FAILED)
 
     def _bucket(self, name: str, user: User | None, device_tokens: Sequence[str]) -> str:
-        """What the attempt counts against: the device, if it signed in with this password before, else the account."""
-        if user is None:
-            return f"name:{sha256(name.encode()).hexdigest()}"
+        """What a failure counts against.
+
+        It is the device, if it signed in with this password before; or the user, whatever name was typed; or the typed
+        name, if no user has it.
+        """
+        # A name without a user takes the same steps, so that their time does not show whether there is a user.
+        user_id, password_hash = (user.id, user.password_hash) if user is not None else (None, None)
+        by_name = f"name:{sha256(name.encode()).hexdigest()}"
         now = self._clock()
         for device_token in device_tokens:
-            device = self._device_tokens.device_of(device_token, user.id, user.password_hash, now)
+            device = self._device_tokens.device_of(device_token, user_id, password_hash, now)
             if device is not None:
                 return f"device:{device}"
-        return f"user:{user.id}"
+        return f"user:{user_id}" if user_id is not None else by_name
 
 
 @dataclass(frozen=True, slots=True)

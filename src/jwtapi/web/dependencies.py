@@ -10,7 +10,7 @@ from jwtapi.caller import MAX_USER_AGENT, Caller
 from jwtapi.logs import client_address, request_id
 from jwtapi.services import Services
 from jwtapi.settings import Settings
-from jwtapi.web.rate_limits import RateLimits
+from jwtapi.web.rate_limits import AddressLimiter
 
 
 def services_of(scope: Scope) -> Services:
@@ -48,5 +48,5 @@ async def get_caller(request: Request) -> Caller:
 
 
 SettingsDep = Annotated[Settings, Depends(get_settings)]
-RateLimitsDep = Annotated[RateLimits, provided(RateLimits)]
+AddressLimiterDep = Annotated[AddressLimiter, provided(AddressLimiter)]
 CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -1,29 +1,25 @@
-"""The route class of every router: first who sent it, then limits, then the body, strictly, then the endpoint.
+"""The route class of every router. It checks the origin, then the limit, then the body; then it calls the endpoint.
 
-FastAPI reads the body before it calls dependencies or decorated endpoints, so a limit there would not count the
-requests whose body is malformed. And what a page of another origin sent must not be counted, or any page could use up
-its visitors' limits.
+FastAPI reads the body before it calls dependencies or decorated endpoints. A limit there would not count requests with
+a malformed body. The origin comes first because requests that pages of other origins send must not count: any page
+could use up the limits of its visitors.
 """
 
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message as ASGIMessage
-from starlette.types import Receive, Send
-from starlette.types import Scope as ASGIScope
+from starlette.types import Message, Receive, Scope, Send
 
 from jwtapi import strict_json
 from jwtapi.errors import InvalidInput, UnsupportedMediaType
 from jwtapi.web.dependencies import services_of
 from jwtapi.web.origins import refuse_other_origins
-from jwtapi.web.rate_limits import RateLimits, Scope
+from jwtapi.web.rate_limits import AddressLimiter, limit_of, rate_limit_headers
 
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-_SCOPE = "jwtapi_rate_limit"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110 §9.2.1: they change nothing, whoever sends them."""
 
@@ -36,50 +32,36 @@ class InvalidJson(InvalidInput):
         super().__init__(f"The body is not valid JSON: {reason}")
 
 
-def limited_as(scope: Scope) -> Callable[[Endpoint], Endpoint]:
-    """Count the requests to an endpoint, by address, in the given scope. Endpoints of one scope share its limit.
-
-    An endpoint that knows only later whether a request shall count asks `RateLimits.admit` itself.
-    """
-
-    def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _SCOPE, scope)
-        return endpoint
-
-    return mark
-
-
 class StrictRoute(APIRoute):
-    async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._changes_nothing:
             await super().handle(scope, receive, send)
             return
-        limits = services_of(scope)[RateLimits]
+        limiter = services_of(scope)[AddressLimiter]
 
-        async def settle_and_send(message: ASGIMessage) -> None:
-            """Every answer passes here, refusals included."""
+        async def settle_and_send(message: Message) -> None:
+            """Every response of the route is sent here, errors included."""
             if message["type"] == "http.response.start":
-                await limits.settle(scope, succeeded=message["status"] < HTTPStatus.BAD_REQUEST)
-                message["headers"] = [*message["headers"], *limits.headers(scope)]
+                await limiter.settle(scope, succeeded=message["status"] < HTTPStatus.BAD_REQUEST)
+                message["headers"] = [*message["headers"], *rate_limit_headers(scope)]
             await send(message)
 
         try:
             await super().handle(scope, receive, settle_and_send)
         finally:
-            await limits.settle(scope, succeeded=False)
+            await limiter.settle(scope, succeeded=False)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        scope: Scope | None = getattr(self.endpoint, _SCOPE, None)
+        limit = limit_of(self.endpoint)
         takes_json = self.body_field is not None
         changes_nothing = self._changes_nothing
 
         async def handle(request: Request) -> Response:
             if not changes_nothing:
                 refuse_other_origins(request)
-            if scope is not None:
-                limits = services_of(request.scope)[RateLimits]
-                await limits.admit(scope, request)
+            if limit is not None:
+                await services_of(request.scope)[AddressLimiter].admit(limit, request)
             if takes_json:
                 request = _JsonRequest(request.scope, request.receive)
                 await request.parse()

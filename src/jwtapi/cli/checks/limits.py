@@ -1,6 +1,6 @@
 """Whether attempts can be counted."""
 
-from jwtapi.rate_limiting.windows import WindowsRefused, WindowsUnavailable
+from jwtapi.rate_limiting.storage import RateLimitStorageMisconfigured, RateLimitStorageUnavailable
 from jwtapi.settings import Settings, SettingsError
 
 
@@ -12,26 +12,26 @@ async def problems_of_limits(settings: Settings) -> list[str]:
 
 
 async def warnings_of_limits(settings: Settings) -> list[str]:
-    """What will pass by itself; meanwhile limits are counted in the database.
+    """Warn of outages that may end without a change of the settings. During them limits are counted in the database.
 
     Raises:
-        SettingsError: Redis refuses, and will until the setting or Redis is mended.
+        SettingsError: Redis refuses until the setting or Redis is corrected.
     """
     uri = settings.rate_limit_storage_uri.get_secret_value()
     if not uri.startswith("redis"):
         return []
-    from jwtapi.rate_limiting.redis import RedisWindows  # noqa: PLC0415  5 MB that most do without
+    from jwtapi.rate_limiting.redis import RedisStorage  # noqa: PLC0415  5 MB that most do without
 
-    windows = RedisWindows(uri)
+    storage = RedisStorage(uri)
     try:
-        await windows.probe()
-    except WindowsRefused as error:
+        await storage.probe()
+    except RateLimitStorageMisconfigured as error:
         advice = "mend the user, the password or the number of the database"
         raise SettingsError(
             [f"RATE_LIMIT_STORAGE_URI: Redis refuses: {str(error.__cause__).rstrip('.')}: {advice}"]
         ) from None
-    except WindowsUnavailable:
+    except RateLimitStorageUnavailable:
         return ["RATE_LIMIT_STORAGE_URI: Redis does not answer"]
     finally:
-        await windows.close()
+        await storage.close()
     return []

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import Response
 
 from jwtapi.authentication.errors import AccessTokenInvalid
-from jwtapi.errors import TooManyLogins, TooManyRegistrations, TooManyRequests
-from jwtapi.features.login.errors import CredentialsRequired
+from jwtapi.errors import TooManyRequests
+from jwtapi.features.login.errors import CredentialsRequired, TooManyRegistrations
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from jwtapi.security.passwords import Overloaded
 from jwtapi.security.usernames import UsernameInvalid, UsernameReserved
@@ -15,7 +15,7 @@ from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
 from jwtapi.settings import Settings
 from jwtapi.sign_in.cookies import AuthCookies
 from jwtapi.sign_in.documentation import example_password
-from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sign_in.errors import InvalidCredentials, TooManyLogins
 from jwtapi.sign_in.schemas import EXAMPLE_DEVICE_TOKEN, EXAMPLE_REFRESH_TOKEN
 from jwtapi.users.errors import UsernameTaken
 from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, error_responses, json_body, success

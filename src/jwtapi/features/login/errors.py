@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jwtapi.errors import InvalidInput
+from jwtapi.errors import InvalidInput, TooManyRequests
 
 
 class CredentialsRequired(InvalidInput):
@@ -19,3 +19,7 @@ class CredentialsRequired(InvalidInput):
     @property
     def members(self) -> Mapping[str, Any]:
         return {"errors": [{"field": name, "message": f"{name.capitalize()} is required"} for name in self._missing]}
+
+
+class TooManyRegistrations(TooManyRequests):
+    message = "Too many registrations. Try again later."

@@ -7,17 +7,20 @@ from fastapi import APIRouter, Request, Response
 
 from jwtapi.authentication.dependencies import BearerTokenDep
 from jwtapi.features.login import documentation
+from jwtapi.features.login.limits import REGISTER
 from jwtapi.features.login.schemas import LoginAnswer, LoginRequest, Registered, RegisterRequest
 from jwtapi.sessions.errors import RefreshTokenRequired
+from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.dependencies import CookiesDep, LookForLostCookies, hand_over
+from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.schemas import AccessToken
 from jwtapi.sign_in.service import SignIn
 from jwtapi.users.service import UserService
-from jwtapi.web.dependencies import CallerDep, RateLimitsDep, provided
-from jwtapi.web.rate_limits import Scope
-from jwtapi.web.routes import StrictRoute, limited_as
+from jwtapi.web.dependencies import AddressLimiterDep, CallerDep, provided
+from jwtapi.web.rate_limits import rate_limited
+from jwtapi.web.routes import StrictRoute
 from jwtapi.web.schemas import Message
 
 router = APIRouter(route_class=StrictRoute, tags=["auth"])
@@ -28,16 +31,16 @@ UserServiceDep = Annotated[UserService, provided(UserService)]
 
 @router.post("/register", status_code=201, summary="Register", responses=documentation.REGISTER)
 async def register(
-    body: RegisterRequest, request: Request, users: UserServiceDep, limits: RateLimitsDep, caller: CallerDep
+    body: RegisterRequest, request: Request, users: UserServiceDep, limiter: AddressLimiterDep, caller: CallerDep
 ) -> Registered:
     """Create an account. It signs nobody in: log in next."""
-    admit = partial(limits.admit, Scope.REGISTER, request)  # what is malformed is no registration
+    admit = partial(limiter.admit, REGISTER, request)  # malformed requests do not count as registrations
     user = await users.register(body.username, body.password.get_secret_value(), caller, admit=admit)
     return Registered(message="User registered successfully", id=user.id)
 
 
 @router.post("/login", summary="Log in", responses=documentation.LOGIN, dependencies=[LookForLostCookies])
-@limited_as(Scope.LOGIN)
+@rate_limited(LOGIN)
 async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     body: LoginRequest,
     request: Request,
@@ -62,7 +65,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     openapi_extra=documentation.BY_COOKIE,
     dependencies=[LookForLostCookies],
 )
-@limited_as(Scope.REFRESH)
+@rate_limited(REFRESH)
 async def refresh(
     request: Request, response: Response, sessions: SessionServiceDep, cookies: CookiesDep, caller: CallerDep
 ) -> AccessToken:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jwtapi.errors import TooManyLogins
 from jwtapi.features.oauth.errors import InvalidGrant, InvalidRequest, InvalidScope, UnsupportedGrantType
 from jwtapi.features.oauth.schemas import OAuthErrorBody
 from jwtapi.security.passwords import Overloaded
 from jwtapi.settings import Settings
 from jwtapi.sign_in.documentation import example_password
+from jwtapi.sign_in.errors import TooManyLogins
 from jwtapi.web.documentation import BODY, EXAMPLE_WAIT, RATE_LIMIT, error_responses, success
 from jwtapi.web.origins import CrossOriginRefused
 

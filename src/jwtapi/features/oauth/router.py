@@ -9,13 +9,15 @@ from jwtapi.features.oauth.errors import InvalidGrant
 from jwtapi.features.oauth.form import FORM_DOCUMENTATION, GrantDep, PasswordGrant
 from jwtapi.features.oauth.schemas import OAuthTokens
 from jwtapi.sessions.errors import RefreshTokenInvalid
+from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.service import SignIn
-from jwtapi.web.dependencies import CallerDep, RateLimitsDep, provided
-from jwtapi.web.rate_limits import Scope
-from jwtapi.web.routes import StrictRoute, limited_as
+from jwtapi.web.dependencies import AddressLimiterDep, CallerDep, provided
+from jwtapi.web.rate_limits import rate_limited
+from jwtapi.web.routes import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["auth"])
 
@@ -23,14 +25,14 @@ router = APIRouter(route_class=StrictRoute, tags=["auth"])
 @router.post(
     "/token", summary="Get tokens as an OAuth2 client", responses=documentation.TOKEN, openapi_extra=FORM_DOCUMENTATION
 )
-@limited_as(Scope.REFRESH)
+@rate_limited(REFRESH)
 async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     grant: GrantDep,
     request: Request,
     passwords: Annotated[PasswordProver, provided(PasswordProver)],
     sign_in: Annotated[SignIn, provided(SignIn)],
     sessions: Annotated[SessionService, provided(SessionService)],
-    limits: RateLimitsDep,
+    limiter: AddressLimiterDep,
     caller: CallerDep,
 ) -> OAuthTokens:
     """Sign in, or stay signed in, without cookies: for apps on a phone, OAuth2 libraries, curl and this page.
@@ -40,7 +42,7 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     """
     try:
         if isinstance(grant, PasswordGrant):
-            await limits.admit(Scope.LOGIN, request)  # only the form tells that this is one
+            await limiter.admit(LOGIN, request)  # the grant is known only now
             proof = await passwords.prove(grant.username, grant.password, caller)
             tokens = (await sign_in.proceed(proof, caller)).tokens
         else:

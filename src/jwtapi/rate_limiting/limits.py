@@ -1,0 +1,24 @@
+"""What a limit is. Each feature declares its own, in its `limits.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jwtapi.errors import TooManyRequests
+from jwtapi.settings import Settings
+
+
+def _never(_: Settings) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How many attempts are admitted from one address, or on one account. Its windows are moving windows."""
+
+    name: str
+    """Unique. It is part of the stored keys, and clients read it in the header `RateLimit`."""
+    amount: Callable[[Settings], str]
+    """The number and the period, such as "10/15 minutes"."""
+    error: type[TooManyRequests] = TooManyRequests
+    spares_success: Callable[[Settings], bool] = _never
+    """Whether an attempt no longer counts once its request has succeeded."""

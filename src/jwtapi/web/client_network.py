@@ -1,0 +1,18 @@
+"""Whose requests count together."""
+
+import ipaddress
+
+from fastapi import Request
+
+
+def network_of(request: Request) -> str:
+    """The IPv4 address, or the /64 network of an IPv6 address: providers assign one of these to each subscriber."""
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
