@@ -49,7 +49,7 @@ async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
 
     unlimited = {"RATE_LIMIT_ENABLED": "false", "MAX_SESSIONS_PER_USER": "10000"}
     ours = SECRETS | unlimited | {"BCRYPT_ROUNDS": "12"} | settings
-    with TemporaryDirectory() as folder, running_server(Path(folder), JWTAPI, **ours) as server:
+    with TemporaryDirectory() as folder, running_server(Path(folder), (JWTAPI, "serve"), **ours) as server:
         async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as client:
             await client.post("/register", json={"username": NAME, "password": PASSWORD})
             token = (await log_in(client)).json()["accessToken"]

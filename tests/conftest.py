@@ -87,8 +87,15 @@ def make_settings(database_url: str) -> MakeSettings:
 
 @pytest.fixture
 def run_api(make_settings: MakeSettings, clock: FakeClock) -> RunApi:
-    """Runs an app whose settings differ: `async with run_api(docs_enabled=False) as api`."""
-    return lambda **overrides: running_api(make_settings(**overrides), clock)
+    """Runs an app whose settings differ: `async with run_api(docs_enabled=False) as api`.
+
+    `beyond_settings` are arguments of `running_api`: what no setting changes.
+    """
+
+    def run(beyond_settings: dict[str, Any] | None = None, /, **overrides: Any) -> AbstractAsyncContextManager[Api]:
+        return running_api(make_settings(**overrides), clock, **(beyond_settings or {}))
+
+    return run
 
 
 @pytest.fixture

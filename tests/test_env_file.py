@@ -18,7 +18,7 @@ def test_a_first_start_makes_both_secrets_for_the_owner_alone(env_file: Path) ->
     assert env_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_second_start_changes_nothing(env_file: Path) -> None:
+def test_a_second_start_does_not_change_the_env_file(env_file: Path) -> None:
     add_missing_secrets(env_file)
     before = env_file.read_text()
     assert add_missing_secrets(env_file) == []
@@ -26,7 +26,7 @@ def test_a_second_start_changes_nothing(env_file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ("PORT=5000", "PORT=5000\n", "# mine\nPORT=5000\nJWT_SECRET=\n"))
-def test_what_the_file_holds_is_kept(env_file: Path, text: str) -> None:
+def test_making_secrets_keeps_the_lines_of_the_env_file(env_file: Path, text: str) -> None:
     env_file.write_text(text)
     env_file.chmod(0o644)
     add_missing_secrets(env_file)
@@ -39,7 +39,9 @@ def test_what_the_file_holds_is_kept(env_file: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ("JWT_SECRET", "JWT_SECRET_FILE"))
-def test_what_the_environment_has_is_not_made(env_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_a_secret_that_the_environment_has_is_not_made(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
     monkeypatch.setenv(variable, "whatever")
     assert add_missing_secrets(env_file) == ["REFRESH_SECRET"]
 
@@ -79,7 +81,7 @@ def problems(env_file: Path) -> list[str]:
     ),
 )
 @pytest.mark.parametrize("line_end", ("\n", "\r\n"))
-def test_a_line_that_is_not_understood_is_told_by_its_number_and_never_by_what_it_holds(
+def test_a_malformed_line_of_an_env_file_is_reported_by_number_and_without_its_content(
     env_file: Path, lines: str, fault: str, line_end: str
 ) -> None:
     env_file.write_bytes(f"PORT=1\n# mine\n{lines}\nWORKERS=2\n".replace("\n", line_end).encode())
@@ -87,7 +89,7 @@ def test_a_line_that_is_not_understood_is_told_by_its_number_and_never_by_what_i
     assert "hunter2" not in fault
 
 
-def test_each_line_that_is_not_understood_is_told(env_file: Path) -> None:
+def test_every_malformed_line_of_an_env_file_is_reported(env_file: Path) -> None:
     env_file.write_text("one\nPORT=1\ntwo\n")
     assert [problem[:7] for problem in problems(env_file)] == ["line 1:", "line 3:"]
 
@@ -109,26 +111,28 @@ def test_each_line_that_is_not_understood_is_told(env_file: Path) -> None:
         ("PORT= # mine", None),
     ),
 )
-def test_what_is_understood_keeps_its_meaning(env_file: Path, line: str, value: str | None) -> None:
+def test_a_well_formed_line_of_an_env_file_has_its_documented_value(
+    env_file: Path, line: str, value: str | None
+) -> None:
     env_file.write_bytes(f"{line}\n".encode())
     assert read_env_file(env_file).get("PORT") == value
 
 
-def test_names_that_come_twice_are_found(env_file: Path) -> None:
+def test_a_name_that_an_env_file_has_twice_is_found(env_file: Path) -> None:
     env_file.write_text("PORT=1\n\nWORKERS=\nport=2\nWORKERS=3\n")
     assert names_given_twice(env_file) == {"PORT": [1, 4]}
 
 
-def test_an_empty_value_after_another_is_found(env_file: Path) -> None:
+def test_an_empty_value_that_replaces_another_in_an_env_file_is_found(env_file: Path) -> None:
     env_file.write_text("ENVIRONMENT=production\nENVIRONMENT=\n")
     assert names_given_twice(env_file) == {"ENVIRONMENT": [1, 2]}
 
 
-def test_no_file_has_no_values(env_file: Path) -> None:
+def test_a_missing_env_file_has_no_values(env_file: Path) -> None:
     assert read_env_file(env_file) == {}
 
 
-def test_a_file_that_cannot_be_read_is_not_added_to(env_file: Path) -> None:
+def test_an_env_file_that_cannot_be_read_is_not_changed(env_file: Path) -> None:
     for text in (b"JWT_SECRET: hunter2\n", 'JWT_SECRET="hunter2'.encode("utf-16"), b"\xff"):
         env_file.write_bytes(text)
         with pytest.raises(EnvFileError):

@@ -62,7 +62,9 @@ async def test_the_access_lines_of_a_turn_are_written_when_it_ends(capsys: pytes
     assert (second["path"], second["client"], second["milliseconds"]) == ("/login", None, 1000)
 
 
-async def test_what_is_written_at_once_fits_into_a_pipe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_access_lines_that_are_written_together_fit_into_one_write_to_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     written: list[str] = []
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.append, flush=lambda: None, isatty=lambda: False))
     configure_logging(LogFormat.JSON)
@@ -77,7 +79,7 @@ async def test_what_is_written_at_once_fits_into_a_pipe_at_once(monkeypatch: pyt
 
 @pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
 @pytest.mark.parametrize("character", ("a", "\0", "\N{GRINNING FACE}", "é", '"', "\n"))
-async def test_a_line_fits_into_a_pipe_at_once_whatever_a_client_sent(
+async def test_a_log_line_fits_into_one_write_to_a_pipe_whatever_a_client_sent(
     capsys: pytest.CaptureFixture[str], log_format: LogFormat, character: str
 ) -> None:
     configure_logging(log_format)
@@ -98,7 +100,7 @@ async def test_a_line_fits_into_a_pipe_at_once_whatever_a_client_sent(
 
 
 @pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
-def test_a_traceback_has_a_bound_and_shows_where_it_failed(
+def test_a_logged_traceback_is_cut_and_still_shows_where_the_code_failed(
     capsys: pytest.CaptureFixture[str], log_format: LogFormat
 ) -> None:
     configure_logging(log_format)
@@ -115,7 +117,7 @@ def test_a_traceback_has_a_bound_and_shows_where_it_failed(
     assert "in fail" in text
 
 
-def test_on_a_terminal_nothing_ends_the_line_or_colours_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_text_of_a_client_breaks_or_colours_a_log_line_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.CONSOLE)
     structlog.get_logger("jwtapi").info("request", path=HOSTILE)
     text = capsys.readouterr().err
@@ -124,7 +126,7 @@ def test_on_a_terminal_nothing_ends_the_line_or_colours_it(capsys: pytest.Captur
     assert "alice\\r\\n" in text
 
 
-def test_the_format_goes_by_where_the_log_goes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_automatic_log_format_depends_on_whether_the_log_is_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogFormat.AUTO)
     structlog.get_logger("jwtapi").info("request")
     assert json.loads(capsys.readouterr().err)["event"] == "request"
@@ -162,7 +164,7 @@ async def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
         (LogLevel.ERROR, ["error"]),
     ),
 )
-async def test_what_is_below_the_level_is_not_logged(
+async def test_a_log_entry_below_the_level_is_not_written(
     capsys: pytest.CaptureFixture[str], level: LogLevel, logged: list[str]
 ) -> None:
     configure_logging(LogFormat.JSON, level)
@@ -182,7 +184,7 @@ async def test_what_is_below_the_level_is_not_logged(
 @pytest.mark.parametrize("method", ("GET", "HEAD"))
 @pytest.mark.parametrize("path", ("/health/live", "/health/ready", "/metrics"))
 @pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
-async def test_a_probe_that_succeeds_is_logged_at_debug_alone(
+async def test_a_probe_that_succeeds_is_logged_only_at_the_level_debug(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, log_format: LogFormat, path: str, method: str
 ) -> None:
     request_id.set("4711")
@@ -215,7 +217,7 @@ async def test_each_line_of_a_request_has_the_ids_of_its_trace(api: Api, capsys:
 
 
 @on_sqlite
-async def test_an_error_has_the_ids_of_the_trace_too(api: Api) -> None:
+async def test_a_logged_error_has_the_ids_of_its_trace(api: Api) -> None:
     await api.sql("ALTER TABLE users RENAME TO away")
     body = {"username": "alice", "password": "secret"}
     with structlog.testing.capture_logs(processors=[_add_ids]) as lines:
@@ -242,7 +244,7 @@ async def test_an_error_has_the_ids_of_the_trace_too(api: Api) -> None:
         "",
     ),
 )
-async def test_no_other_traceparent_gets_into_the_log(
+async def test_an_invalid_traceparent_does_not_get_into_the_log(
     api: Api, capsys: pytest.CaptureFixture[str], traceparent: str
 ) -> None:
     configure_logging(LogFormat.JSON)
@@ -252,7 +254,9 @@ async def test_no_other_traceparent_gets_into_the_log(
 
 
 @on_sqlite
-async def test_of_two_traceparents_none_counts(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_request_with_two_traceparents_is_logged_without_a_trace(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     configure_logging(LogFormat.JSON)
     one, other = (("traceparent", f"00-{TRACE}-{span}-01") for span in (SPAN, SPAN[::-1]))
     await api.client().get("/", headers=[one, other])

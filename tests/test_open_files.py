@@ -23,7 +23,7 @@ def no_file_to_open() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_that_files_are_used_up_is_said_once_and_that_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_running_out_of_open_files_is_logged_once_and_so_is_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     looks, really_open = 0, os.open
 
     def count(*arguments: Any) -> int:
@@ -36,10 +36,9 @@ async def test_that_files_are_used_up_is_said_once_and_that_it_is_over(monkeypat
         while looks < goal:
             await asyncio.sleep(0)
 
-    monkeypatch.setattr("jwtapi.open_files._LOOK_SECONDS", 0)
-    monkeypatch.setattr("os.open", count)
+    monkeypatch.setattr(os, "open", count)
     with structlog.testing.capture_logs() as logs:
-        watching = asyncio.create_task(watch_open_files())
+        watching = asyncio.create_task(watch_open_files(look_seconds=0))
         for _ in range(2):
             await several_looks()
             with no_file_to_open():

@@ -25,5 +25,5 @@ def test_a_new_secret_is_strong_and_never_the_same() -> None:
         ),
     ),
 )
-def test_a_weak_secret_is_told_why(secret: str, weakness: str) -> None:
+def test_a_weak_secret_is_refused_with_the_reason(secret: str, weakness: str) -> None:
     assert weakness_of(secret) == weakness

@@ -1,10 +1,9 @@
-import re
 from pathlib import Path
 
 import pytest
 from opentelemetry.util.re import parse_env_headers
 
-from jwtapi.settings import Environment, Settings, SettingsError, load_settings
+from jwtapi.settings import Environment, SettingsError, load_settings
 from jwtapi.urls.writing import WRITTEN_WRONGLY
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
@@ -45,7 +44,7 @@ def test_development_is_lenient_and_production_is_strict(make_settings: MakeSett
     assert [getattr(production, name) for name in names] == [15, True, True, False, True]
 
 
-def test_the_environment_is_stronger_than_a_file_and_that_than_dot_env(
+def test_the_environment_overrides_a_named_file_which_overrides_dot_env(
     env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     env_file.write_text(env_file.read_text() + "PORT=1000\n")
@@ -59,13 +58,17 @@ def test_the_environment_is_stronger_than_a_file_and_that_than_dot_env(
     assert load_settings(env_file, port=4001).port == 4001
 
 
-def test_a_setting_and_its_file_at_once_are_refused(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_given_both_directly_and_as_a_file_is_refused(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PORT", "3000")
     monkeypatch.setenv("PORT_FILE", "/nowhere")
     assert problems(env_file) == ["PORT_FILE: give this or PORT, not both"]
 
 
-def test_a_file_that_cannot_be_read_is_named(env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_that_cannot_be_read_is_reported(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PORT_FILE", str(tmp_path / "missing"))
     assert problems(env_file) == ["PORT_FILE: cannot read the file: No such file or directory"]
     (tmp_path / "binary").write_bytes(b"\xff")
@@ -75,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_named(env_file: Path, tmp_path: Path, mon
     assert problems(env_file) == ["PORT_FILE: the file has a zero byte in it"]
 
 
-def test_without_secrets_it_says_how_to_make_them() -> None:
+def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
     assert problems() == [
         "JWT_SECRET: missing; make both secrets with `jwtapi secrets`",
         "REFRESH_SECRET: missing; make both secrets with `jwtapi secrets`",
@@ -204,13 +207,13 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
         ),
     ),
 )
-def test_a_bad_setting_is_named(env_file: Path, line: str, problem: str) -> None:
+def test_a_bad_setting_is_reported_by_name(env_file: Path, line: str, problem: str) -> None:
     env_file.write_text(env_file.read_text() + line)
     assert problems(env_file) == [problem]
 
 
 @pytest.mark.parametrize("name", ("JWT_SECRET", "PORT", "DATABASE_URL", "ENVIRONMENT", "CORS_ORIGINS", "UNKNOWN"))
-def test_no_error_repeats_a_value(env_file: Path, name: str) -> None:
+def test_no_error_about_a_setting_repeats_its_value(env_file: Path, name: str) -> None:
     canary = "hunter2-" * 3
     env_file.write_text(f"{env_file.read_text()}{name}={canary}\n")
     with pytest.raises(SettingsError) as error:
@@ -219,18 +222,18 @@ def test_no_error_repeats_a_value(env_file: Path, name: str) -> None:
     assert error.value.__cause__ is None
 
 
-def test_a_dot_env_in_another_encoding_is_said(env_file: Path) -> None:
+def test_a_dot_env_that_is_not_utf_8_is_reported(env_file: Path) -> None:
     env_file.write_bytes(b"PORT=\xff\n")
     assert problems(env_file) == [f"{env_file}: not UTF-8"]
 
 
-def test_a_line_that_is_not_understood_stops_instead_of_being_skipped(env_file: Path) -> None:
+def test_a_malformed_line_of_dot_env_is_an_error(env_file: Path) -> None:
     env_file.write_text(env_file.read_text() + "ENVIRONMENT: production\n")
     fault = "not understood; write NAME=value, close each quote, and use no control characters"
     assert problems(env_file) == [f"{env_file}: line 3: {fault}"]
 
 
-def test_a_mark_of_byte_order_in_a_named_file_is_no_part_of_the_value(
+def test_a_byte_order_mark_in_a_named_file_is_not_part_of_the_value(
     env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "port").write_bytes(b"\xef\xbb\xbf2000\r\n")
@@ -238,7 +241,7 @@ def test_a_mark_of_byte_order_in_a_named_file_is_no_part_of_the_value(
     assert load_settings(env_file).port == 2000
 
 
-def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
+def test_the_representation_of_settings_shows_no_secret(make_settings: MakeSettings) -> None:
     settings = make_settings(
         database_url="postgresql://jwtapi:hunter2@db/jwtapi", rate_limit_storage_uri="redis://:hunter2@redis"
     )
@@ -257,7 +260,7 @@ def test_no_representation_shows_a_secret(make_settings: MakeSettings) -> None:
         ("postgresql://u:p@h/d?a=b&sslmode=require", "postgresql+asyncpg://u:p@h/d?a=b&sslmode=require"),
     ),
 )
-def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, understood: str) -> None:
+def test_a_database_url_need_not_name_the_driver(make_settings: MakeSettings, given: str, understood: str) -> None:
     assert make_settings(database_url=given).database_url.get_secret_value() == understood
 
 
@@ -270,11 +273,11 @@ def test_the_driver_need_not_be_named(make_settings: MakeSettings, given: str, u
         ("memory://", "memory://"),
     ),
 )
-def test_redis_has_its_usual_port(make_settings: MakeSettings, given: str, understood: str) -> None:
+def test_a_redis_uri_without_a_port_has_the_usual_one(make_settings: MakeSettings, given: str, understood: str) -> None:
     assert make_settings(rate_limit_storage_uri=given).rate_limit_storage_uri.get_secret_value() == understood
 
 
-def test_lists_are_comma_separated(make_settings: MakeSettings) -> None:
+def test_settings_with_several_values_are_comma_separated(make_settings: MakeSettings) -> None:
     settings = make_settings(cors_origins="https://a.example, http://localhost:5173,", trusted_proxies="")
     assert settings.cors_origins == ("https://a.example", "http://localhost:5173")
     assert settings.trusted_proxies == ()
@@ -298,7 +301,7 @@ def test_metrics_listen_alone_turns_the_metrics_on_and_away_from_the_port(
         *("unix:", "unix:metrics.sock", "/run/m.sock", "unix:/" + "x" * 107),
     ),
 )
-def test_a_wrong_place_for_metrics_is_refused(make_settings: MakeSettings, address: str) -> None:
+def test_a_wrong_metrics_listen_is_refused(make_settings: MakeSettings, address: str) -> None:
     with pytest.raises(SettingsError) as error:
         make_settings(metrics_listen=address)
     assert error.value.problems == [
@@ -315,49 +318,31 @@ def test_a_wrong_place_for_metrics_is_refused(make_settings: MakeSettings, addre
         ("::", "[::1]:4000"),
     ),
 )
-def test_metrics_do_not_listen_where_all_else_does(make_settings: MakeSettings, host: str, place: str) -> None:
+def test_metrics_listen_cannot_be_the_address_of_the_server(make_settings: MakeSettings, host: str, place: str) -> None:
     with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from HOST and PORT"):
         make_settings(host=host, metrics_listen=place)
 
 
-def test_metrics_can_have_the_same_port_at_another_address(make_settings: MakeSettings) -> None:
+def test_metrics_listen_can_have_the_port_of_the_server_at_another_address(make_settings: MakeSettings) -> None:
     assert make_settings(host="192.0.2.1", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
 @pytest.mark.parametrize("path", ("jwtapi.sock", f"/{'x' * 107}"))
-def test_a_socket_file_has_a_whole_path_that_the_kernel_takes(make_settings: MakeSettings, path: str) -> None:
+def test_uds_must_be_a_whole_path_that_the_kernel_accepts(make_settings: MakeSettings, path: str) -> None:
     with pytest.raises(SettingsError, match="UDS: wants the whole path of a socket file"):
         make_settings(uds=path)
 
 
-def test_metrics_do_not_listen_on_the_socket_file_of_all_else(make_settings: MakeSettings) -> None:
+def test_metrics_listen_cannot_be_the_socket_file_of_the_server(make_settings: MakeSettings) -> None:
     with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from UDS"):
         make_settings(uds="/run/jwtapi.sock", metrics_listen="unix:/run/jwtapi.sock")
     assert make_settings(uds="/run/jwtapi.sock", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
-def test_the_peer_on_a_socket_file_is_trusted_where_there_is_a_socket_file(make_settings: MakeSettings) -> None:
+def test_trusting_the_peer_on_a_socket_file_needs_a_socket_file(make_settings: MakeSettings) -> None:
     assert make_settings(uds="/run/jwtapi.sock", trusted_proxies="unix").trusted_proxies == ("unix",)
     with pytest.raises(SettingsError, match="TRUSTED_PROXIES: unix needs UDS"):
         make_settings(trusted_proxies="unix, 10.0.0.1")
-
-
-def test_the_example_names_every_setting_and_no_other() -> None:
-    example = Path(__file__).parents[1] / ".env.example"
-    names = re.findall(r"^(?:# )?([A-Z_]+)=", example.read_text(), re.MULTILINE)
-    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
-
-
-def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
-    example = Path(__file__).parents[1] / ".env.example"
-    text = re.sub(r"^# ([A-Z_]+=)", r"\1", example.read_text(), flags=re.MULTILINE)
-    filled_in = tmp_path / ".env"
-    for name, value in SECRETS.items():
-        text = text.replace(f"{name}=", f"{name}={value}")
-    filled_in.write_text(text)
-    secrets_alone = tmp_path / "secrets.env"
-    secrets_alone.write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
-    assert load_settings(filled_in) == load_settings(secrets_alone)
 
 
 def test_a_collector_is_named_by_its_base_url(make_settings: MakeSettings) -> None:
@@ -369,7 +354,7 @@ def test_a_collector_is_named_by_its_base_url(make_settings: MakeSettings) -> No
 @pytest.mark.parametrize("variable", ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"))
 @pytest.mark.parametrize("headers", ("Authorization: Bearer hunter2", "hunter2", "api-key=1,hunter2", 'k="hunter2"'))
 @on_sqlite
-def test_headers_for_the_collector_are_refused_unseen_if_they_are_none(
+def test_malformed_headers_for_the_collector_are_refused_without_repeating_them(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, variable: str, headers: str
 ) -> None:
     monkeypatch.setenv(variable, headers)
@@ -383,7 +368,7 @@ def test_headers_for_the_collector_are_refused_unseen_if_they_are_none(
     "headers", ("", "api-key=a+b/c==", "Authorization=Bearer%20x", "Authorization=Basic x==, X-Scope-OrgID = 1,", "k=")
 )
 @on_sqlite
-def test_headers_for_the_collector_may_be_written_as_its_library_takes_them(
+def test_headers_for_the_collector_can_have_every_form_that_its_library_accepts(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, headers: str
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
@@ -401,7 +386,7 @@ def test_a_wrong_collector_is_refused(make_settings: MakeSettings, url: str) -> 
     assert url not in str(refusal.value)
 
 
-def test_a_collector_without_the_extra_is_refused_with_how_to_get_it(
+def test_a_collector_without_the_extra_otel_is_refused_with_the_way_to_install_it(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jwtapi.settings.find_spec", lambda _: None)

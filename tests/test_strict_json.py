@@ -11,7 +11,7 @@ from jwtapi import strict_json
         ("[" * 63 + "1" + "]" * 63, None),
     ),
 )
-def test_what_is_json_is_read(text: bytes | str, value: object) -> None:
+def test_valid_json_is_read(text: bytes | str, value: object) -> None:
     parsed = strict_json.loads(text.encode() if isinstance(text, str) else text)
     assert value is None or parsed == value
 
@@ -37,12 +37,12 @@ def test_what_is_json_is_read(text: bytes | str, value: object) -> None:
         (b"[" * 100_000, "nested too deeply"),
     ),
 )
-def test_what_is_not_is_refused_for_a_reason(text: bytes, complaint: str) -> None:
+def test_invalid_json_is_refused_with_the_reason(text: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=f"^{complaint}$"):
         strict_json.loads(text)
 
 
-def test_the_error_does_not_hold_the_text() -> None:
+def test_the_error_about_invalid_json_does_not_contain_the_text() -> None:
     with pytest.raises(ValueError, match="position") as error:
         strict_json.loads(b'{"password": "hunter2"')
     assert "hunter2" not in repr(error.value)

@@ -66,7 +66,7 @@ def test_an_origin_is_read_as_browsers_send_it(written: str, sent: str) -> None:
         "https://\N{COMBINING ACUTE ACCENT}.example",
     ),
 )
-def test_what_no_page_has_as_its_origin_is_refused(text: str) -> None:
+def test_a_text_that_no_page_has_as_its_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="wants origins such as") as error:
         parse_origin(text)
     assert error.value.__suppress_context__
@@ -76,7 +76,7 @@ def test_what_no_page_has_as_its_origin_is_refused(text: str) -> None:
     ("written", "understood"),
     ((".Example.com", "example.com"), ("a.b.example", "a.b.example"), ("bücher.example", "xn--bcher-kva.example")),
 )
-def test_a_domain_is_read_as_browsers_do(written: str, understood: str) -> None:
+def test_a_cookie_domain_is_read_as_browsers_read_it(written: str, understood: str) -> None:
     assert parse_domain(written) == understood
 
 
@@ -87,7 +87,7 @@ def test_a_domain_is_read_as_browsers_do(written: str, understood: str) -> None:
         *("https://a.example", "a.example:80", "a.example/x", "*.example.com", "a.example;b", "a.example, b.example"),
     ),
 )
-def test_what_browsers_take_for_no_domain_of_a_cookie_is_refused(text: str) -> None:
+def test_a_cookie_domain_that_browsers_reject_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="wants a domain such as"):
         parse_domain(text)
 
@@ -101,7 +101,7 @@ def test_what_browsers_take_for_no_domain_of_a_cookie_is_refused(text: str) -> N
         ("10.0.0.1", "9.0.0.1"),
     ),
 )
-def test_two_sites_are_told_apart_where_the_names_alone_tell(one: str, other: str) -> None:
+def test_two_sites_are_told_apart_by_their_names(one: str, other: str) -> None:
     assert are_of_two_sites(one, other)
 
 
@@ -114,10 +114,10 @@ def test_two_sites_are_told_apart_where_the_names_alone_tell(one: str, other: st
         ("a.co.uk", "b.co.uk"),  # they are two, and only the public suffix list says so
     ),
 )
-def test_what_may_be_one_site_is_not_called_two(one: str, other: str) -> None:
+def test_origins_that_may_be_of_one_site_are_not_taken_for_two_sites(one: str, other: str) -> None:
     assert not are_of_two_sites(one, other)
 
 
-def test_this_machine_has_several_names() -> None:
+def test_names_and_addresses_of_this_machine_are_recognised() -> None:
     assert all(map(is_loopback, ("localhost", "tauri.localhost", "127.0.0.1", "127.9.9.9", "::1")))
     assert not any(map(is_loopback, ("localhost.example", "10.0.0.1", "app.example")))

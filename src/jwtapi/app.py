@@ -26,6 +26,7 @@ from jwtapi.web.documentation import document
 from jwtapi.web.errors import install_error_handlers
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.proxies import TrustedProxies, UnixPeers
+from jwtapi.web.request_body import SECONDS as BODY_SECONDS
 from jwtapi.web.request_body import BodyBounds
 from jwtapi.web.root_path import BelowRootPath
 from jwtapi.web.withheld import WithoutQueryAndCookies
@@ -60,7 +61,11 @@ class JwtapiApp(FastAPI):
 
 
 def create_app(
-    services: Services, lifespan: Lifespan[Starlette] | None = None, *, tracer: "Tracer | None" = None
+    services: Services,
+    lifespan: Lifespan[Starlette] | None = None,
+    *,
+    tracer: "Tracer | None" = None,
+    body_seconds: float = BODY_SECONDS,
 ) -> FastAPI:
     """Build the app. The caller migrates the database, runs the background tasks and closes the services.
 
@@ -70,7 +75,9 @@ def create_app(
     app = _routed(services.settings, lifespan)
     app.state.services = services
     own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
-    app.surround = partial(_surrounded, services=services, own_paths=own_paths, tracer=tracer)
+    app.surround = partial(
+        _surrounded, services=services, own_paths=own_paths, tracer=tracer, body_seconds=body_seconds
+    )
     return app
 
 
@@ -118,11 +125,14 @@ def _complete(document: dict[str, Any], settings: Settings) -> None:
             feature.complete_document(document, settings)
 
 
-def _surrounded(app: ASGIApp, services: Services, own_paths: Collection[str], tracer: "Tracer | None") -> ASGIApp:
+def _surrounded(
+    app: ASGIApp, *, services: Services, own_paths: Collection[str], tracer: "Tracer | None", body_seconds: float
+) -> ASGIApp:
     """Put around the app what concerns every request; the first layer is the innermost."""
     settings = services.settings
     endpoints = [endpoint for feature in features().values() for endpoint in feature.fast_endpoints]
-    app = FastPath(WithoutQueryAndCookies(BodyBounds(app)), services[Authenticator], services[SessionCache], *endpoints)
+    app = WithoutQueryAndCookies(BodyBounds(app, seconds=body_seconds))
+    app = FastPath(app, services[Authenticator], services[SessionCache], *endpoints)
     cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
     app = context = RequestContext(
         app,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib import import_module
@@ -12,7 +13,7 @@ from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.clock import Clock, system_clock
 from jwtapi.feature import Feature
 from jwtapi.gauges import Gauges
-from jwtapi.housekeeping import Housekeeping, Prune
+from jwtapi.housekeeping import BATCH, INTERVAL_SECONDS, Housekeeping, Prune
 from jwtapi.metrics import Metrics
 from jwtapi.rate_limiting.database import DatabaseStorage
 from jwtapi.rate_limiting.fallback import FallbackStorage
@@ -22,11 +23,11 @@ from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.password_policy import PasswordPolicy
-from jwtapi.security.passwords import PasswordHasher
+from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.security.usernames import UsernamePolicy
 from jwtapi.services import Services
-from jwtapi.sessions.cache import SessionCache
+from jwtapi.sessions.cache import MAX_SESSIONS, SessionCache
 from jwtapi.sessions.service import SessionPolicy, SessionService
 from jwtapi.settings import Settings
 from jwtapi.sign_in.cookies import AuthCookies
@@ -34,9 +35,9 @@ from jwtapi.sign_in.lost_cookies import LostCookies
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.arrivals import Arrivals
-from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.change_feed import POLL_SECONDS, SILENCE_SECONDS, ChangeFeed
 from jwtapi.storage.database import Database
-from jwtapi.storage.readiness import Readiness
+from jwtapi.storage.readiness import REMEMBERED_SECONDS, Readiness
 from jwtapi.users.service import NewPasswords, UserService
 from jwtapi.web.rate_limits import AddressLimiter
 
@@ -63,47 +64,75 @@ def settings_class() -> type[Settings]:
     return type("Settings", (Settings, *groups), {"__module__": __name__}) if groups else Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Times and sizes that no setting changes. Tests change them."""
+
+    feed_poll_seconds: float = POLL_SECONDS
+    feed_silence_seconds: float = SILENCE_SECONDS
+    cached_sessions: int = MAX_SESSIONS
+    readiness_seconds: float = REMEMBERED_SECONDS
+    hashes_waiting_per_thread: int = WAITING_PER_THREAD
+    housekeeping_seconds: float = INTERVAL_SECONDS
+    housekeeping_batch: int = BATCH
+
+
 @asynccontextmanager
-async def open_services(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Services]:
-    services = make_services(settings, clock)
+async def open_services(
+    settings: Settings, clock: Clock = system_clock, tuning: Tuning | None = None
+) -> AsyncIterator[Services]:
+    services = make_services(settings, clock, tuning)
     try:
         yield services
     finally:
         await services.close()
 
 
-def make_services(settings: Settings, clock: Clock = system_clock) -> Services:
+def make_services(settings: Settings, clock: Clock = system_clock, tuning: Tuning | None = None) -> Services:
     """Make every service. Connections are opened when first used.
 
     Raises:
         StorageUnavailable: the file of an SQLite database cannot be opened.
     """
     services = Services(settings, clock)
-    _add_storage(services)
-    _add_security(services)
+    tuning = tuning or Tuning()
+    _add_storage(services, tuning)
+    _add_security(services, tuning)
     _add_sign_in(services)
     prunes = _prunes(services)
     for name, feature in features().items():
         services.add(*feature.services(services))
         prunes |= {f"{name} {number}": prune for number, prune in enumerate(feature.prunes(services))}
-    services.add(Housekeeping(services[Database], prunes))
+    services.add(
+        Housekeeping(
+            services[Database],
+            prunes,
+            interval_seconds=tuning.housekeeping_seconds,
+            batch=tuning.housekeeping_batch,
+        )
+    )
     return services
 
 
-def _add_storage(services: Services) -> None:
+def _add_storage(services: Services, tuning: Tuning) -> None:
     settings, clock = services.settings, services.clock
     metrics = Metrics()
     on_block = (lambda block: metrics.observe_block(**block._asdict())) if settings.counts_requests else None
     database = Database.of(settings, on_block=on_block)
     services.on_close(database.close)
-    feed = ChangeFeed(database, on_interruption=metrics.count_feed_interruption)
+    feed = ChangeFeed(
+        database,
+        on_interruption=metrics.count_feed_interruption,
+        poll_seconds=tuning.feed_poll_seconds,
+        silence_seconds=tuning.feed_silence_seconds,
+    )
     services.add(
         metrics,
         database,
         feed,
-        Readiness(database),
+        Readiness(database, remembered_seconds=tuning.readiness_seconds),
         Arrivals(database),
-        SessionCache(database, feed),
+        SessionCache(database, feed, max_sessions=tuning.cached_sessions),
         Gauges(metrics, database, feed, clock, workers=settings.workers),
     )
     storage = _rate_limit_storage(settings, database, metrics, clock)
@@ -112,12 +141,15 @@ def _add_storage(services: Services) -> None:
     services.add(limiter, AddressLimiter(limiter))
 
 
-def _add_security(services: Services) -> None:
+def _add_security(services: Services, tuning: Tuning) -> None:
     settings, metrics = services.settings, services[Metrics]
     refresh_secret = settings.refresh_secret.get_secret_value()
     previous_refresh_secret = _plain(settings.refresh_secret_previous)
     hasher = PasswordHasher(
-        rounds=settings.bcrypt_rounds, on_pending=metrics.set_hashes_pending, on_wait=metrics.observe_hash_wait
+        rounds=settings.bcrypt_rounds,
+        on_pending=metrics.set_hashes_pending,
+        on_wait=metrics.observe_hash_wait,
+        waiting_per_thread=tuning.hashes_waiting_per_thread,
     )
     services.on_close(hasher.close)
     services.add(

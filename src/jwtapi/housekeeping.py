@@ -13,7 +13,7 @@ from jwtapi.storage.faults import has_answered, reason_of
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 INTERVAL_SECONDS = 60
-_BATCH = 500
+BATCH = 500
 """Rows in one transaction. On SQLite no other transaction can write meanwhile."""
 
 _PAUSE_SECONDS = 0.05
@@ -26,8 +26,17 @@ log = structlog.get_logger()
 
 
 class Housekeeping:
-    def __init__(self, database: Database, prunes: Mapping[str, Prune]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        prunes: Mapping[str, Prune],
+        *,
+        interval_seconds: float = INTERVAL_SECONDS,
+        batch: int = BATCH,
+    ) -> None:
         """`prunes` has what is deleted, by name."""
+        self._interval_seconds = interval_seconds
+        self._batch = batch
         self._database = database
         self._prunes = prunes
         self._refusal: str | None = None
@@ -36,7 +45,7 @@ class Housekeeping:
         """Clean up once a minute until cancelled. One process at a time does it."""
         while True:
             # At another moment in each process.
-            await asyncio.sleep(random.uniform(0.5, 1.5) * INTERVAL_SECONDS)  # noqa: S311  no secret
+            await asyncio.sleep(random.uniform(0.5, 1.5) * self._interval_seconds)  # noqa: S311  no secret
             try:
                 await self.clean_up()
                 self._refusal = None
@@ -63,8 +72,8 @@ class Housekeeping:
         pruned = 0
         while True:
             async with self._database.write() as uow:
-                batch = await self._prunes[name](uow, _BATCH) if await uow.try_lock("housekeeping") else 0
+                batch = await self._prunes[name](uow, self._batch) if await uow.try_lock("housekeeping") else 0
             pruned += batch
-            if batch < _BATCH:
+            if batch < self._batch:
                 return pruned
             await asyncio.sleep(_PAUSE_SECONDS)

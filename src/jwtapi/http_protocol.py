@@ -3,17 +3,27 @@
 import asyncio
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-HEAD_SECONDS = 20
-"""How long a connection may take to send a request's head, may sit idle before its first, and may send on after an
-answer."""
 
-SEND_SECONDS = 20
-"""How long the client may leave answers unread: more than 64 KiB of them, or any on a connection that is closing."""
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a connection may keep the server waiting, in seconds."""
+
+    receive: float = 20
+    """For a request's head, for the first request, and for what the client sends after an answer."""
+    send: float = 20
+    """Until the client has read the answers: more than 64 KiB of them, or any on a connection that is closing."""
+
+
+TIMEOUTS = Timeouts()
 
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -54,9 +64,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._timeouts = timeouts
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
+        self._receive_timer = self.loop.call_later(self._timeouts.receive, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unparsed = b""
@@ -127,7 +149,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if of_body and not self._in_body:
             self._parsed = 0
         if self._receive_timer is None and self.cycle.response_complete:
-            self._receive_timer = self.loop.call_later(HEAD_SECONDS, self._close)
+            self._receive_timer = self.loop.call_later(self._timeouts.receive, self._close)
 
     def _let_wait(self, data: bytes) -> None:
         if len(data) > MAX_PIPELINED_BYTES:
@@ -244,7 +266,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _abort_unless_sent(self) -> None:
         if self._send_timer is None:
-            self._send_timer = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+            self._send_timer = self.loop.call_later(self._timeouts.send, self.transport.abort)
 
     def _stop_receive_timer(self) -> None:
         if self._receive_timer is not None:

@@ -19,9 +19,9 @@ HOLES = (
 RUNNING = sys.version_info[:3]
 
 
-def interpreter_problems() -> list[str]:
-    """Name the holes of the running Python, and the release that has none of them."""
-    major, minor, patch = RUNNING
+def interpreter_problems(version: tuple[int, int, int] | None = None) -> list[str]:
+    """Name the holes of the running Python or of this version, and the release that has none of them."""
+    major, minor, patch = version or RUNNING
     closed_in = {hole.name: hole.closed_in.get((major, minor), 0) for hole in HOLES}
     still_open = [name for name, closed in closed_in.items() if patch < closed]
     if not still_open:

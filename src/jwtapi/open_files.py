@@ -10,7 +10,7 @@ import structlog
 WANTED = 4096
 """For the connections that a worker takes, as many again that it refuses, and those that it makes itself."""
 
-_LOOK_SECONDS = 1
+LOOK_SECONDS = 1
 
 log = structlog.get_logger()
 
@@ -30,14 +30,14 @@ def problems_of_open_files() -> list[str]:
     return [f"RLIMIT_NOFILE: a worker wants {WANTED} open files, and may have {allowed}: {advice}"]
 
 
-async def watch_open_files() -> None:
+async def watch_open_files(look_seconds: float = LOOK_SECONDS) -> None:
     """Log once when no file can be opened any more, and once when that is over, until cancelled.
 
     Of connections that come meanwhile nobody else tells: the event loop closes them without a word.
     """
     are_used_up = False
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(look_seconds)
         fault = _fault_of_opening()
         if fault is not None and not are_used_up:
             log.error("no file can be opened: new connections are closed at once", cause=fault)

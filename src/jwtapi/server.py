@@ -28,7 +28,7 @@ from uvicorn.config import STARTUP_FAILURE
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
 from jwtapi.composition import make_services
-from jwtapi.http_protocol import BoundedHttpProtocol
+from jwtapi.http_protocol import TIMEOUTS, BoundedHttpProtocol, Timeouts
 from jwtapi.logs import configure_logging
 from jwtapi.metrics import Metrics, share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
@@ -53,7 +53,7 @@ HANGING_SECONDS = 30
 log = structlog.get_logger()
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, timeouts: Timeouts = TIMEOUTS) -> None:
     """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish; after SIGTERM serve on for DRAIN_SECONDS.
 
     With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
@@ -69,10 +69,15 @@ def serve(settings: Settings) -> None:
         if settings.docs_enabled and settings.uds is None:
             docs = f"http://{_seen_from_here(settings)}{settings.root_path or ''}/docs"
             log.info("the API can be tried in a browser", docs=docs)
-        _serve(settings, listener, sockets)
+        _serve(settings, listener, sockets, timeouts)
 
 
-def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: list[socket.socket] | None) -> None:
+def _serve(
+    settings: Settings,
+    metrics_listener: socket.socket | None,
+    sockets: list[socket.socket] | None,
+    timeouts: Timeouts,
+) -> None:
     drain = Drain(settings.drain_seconds)
     # The settings as they are now, also for workers that are started later.
     make_app = partial(_app_of_worker, settings, metrics_listener, drain.word)
@@ -82,7 +87,7 @@ def _serve(settings: Settings, metrics_listener: socket.socket | None, sockets: 
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=BoundedHttpProtocol,
+        http=partial(BoundedHttpProtocol, timeouts=timeouts),  # type: ignore[arg-type]  # it is only called
         ws="none",
         lifespan="on",
         log_config=None,

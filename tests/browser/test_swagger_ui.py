@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,14 @@ def is_dark(page: Page) -> bool:
     return brightness(text) > 128 > brightness(behind) and behind != "rgba(0, 0, 0, 0)"
 
 
+def wait_until_dark(page: Page) -> None:
+    """Wait for the styles of the dark mode, which the browser applies a moment after it was switched."""
+    end = time.monotonic() + 10
+    while not is_dark(page):
+        assert time.monotonic() < end, "the page is not dark"
+        page.wait_for_timeout(20)
+
+
 def brightness(colour: str) -> float:
     """0 to 255, of a colour as `getComputedStyle` writes it."""
     return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
@@ -97,7 +106,7 @@ def test_authorize_by_password_then_try_an_operation(visit: Visit, server: Serve
 
     assert not is_dark(page)
     page.emulate_media(color_scheme="dark")
-    assert is_dark(page)
+    wait_until_dark(page)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert not page.evaluate(CODE_HIDES_THE_LINE_ABOVE)

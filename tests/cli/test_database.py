@@ -56,7 +56,9 @@ def here(users: Callable[..., None]) -> str:
     return HERE
 
 
-def test_it_shows_what_was_done_and_what_is_there(copy: Copy, here: str, postgresql: PostgreSQL, folder: Path) -> None:
+def test_db_copy_prints_what_it_changed_and_what_both_databases_have(
+    copy: Copy, here: str, postgresql: PostgreSQL, folder: Path
+) -> None:
     there = postgresql.new_empty_database()
     result = copy(here, there)
     assert result.exit_code == 0
@@ -92,7 +94,7 @@ def test_it_shows_what_was_done_and_what_is_there(copy: Copy, here: str, postgre
     assert (folder / "back.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_it_needs_no_secrets_and_makes_none(
+def test_db_copy_needs_no_secrets_and_makes_none(
     copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
@@ -100,7 +102,7 @@ def test_it_needs_no_secrets_and_makes_none(
     assert not (folder / ".env").exists()
 
 
-def test_at_a_terminal_there_is_a_bar(copy: Copy, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_db_copy_shows_a_progress_bar_at_a_terminal(copy: Copy, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_is_terminal", lambda: True)
     # It looks for itself too, and shows a stream that is no terminal the bar's label only.
     result = copy(here, THERE)
@@ -110,7 +112,7 @@ def test_at_a_terminal_there_is_a_bar(copy: Copy, here: str, monkeypatch: pytest
     ]
 
 
-def test_users_that_only_target_has_are_kept_unless_told_otherwise(
+def test_db_copy_keeps_users_that_only_the_target_has_without_overwrite(
     copy: Copy, here: str, users: Callable[..., None]
 ) -> None:
     users(THERE, "create", "carol")
@@ -123,7 +125,7 @@ def test_users_that_only_target_has_are_kept_unless_told_otherwise(
     assert copy(here, THERE, "--overwrite").exit_code == 0
 
 
-def test_a_target_that_was_in_service_is_kept_unless_told_otherwise(
+def test_db_copy_keeps_a_target_that_was_in_service_without_overwrite(
     copy: Copy, here: str, users: Callable[..., None]
 ) -> None:
     assert copy(here, THERE).exit_code == 0
@@ -135,13 +137,13 @@ def test_a_target_that_was_in_service_is_kept_unless_told_otherwise(
     assert copy(here, THERE, "--overwrite").exit_code == 0
 
 
-def test_a_source_that_does_not_exist_is_not_made(copy: Copy, folder: Path) -> None:
+def test_db_copy_does_not_create_a_missing_source(copy: Copy, folder: Path) -> None:
     result = copy("sqlite:///sub/missing.db", THERE)
     assert (result.exit_code, result.stderr) == (1, "FROM does not exist.\n")
     assert list(folder.iterdir()) == []
 
 
-def test_a_source_without_the_schema_is_left_so(copy: Copy, folder: Path, postgresql: PostgreSQL) -> None:
+def test_db_copy_does_not_migrate_a_source_without_the_schema(copy: Copy, folder: Path, postgresql: PostgreSQL) -> None:
     result = copy(postgresql.new_empty_database(), THERE)
     assert result.exit_code == 1
     assert result.stderr == ("FROM has no schema, or that of an earlier version: run `jwtapi migrate` on it.\n")
@@ -149,7 +151,7 @@ def test_a_source_without_the_schema_is_left_so(copy: Copy, folder: Path, postgr
 
 
 @pytest.mark.parametrize("name", ("here.db", "./here.db", "symbolic.db", "hard.db"))
-def test_a_file_is_not_copied_onto_itself(copy: Copy, here: str, folder: Path, name: str) -> None:
+def test_db_copy_refuses_to_copy_a_file_onto_itself(copy: Copy, here: str, folder: Path, name: str) -> None:
     (folder / "symbolic.db").symlink_to("here.db")
     (folder / "hard.db").hardlink_to("here.db")
     for target in (f"sqlite:///{name}", f"sqlite:///{folder / name}"):
@@ -157,7 +159,9 @@ def test_a_file_is_not_copied_onto_itself(copy: Copy, here: str, folder: Path, n
         assert (result.exit_code, result.stderr) == (1, "FROM and TO are the same database.\n")
 
 
-def test_a_database_of_a_server_is_not_copied_onto_itself(copy: Copy, here: str, postgresql: PostgreSQL) -> None:
+def test_db_copy_refuses_to_copy_a_postgresql_database_onto_itself(
+    copy: Copy, here: str, postgresql: PostgreSQL
+) -> None:
     there = postgresql.new_empty_database()
     assert copy(here, there).exit_code == 0
     # The same by another name.
@@ -180,7 +184,9 @@ def test_a_database_of_a_server_is_not_copied_onto_itself(copy: Copy, here: str,
         ("postgresql://alice:hunter2@127.0.0.1/name?sslmode=hunter2", "wants sslmode to be "),
     ),
 )
-def test_a_url_that_leads_nowhere_is_said(copy: Copy, here: str, folder: Path, url: str, complaint: str) -> None:
+def test_db_copy_reports_a_url_that_cannot_be_used(
+    copy: Copy, here: str, folder: Path, url: str, complaint: str
+) -> None:
     (folder / "a-folder").mkdir()
     (folder / "no-database.db").write_text("This is no database. " * 100)
     for side, urls in (("FROM", (url, THERE)), ("TO", (here, url))):
@@ -190,7 +196,9 @@ def test_a_url_that_leads_nowhere_is_said(copy: Copy, here: str, folder: Path, u
         assert result.stderr.count("\n") == 1
 
 
-def test_a_difference_at_the_end_is_said(copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_db_copy_reports_a_difference_at_the_end(
+    copy: Copy, here: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     @contextmanager
     def meddle(what: str, rows: int) -> Iterator[Done]:

@@ -29,13 +29,13 @@ def configuration(folder: Path) -> Path:
     return env_file
 
 
-def test_a_sound_configuration_has_nothing_wrong(run: Run) -> None:
+def test_the_doctor_finds_nothing_wrong_with_a_sound_configuration(run: Run) -> None:
     run("migrate")
     result = run("doctor")
     assert (result.exit_code, result.stdout) == (0, "✓ Nothing is wrong.\n")
 
 
-def test_it_changes_nothing(run: Run, folder: Path) -> None:
+def test_the_doctor_creates_no_file(run: Run, folder: Path) -> None:
     run("doctor")
     assert [path.name for path in folder.iterdir()] == [".env"]
 
@@ -62,7 +62,7 @@ def test_it_changes_nothing(run: Run, folder: Path) -> None:
         ("PORT", "eighty", "PORT: Input should be a valid integer"),
     ),
 )
-def test_what_is_unwise_or_wrong_is_said(
+def test_the_doctor_reports_unwise_and_wrong_settings(
     run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, complaint: str
 ) -> None:
     run("migrate")
@@ -90,7 +90,7 @@ def test_what_is_unwise_or_wrong_is_said(
         ),
     ),
 )
-def test_a_page_that_cannot_have_the_cookies_is_said(
+def test_the_doctor_reports_an_origin_that_cannot_have_the_cookies(
     run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], complaint: str
 ) -> None:
     for name, value in settings.items():
@@ -113,12 +113,14 @@ def test_a_page_that_cannot_have_the_cookies_is_said(
         "chrome-extension://abcdefghijklmnop,https://app.example.com",
     ),
 )
-def test_a_page_that_may_have_them_is_nothing_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+def test_the_doctor_accepts_an_origin_that_can_have_the_cookies(
+    run: Run, monkeypatch: pytest.MonkeyPatch, origins: str
+) -> None:
     monkeypatch.setenv("CORS_ORIGINS", origins)
     assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
 
-def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_python_with_known_holes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("migrate")
     monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 11, 7))
     result = run("doctor")
@@ -127,7 +129,7 @@ def test_a_python_with_known_holes_is_said(run: Run, monkeypatch: pytest.MonkeyP
     assert result.stdout.count("\n") == 1
 
 
-def test_too_few_open_files_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_too_low_a_limit_of_open_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("migrate")
     monkeypatch.setattr("resource.getrlimit", lambda _: (256, 1024))
     assert only_problem(run) == (
@@ -138,18 +140,18 @@ def test_too_few_open_files_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
 
-def test_a_dot_env_that_others_can_read_is_said(run: Run, configuration: Path) -> None:
+def test_the_doctor_reports_a_dot_env_that_others_can_read(run: Run, configuration: Path) -> None:
     run("migrate")
     configuration.chmod(0o644)
     assert run("doctor").stdout == "✗ .env can be read by other users of this machine: chmod 600 .env\n"
 
 
-def test_an_sqlite_file_without_the_schema_is_nothing_wrong(run: Run, folder: Path) -> None:
+def test_the_doctor_accepts_an_sqlite_file_without_the_schema(run: Run, folder: Path) -> None:
     (folder / "jwtapi.db").touch(mode=0o600)
     assert run("doctor").exit_code == 0
 
 
-def test_another_database_without_the_schema_is(
+def test_the_doctor_reports_a_postgresql_database_without_the_schema(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", postgresql.new_empty_database())
@@ -158,7 +160,9 @@ def test_another_database_without_the_schema_is(
     assert run("doctor").exit_code == 0
 
 
-def test_a_database_and_a_limiter_that_do_not_answer_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_database_and_a_redis_that_do_not_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/d")
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", f"redis://:hunter2@127.0.0.1:{free_port()}")
     result = run("doctor")
@@ -172,7 +176,7 @@ def test_a_database_and_a_limiter_that_do_not_answer_are_said(run: Run, monkeypa
 @pytest.mark.parametrize(
     "networks", ("10.0.0.0/8,172.16.0.0/12", "fc00::/7", "::1", "10.0.0.0/9,10.128.0.0/9", "1.2.3.4")
 )
-def test_a_network_of_proxies_is_nothing_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, networks: str) -> None:
+def test_the_doctor_accepts_a_network_of_proxies(run: Run, monkeypatch: pytest.MonkeyPatch, networks: str) -> None:
     monkeypatch.setenv("TRUSTED_PROXIES", networks)
     monkeypatch.setenv("HOST", EVERY_ADDRESS)
     assert run("doctor").exit_code == 0
@@ -185,14 +189,14 @@ def only_problem(run: Run) -> str:
     return line.removeprefix("✗ ")
 
 
-def test_several_workers_that_count_each_by_itself_are_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_several_workers_with_limits_in_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", "memory://")
     assert run("doctor").exit_code == 0
     monkeypatch.setenv("WORKERS", "2")
     assert only_problem(run).startswith("RATE_LIMIT_STORAGE_URI is memory:// with 2 workers: ")
 
 
-def test_a_port_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_port_in_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
@@ -200,7 +204,7 @@ def test_a_port_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("host", ("127.0.0.1", EVERY_ADDRESS, "localhost"))
-def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
+def test_the_doctor_accepts_a_port_used_by_a_server_with_this_configuration(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     with running_server(folder, HOST=host) as server:
@@ -212,25 +216,29 @@ def test_a_server_that_runs_with_this_configuration_is_nothing_wrong(
         assert f'"docs": "http://{here}:{server.port}/docs"' in server.log.read_text()
 
 
-def test_a_server_at_an_address_of_another_machine_excuses_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_an_address_of_another_machine_even_if_a_server_answers_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOST", "192.0.2.1")
     monkeypatch.setattr("jwtapi.cli.checks.address.is_jwtapi", lambda *_: True)
     assert only_problem(run).startswith("HOST: 192.0.2.1 is no address of this machine: ")
 
 
-def test_a_port_for_metrics_in_use_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_port_for_metrics_in_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         monkeypatch.setenv("METRICS_LISTEN", f"127.0.0.1:{other.getsockname()[1]}")
         assert only_problem(run) == "METRICS_LISTEN: cannot listen there: Address already in use"
 
 
 @pytest.mark.parametrize("name", ("..", "x" * 70))
-def test_a_host_for_metrics_that_is_no_name_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_doctor_reports_a_host_for_metrics_that_does_not_resolve(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("METRICS_LISTEN", f"{name}:9100")
     assert only_problem(run).startswith("METRICS_LISTEN: cannot listen there: ")
 
 
-def test_metrics_of_a_server_that_runs_are_nothing_wrong(
+def test_the_doctor_accepts_the_metrics_of_a_running_server(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = f"unix:{folder / 'metrics.sock'}"
@@ -244,7 +252,7 @@ def test_metrics_of_a_server_that_runs_are_nothing_wrong(
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
-def test_users_whose_password_hashes_cannot_be_checked_are_counted_by_scheme(
+def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
 ) -> None:
     server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
@@ -290,7 +298,7 @@ def test_users_whose_password_hashes_cannot_be_checked_are_counted_by_scheme(
         ("..", "HOST: .. is no address, and no name that can be looked up: "),
     ),
 )
-def test_a_host_that_nobody_can_listen_on_is_said(
+def test_the_doctor_reports_a_host_that_cannot_be_listened_on(
     run: Run, monkeypatch: pytest.MonkeyPatch, host: str, complaint: str
 ) -> None:
     monkeypatch.setenv("HOST", host)
@@ -298,31 +306,31 @@ def test_a_host_that_nobody_can_listen_on_is_said(
 
 
 @pytest.mark.parametrize("last", ("2", ""))
-def test_a_name_that_is_given_twice_is_said(run: Run, configuration: Path, last: str) -> None:
+def test_the_doctor_reports_a_name_that_dot_env_has_twice(run: Run, configuration: Path, last: str) -> None:
     configuration.write_text(configuration.read_text() + f"WORKERS=1\nWORKERS={last}\n")
     assert only_problem(run) == ".env: WORKERS stands on the lines 3, 4, and the last counts: delete the others"
 
 
-def test_a_working_directory_that_is_gone_is_said(run: Run, configuration: Path) -> None:
+def test_the_doctor_reports_a_deleted_working_directory(run: Run, configuration: Path) -> None:
     configuration.unlink()
     configuration.parent.rmdir()
     assert only_problem(run) == "the working directory: No such file or directory; change to one that exists"
 
 
-def test_a_dot_env_that_leads_nowhere_is_said(run: Run, configuration: Path) -> None:
+def test_the_doctor_reports_a_dot_env_that_is_a_broken_link(run: Run, configuration: Path) -> None:
     configuration.rename(configuration.with_name("kept"))
     configuration.symlink_to("gone")
     assert only_problem(run) == ".env: leads to a file that does not exist"
 
 
-def test_a_database_that_others_can_read_is_said(run: Run, folder: Path) -> None:
+def test_the_doctor_reports_a_database_that_others_can_read(run: Run, folder: Path) -> None:
     run("migrate")
     (folder / "jwtapi.db").chmod(0o644)
     assert only_problem(run) == "jwtapi.db can be read by other users of this machine: chmod 600 jwtapi.db"
 
 
 @pytest.mark.parametrize("end", ("-wal", "-shm"))
-def test_what_lies_beside_a_database_is_not_for_others_either(run: Run, folder: Path, end: str) -> None:
+def test_the_doctor_reports_files_beside_the_database_that_others_can_read(run: Run, folder: Path, end: str) -> None:
     run("migrate")
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute("PRAGMA user_version")  # makes both, and as long as it is open they stay
@@ -331,7 +339,7 @@ def test_what_lies_beside_a_database_is_not_for_others_either(run: Run, folder: 
     database.close()
 
 
-def test_a_folder_in_which_others_can_replace_the_database_is_said(run: Run, folder: Path) -> None:
+def test_the_doctor_reports_a_folder_in_which_others_can_replace_the_database(run: Run, folder: Path) -> None:
     run("migrate")
     folder.chmod(0o777)
     assert only_problem(run) == (
@@ -341,7 +349,9 @@ def test_a_folder_in_which_others_can_replace_the_database_is_said(run: Run, fol
     assert run("doctor").exit_code == 0
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_folder_that_cannot_be_written_to(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("JWT_SECRET", JWT_SECRET)
     monkeypatch.setenv("REFRESH_SECRET", REFRESH_SECRET)
     with folder_for_all() as closed, monkeypatch.context() as there:
@@ -356,7 +366,7 @@ def test_a_folder_that_cannot_be_written_to_is_said(run: Run, folder: Path, monk
     assert only_problem(run) == f"DATABASE_URL: {folder}/.env is no folder: name another file"
 
 
-def test_tables_of_others_are_said(run: Run, folder: Path) -> None:
+def test_the_doctor_reports_tables_of_other_programs(run: Run, folder: Path) -> None:
     (folder / "jwtapi.db").touch(mode=0o600)
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute("CREATE TABLE users (email TEXT)")
@@ -378,7 +388,7 @@ def test_tables_of_others_are_said(run: Run, folder: Path) -> None:
         ("UPDATE jwtapi_schema_version SET version_num = 'abc'", "has the revision 'abc', which no version of jwtapi"),
     ),
 )
-def test_what_was_done_to_the_schema_is_said(run: Run, folder: Path, statement: str, complaint: str) -> None:
+def test_the_doctor_reports_changes_of_the_schema(run: Run, folder: Path, statement: str, complaint: str) -> None:
     run("migrate")
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute(statement)
@@ -402,7 +412,7 @@ def test_what_was_done_to_the_schema_is_said(run: Run, folder: Path, statement: 
         ),
     ),
 )
-def test_what_a_login_would_fail_for_is_said(
+def test_the_doctor_reports_what_would_make_logins_fail_on_postgresql(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL, statement: str, complaint: str
 ) -> None:
     url, role = postgresql.new_database(), postgresql.new_role()
@@ -415,7 +425,7 @@ def test_what_a_login_would_fail_for_is_said(
     assert complaint in only_problem(run)
 
 
-def test_a_smaller_pool_wants_fewer_connections(
+def test_the_doctor_counts_fewer_connections_for_a_smaller_pool(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
 ) -> None:
     url, role = postgresql.new_database(), postgresql.new_role()
@@ -440,7 +450,7 @@ def test_a_smaller_pool_wants_fewer_connections(
         ),
     ),
 )
-def test_why_a_database_cannot_be_reached_is_said_without_its_url(
+def test_the_doctor_reports_why_a_database_cannot_be_reached_without_its_url(
     run: Run, monkeypatch: pytest.MonkeyPatch, url: str, complaint: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
@@ -459,7 +469,7 @@ def test_why_a_database_cannot_be_reached_is_said_without_its_url(
         ("statement_timeout=long", "the database refuses: InvalidParameterValueError: "),
     ),
 )
-def test_a_parameter_that_postgresql_does_not_take_is_said(
+def test_the_doctor_reports_a_parameter_that_postgresql_refuses(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL, parameter: str, complaint: str
 ) -> None:
     url = postgresql.new_database()
@@ -487,7 +497,7 @@ def answering_to_tls(answer: bytes, certificate: ssl.SSLContext | None = None) -
         yield listener.getsockname()[1]
 
 
-def test_a_database_without_tls_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_a_database_without_tls(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering_to_tls(b"N") as port:
         monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{port}/d?sslmode=require")
         assert only_problem(run) == (
@@ -497,7 +507,7 @@ def test_a_database_without_tls_is_said(run: Run, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not OPENSSL, reason="it makes the certificate")
-def test_a_certificate_that_is_not_believed_is_said(
+def test_the_doctor_reports_a_certificate_that_is_not_trusted(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     made = tmp_path_factory.mktemp("certificates")
@@ -519,7 +529,7 @@ def test_a_certificate_that_is_not_believed_is_said(
         )
 
 
-def test_a_database_that_does_not_exist_is_said(
+def test_the_doctor_reports_a_database_that_does_not_exist(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", postgresql.new_database().replace("/test_", "/missing_"))
@@ -538,7 +548,7 @@ def test_a_database_that_does_not_exist_is_said(
         ("free", "Nothing is wrong"),
     ),
 )
-def test_a_socket_file_where_nobody_can_listen_is_found(
+def test_the_doctor_reports_a_socket_file_that_cannot_be_listened_on(
     run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path, kind: str, complaint: str
 ) -> None:
     path = folder / "jwtapi.sock"
@@ -558,7 +568,7 @@ def test_a_socket_file_where_nobody_can_listen_is_found(
     assert kind != "a file" or path.read_text() == "precious"
 
 
-def test_a_peer_on_the_socket_file_that_is_not_trusted_is_found(
+def test_the_doctor_reports_an_untrusted_peer_on_the_socket_file(
     run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     complaint = "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy share one limit"

@@ -40,7 +40,7 @@ async def test_the_openapi_document_is_printed_also_where_the_server_does_not_sh
     assert not (folder / "jwtapi.db").exists()
 
 
-def test_migrating_makes_the_schema_and_can_be_repeated(run: Run) -> None:
+def test_the_command_migrate_makes_the_schema_and_can_be_repeated(run: Run) -> None:
     for _ in range(2):
         result = run("migrate")
         assert (result.exit_code, result.stdout) == (0, "The schema is up to date.\n")
@@ -79,7 +79,7 @@ BUT_SERVE: tuple[tuple[tuple[str, ...], str | None], ...] = (
 
 
 @pytest.mark.parametrize(("words", "stdin"), BUT_SERVE, ids=[" ".join(words) for words, _ in BUT_SERVE])
-def test_in_a_clean_folder_only_what_makes_a_database_leaves_anything(
+def test_in_an_empty_folder_only_commands_that_make_a_database_leave_files(
     run: Run, folder: Path, words: tuple[str, ...], stdin: str | None
 ) -> None:
     result = run(*words, stdin=stdin)
@@ -129,7 +129,7 @@ def test_in_production_there_is_no_start_without_secrets(
     ]
 
 
-def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Path) -> None:
+def test_a_first_start_that_cannot_write_dot_env_says_what_to_do(run: Run, folder: Path) -> None:
     folder.chmod(0o555)
     with as_nobody():
         result = run("serve")
@@ -139,7 +139,7 @@ def test_where_dot_env_cannot_be_written_it_says_what_to_do(run: Run, folder: Pa
     )
 
 
-def test_in_a_folder_that_is_gone_nothing_starts(run: Run, folder: Path) -> None:
+def test_no_command_runs_in_a_deleted_folder(run: Run, folder: Path) -> None:
     folder.rmdir()
     result = run("serve")
     assert result.exit_code == 1
@@ -166,7 +166,7 @@ def test_a_line_of_dot_env_that_is_not_understood_stops_every_command(
 
 @pytest.mark.parametrize("words", COMMANDS)
 @pytest.mark.parametrize("what", ("file", "folder", "folder of that name"))
-def test_what_may_not_be_read_is_one_line(run: Run, folder: Path, words: tuple[str, ...], what: str) -> None:
+def test_an_unreadable_file_is_reported_in_one_line(run: Run, folder: Path, words: tuple[str, ...], what: str) -> None:
     if what == "folder of that name":
         (folder / ".env").mkdir()
     else:
@@ -181,7 +181,7 @@ def test_what_may_not_be_read_is_one_line(run: Run, folder: Path, words: tuple[s
     assert isinstance(result.exception, SystemExit)
 
 
-def test_on_a_schema_of_a_later_version_it_works_and_warns(run: Run, folder: Path) -> None:
+def test_commands_work_and_warn_on_the_schema_of_a_later_version(run: Run, folder: Path) -> None:
     run("migrate")
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute("UPDATE jwtapi_schema_version SET version_num = '9999'")
@@ -192,7 +192,7 @@ def test_on_a_schema_of_a_later_version_it_works_and_warns(run: Run, folder: Pat
     ]
 
 
-def test_old_sessions_are_pruned(run: Run) -> None:
+def test_the_command_sessions_prune_reports_how_many_it_deleted(run: Run) -> None:
     assert run("user", "create", "alice", stdin=PASSWORD).exit_code == 0
     assert run("sessions", "prune").stdout == "Deleted 0 sessions.\n"
 
@@ -236,7 +236,7 @@ def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_
         ("{another}", False),
     ),
 )
-def test_only_outages_are_waited_for(
+def test_commands_wait_only_for_outages_of_the_database(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     postgresql: PostgreSQL,
@@ -250,7 +250,7 @@ def test_only_outages_are_waited_for(
     assert [entry["event"] for entry in logs] == ["waiting for the database"] * is_awaited
 
 
-def test_a_server_without_tls_is_not_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_do_not_wait_for_a_postgresql_without_tls(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering_to_tls(b"N") as port, structlog.testing.capture_logs() as logs:
         monkeypatch.setenv("DATABASE_URL", f"postgresql://u@127.0.0.1:{port}/d?sslmode=require")
         assert run("migrate", "--wait-for-database=0.2").exit_code == 1

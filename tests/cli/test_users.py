@@ -1,11 +1,15 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 from passlib.hash import bcrypt_sha256
 
+from jwtapi.settings import load_settings
 from tests.cli.conftest import Run
-from tests.support.api import PASSWORD
+from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.support.api import PASSWORD, running_api
+from tests.support.clock import FakeClock
 
 
 @pytest.fixture
@@ -13,8 +17,25 @@ def alice(run: Run) -> None:
     assert run("user", "create", "alice", stdin=f"{PASSWORD}\n").exit_code == 0
 
 
+def statuses_of_logins(folder: Path, *passwords: str) -> list[int]:
+    """What the API answers when alice signs in with each of these passwords."""
+    settings = load_settings(
+        env_file=None,
+        jwt_secret=JWT_SECRET,
+        refresh_secret=REFRESH_SECRET,
+        database_url=f"sqlite:///{folder}/jwtapi.db",
+    )
+
+    async def log_in() -> list[int]:
+        async with running_api(settings, FakeClock()) as api:
+            bodies = ({"username": "alice", "password": password} for password in passwords)
+            return [(await api.client().post("/login", json=body)).status_code for body in bodies]
+
+    return asyncio.run(log_in())
+
+
 @pytest.mark.usefixtures("alice")
-def test_a_user_is_created_with_roles_and_listed(run: Run) -> None:
+def test_the_command_line_creates_and_lists_a_user_with_roles(run: Run) -> None:
     result = run("user", "create", "bob", "--role", "admin", "--role", "editor", stdin=f"{PASSWORD}\n")
     assert (result.exit_code, result.stdout) == (0, "Created bob.\n")
     rows = [line.split("\t") for line in run("user", "list").stdout.splitlines()]
@@ -24,7 +45,7 @@ def test_a_user_is_created_with_roles_and_listed(run: Run) -> None:
     ]
 
 
-def test_the_command_line_makes_users_of_reserved_names_and_cuts_spaces(run: Run) -> None:
+def test_the_command_line_creates_users_with_reserved_names_and_strips_spaces(run: Run) -> None:
     assert run("user", "create", " Admin ", stdin=f"{PASSWORD}\n").stdout == "Created Admin.\n"
     assert run("user", "create", "root", stdin=f"{PASSWORD}\n").exit_code == 0
     assert run("user", "disable", "admin ").exit_code == 0
@@ -34,7 +55,7 @@ def test_the_command_line_makes_users_of_reserved_names_and_cuts_spaces(run: Run
 
 
 @pytest.mark.usefixtures("alice")
-def test_a_user_is_disabled_and_enabled(run: Run) -> None:
+def test_the_command_line_disables_and_enables_a_user(run: Run) -> None:
     assert run("user", "disable", "alice").stdout == "Disabled alice.\n"
     assert run("user", "list").stdout.endswith("\tdisabled\n")
     assert run("user", "enable", "alice").stdout == "Enabled alice.\n"
@@ -42,7 +63,7 @@ def test_a_user_is_disabled_and_enabled(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_roles_are_added_removed_and_printed(run: Run) -> None:
+def test_the_command_user_roles_adds_removes_and_prints_roles(run: Run) -> None:
     assert run("user", "roles", "alice").stdout == "alice has no role.\n"
     assert run("user", "roles", "alice", "--add", "staff", "--add", "admin").stdout == "alice has staff, admin.\n"
     assert run("user", "roles", "alice", "--add", "editor", "--remove", "staff").stdout == "alice has admin, editor.\n"
@@ -50,13 +71,16 @@ def test_roles_are_added_removed_and_printed(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("alice")
-def test_a_password_is_set(run: Run) -> None:
+def test_the_user_can_sign_in_with_the_password_set_on_the_command_line_and_no_longer_with_the_old_one(
+    run: Run, folder: Path
+) -> None:
     result = run("user", "set-password", "alice", stdin="another password\n")
     assert (result.exit_code, result.stdout) == (0, "Set the password of alice.\n")
+    assert statuses_of_logins(folder, "another password", PASSWORD) == [200, 401]
 
 
 @pytest.mark.usefixtures("alice")
-def test_deleting_asks_first(run: Run) -> None:
+def test_the_command_user_delete_asks_first(run: Run) -> None:
     assert run("user", "delete", "alice", stdin="n\n").exit_code == 1
     assert run("user", "list").stdout.startswith("alice\t")
     assert run("user", "delete", "alice", "--yes").stdout == "Deleted alice.\n"
@@ -81,14 +105,18 @@ def test_deleting_asks_first(run: Run) -> None:
         (("delete", "nobody", "--yes"), None, "There is no user nobody."),
     ),
 )
-def test_a_refusal_is_one_line(run: Run, words: tuple[str, ...], stdin: str | None, complaint: str) -> None:
+def test_a_refused_user_command_prints_one_line(
+    run: Run, words: tuple[str, ...], stdin: str | None, complaint: str
+) -> None:
     result = run("user", *words, stdin=stdin)
     assert result.exit_code == 1
     assert result.stderr.startswith(complaint)
     assert result.stderr.count("\n") == 1
 
 
-def test_a_database_that_does_not_answer_is_one_line(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_command_reports_in_one_line_that_the_database_does_not_answer(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "is-a-folder").mkdir()
     monkeypatch.setenv("DATABASE_URL", "sqlite:///is-a-folder")
     result = run("user", "list")
@@ -105,7 +133,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice(run: Run, monkeypatch: py
 
 @pytest.mark.usefixtures("alice")
 @pytest.mark.parametrize("end", ("", "\n", "\r\n", "\r"))
-def test_what_ends_the_line_is_no_part_of_the_password(run: Run, folder: Path, end: str) -> None:
+def test_the_end_of_the_line_is_not_part_of_a_password_from_standard_input(run: Run, folder: Path, end: str) -> None:
     assert run("user", "create", "bob", stdin=f"\ufeff{PASSWORD}{end}").exit_code == 0
     assert run("user", "set-password", "alice", stdin=f"{PASSWORD}{end}").exit_code == 0
     with sqlite3.connect(folder / "jwtapi.db") as database:
@@ -114,19 +142,19 @@ def test_what_ends_the_line_is_no_part_of_the_password(run: Run, folder: Path, e
     assert [bcrypt_sha256.verify(PASSWORD, stored) for stored in hashes] == [True, True]
 
 
-def test_a_password_that_is_no_text_is_said(run: Run) -> None:
+def test_a_password_from_standard_input_that_is_not_utf_8_is_refused(run: Run) -> None:
     result = run("user", "create", "bob", stdin=b"\xff\xfep\x00")
     assert (result.exit_code, result.stderr) == (1, "The password on standard input is not UTF-8.\n")
 
 
-def test_nobody_new_is_called_like_an_option(run: Run) -> None:
+def test_a_user_name_that_looks_like_an_option_cannot_be_created(run: Run) -> None:
     for name in ("--help", "-x", "\uff0d-yes"):
         result = run("user", "create", "--", name, stdin=PASSWORD)
         assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "Username must not begin with a hyphen")
 
 
 @pytest.mark.usefixtures("alice")
-def test_who_has_been_called_like_an_option_comes_behind_two_hyphens(run: Run, folder: Path) -> None:
+def test_an_old_user_name_that_looks_like_an_option_can_be_given_after_two_hyphens(run: Run, folder: Path) -> None:
     with sqlite3.connect(folder / "jwtapi.db") as database:
         database.execute("UPDATE users SET username = '--help', canonical_username = '--help'")
     database.close()

@@ -133,7 +133,7 @@ def files(folder: Path) -> None:
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(("url", "complaint"), URLS)
-def test_a_wrong_database_url_is_said_in_a_line(
+def test_a_wrong_database_url_is_reported_in_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, places: Mapping[str, str], url: str, complaint: str
 ) -> None:
     url = url.format_map(places)
@@ -156,7 +156,7 @@ def run_with(run: Run, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         assert run("migrate").exit_code == 0
 
 
-def test_a_role_that_may_not_create_tables_is_said(
+def test_a_database_role_that_cannot_create_tables_is_reported(
     run: Run, monkeypatch: pytest.MonkeyPatch, places: Mapping[str, str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", places["NO_RIGHTS"])
@@ -169,7 +169,9 @@ def test_a_role_that_may_not_create_tables_is_said(
         assert "run `jwtapi migrate`" in said_by(run(*words)).replace("until the next start or", "run")
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_a_read_only_folder_of_the_database_is_reported(
+    run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///closed/there.db")
     (folder / "closed").mkdir(mode=0o555)
     folder.chmod(0o755)
@@ -187,14 +189,14 @@ def test_a_folder_that_cannot_be_written_to_is_said(run: Run, monkeypatch: pytes
         "options=-c%20statement_timeout%3D9s&search_path=public&fallback_application_name=x&sslcompression=0",
     ),
 )
-def test_what_libpq_understands_works(
+def test_a_database_url_with_the_parameters_of_libpq_works(
     run: Run, monkeypatch: pytest.MonkeyPatch, places: Mapping[str, str], parameters: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"{places['GOOD']}{parameters}")
     assert run("doctor").output == "✓ Nothing is wrong.\n"
 
 
-def test_of_several_hosts_one_that_answers_is_enough(
+def test_a_database_url_of_several_hosts_works_if_one_answers(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgresql: PostgreSQL
 ) -> None:
     here = postgresql.new_database()
@@ -228,7 +230,7 @@ URIS = (
 
 
 @pytest.mark.parametrize(("uri", "complaint"), URIS)
-def test_a_wrong_storage_uri_is_said_before_the_first_login(
+def test_a_wrong_rate_limit_storage_uri_is_reported_at_the_start(
     run: Run, monkeypatch: pytest.MonkeyPatch, uri: str, complaint: str
 ) -> None:
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", uri)
@@ -251,7 +253,7 @@ def redis_with_password() -> Iterator[OwnRedis]:
         (":hunter2@", "/99", "DB index is out of range"),
     ),
 )
-def test_a_redis_that_refuses_what_is_set_is_said_at_the_start(
+def test_a_redis_that_refuses_the_credentials_or_the_database_number_is_reported_at_the_start(
     run: Run, monkeypatch: pytest.MonkeyPatch, redis_with_password: OwnRedis, user: str, path: str, complaint: str
 ) -> None:
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", redis_with_password.uri.replace("//", f"//{user}") + path)
@@ -262,7 +264,7 @@ def test_a_redis_that_refuses_what_is_set_is_said_at_the_start(
         )
 
 
-def test_a_redis_that_does_not_answer_keeps_nobody_from_starting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_starts_although_redis_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Settings] = []
     monkeypatch.setattr("jwtapi.server.serve", served.append)
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", f"redis://127.0.0.1:{free_port()}")
@@ -270,7 +272,9 @@ def test_a_redis_that_does_not_answer_keeps_nobody_from_starting(run: Run, monke
     assert len(served) == 1
 
 
-def test_what_redis_takes_works(run: Run, monkeypatch: pytest.MonkeyPatch, redis_with_password: OwnRedis) -> None:
+def test_a_rate_limit_storage_uri_with_the_parameters_of_redis_works(
+    run: Run, monkeypatch: pytest.MonkeyPatch, redis_with_password: OwnRedis
+) -> None:
     parameters = "client_name=x&protocol=2&socket_timeout=0.5&socket_keepalive=yes&health_check_interval=3&timeout=1"
     uri = redis_with_password.uri.replace("//", "//default:hunter2@")
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", f"{uri}/1?{parameters}&max_connections=5&retry_on_timeout=no")

@@ -26,7 +26,7 @@ def shipped(folder: Path, port: int, jwtapi: Server) -> str:
 
 
 @pytest.mark.parametrize("path", ("/metrics", "/health/ready"))
-def test_no_spelling_of_what_strangers_must_not_see_passes_the_shipped_proxy(tmp_path: Path, path: str) -> None:
+def test_the_shipped_nginx_hides_metrics_and_readiness_in_every_spelling(tmp_path: Path, path: str) -> None:
     nginx_folder = tmp_path / "nginx"
     nginx_folder.mkdir()
     port = free_port()
@@ -47,7 +47,7 @@ def test_no_spelling_of_what_strangers_must_not_see_passes_the_shipped_proxy(tmp
 
 
 @pytest.mark.parametrize("protocol", ("h2c", "websocket"))
-def test_what_is_sent_as_a_body_stays_a_body_behind_the_shipped_proxy(tmp_path: Path, protocol: str) -> None:
+def test_a_request_hidden_in_a_body_is_not_served_behind_the_shipped_nginx(tmp_path: Path, protocol: str) -> None:
     nginx_folder = tmp_path / "nginx"
     nginx_folder.mkdir()
     port = free_port()

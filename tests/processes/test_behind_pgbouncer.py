@@ -57,7 +57,7 @@ async def see_that_all_is_well(one: Server, another: Server) -> None:
 
 
 @pytest.mark.parametrize(("mode", "servers", "cache"), (("transaction", SERVERS, "0"), ("session", 40, "100")))
-async def test_two_servers_do_all_their_work_through_it(
+async def test_two_servers_work_through_pgbouncer(
     postgresql: OwnPostgreSQL, tmp_path: Path, mode: str, servers: int, cache: str
 ) -> None:
     url = postgresql.new_empty_database()
@@ -77,7 +77,9 @@ async def test_two_servers_do_all_their_work_through_it(
 
 
 @pytest.mark.parametrize("command", ("serve", "doctor"))
-def test_one_that_mixes_prepared_statements_up_is_said(postgresql: OwnPostgreSQL, tmp_path: Path, command: str) -> None:
+def test_a_pgbouncer_that_mixes_up_prepared_statements_is_reported(
+    postgresql: OwnPostgreSQL, tmp_path: Path, command: str
+) -> None:
     url = postgresql.new_database()
     with running_pgbouncer(postgresql, url, mode="transaction", servers=1) as through:
 

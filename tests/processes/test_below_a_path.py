@@ -13,7 +13,7 @@ from tests.support.server import free_port, running_server
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")
 
 
-def test_all_works_below_a_path_by_either_kind_of_proxy(tmp_path: Path) -> None:
+def test_every_feature_works_below_a_path_whether_or_not_the_proxy_removes_it(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     credentials = {"username": "alice", "password": PASSWORD}

@@ -6,21 +6,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.server import Server, running_server
+from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.support.server import IMPATIENT, ROOT, Server, running_server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("server")
-    (folder / "sitecustomize.py").write_text(
-        "from jwtapi import http_protocol\nhttp_protocol.HEAD_SECONDS = http_protocol.SEND_SECONDS = 0.5\n"
-    )
-    with running_server(folder, PYTHONPATH=str(folder), RATE_LIMIT_ENABLED="false") as server:
+    """Its clients have half a second to send a request and to read the answer."""
+    settings = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET, "RATE_LIMIT_ENABLED": "false"}
+    with running_server(tmp_path_factory.mktemp("server"), IMPATIENT, PYTHONPATH=str(ROOT), **settings) as server:
         yield server
 
 
@@ -29,31 +27,31 @@ def connect(server: Server) -> socket.socket:
 
 
 @pytest.mark.parametrize("head", (b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "))
-def test_half_a_head_is_dropped(server: Server, head: bytes) -> None:
+def test_a_connection_that_sends_an_incomplete_head_is_closed(server: Server, head: bytes) -> None:
     with connect(server) as connection:
         connection.sendall(head)
         assert connection.recv(100) == b""
 
 
-def test_a_head_without_end_is_refused(server: Server) -> None:
+def test_a_request_head_without_end_is_refused(server: Server) -> None:
     with connect(server) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 70_000)
         assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("target", ("/" + "%" * 8192, "/?" + "a" * 8191, "http://x/" + "a" * 60_000))
-def test_a_target_of_more_than_8_kib_is_refused(server: Server, target: str) -> None:
+def test_a_request_target_of_more_than_8_kib_is_refused(server: Server, target: str) -> None:
     request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     assert statuses(exchange(server, GET + request + GET)) == [404, 414]
     assert statuses(exchange(server, request[:8000], request[8000:])) == [414]
 
 
-def test_a_target_of_8_kib_is_served(server: Server) -> None:
+def test_a_request_target_of_8_kib_is_served(server: Server) -> None:
     request = f"GET /?{'a' * 8190} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     assert statuses(exchange(server, request)) == [200]
 
 
-def test_a_head_of_more_than_64_kib_is_refused_if_it_comes_at_once(server: Server) -> None:
+def test_a_head_of_more_than_64_kib_in_one_piece_is_refused(server: Server) -> None:
     assert statuses(exchange(server, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 20_000 + b"\r\n")) == [431]
 
 
@@ -72,7 +70,7 @@ def test_a_body_does_not_count_as_part_of_the_next_head(server: Server) -> None:
     assert statuses(answers) == [400, 200]
 
 
-def test_a_body_is_no_head(server: Server) -> None:
+def test_a_large_body_does_not_count_as_a_head(server: Server) -> None:
     body = b"a" * 100_000
     with server.client() as client:
         response = client.post("/login", content=body, headers={"Content-Type": "application/json"})
@@ -82,7 +80,9 @@ def test_a_body_is_no_head(server: Server) -> None:
 @pytest.mark.parametrize(
     ("length", "more"), ((0, b"\r\n"), (2, b"a")), ids=("a line end", "a byte of a body that nobody read")
 )
-def test_who_only_goes_on_sending_after_an_answer_is_dropped(server: Server, length: int, more: bytes) -> None:
+def test_a_connection_that_sends_an_incomplete_request_after_an_answer_is_closed(
+    server: Server, length: int, more: bytes
+) -> None:
     with connect(server) as connection:
         connection.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
         answer = b""
@@ -92,7 +92,7 @@ def test_who_only_goes_on_sending_after_an_answer_is_dropped(server: Server, len
         assert connection.recv(100) == b""
 
 
-def test_trailers_are_not_kept_and_have_an_end(server: Server) -> None:
+def test_trailers_are_not_stored_and_are_bounded(server: Server) -> None:
     before = psutil.Process(server.pid).memory_info().rss
     with connect(server) as connection, pytest.raises(ConnectionError):  # noqa: PT012  it is cut while we send
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
@@ -101,7 +101,7 @@ def test_trailers_are_not_kept_and_have_an_end(server: Server) -> None:
     assert psutil.Process(server.pid).memory_info().rss - before < 10_000_000
 
 
-def test_a_body_in_chunks_of_a_byte_is_taken(server: Server) -> None:
+def test_a_body_in_chunks_of_one_byte_is_accepted(server: Server) -> None:
     body = json.dumps({"username": "alice", "password": "correct horse battery staple"}).encode()
     with server.client() as client:
         response = client.post(
@@ -153,7 +153,7 @@ def test_pipelined_requests_are_answered_one_after_the_other(server: Server) -> 
     assert statuses(exchange(server, *(bytes([byte]) for byte in requests))) == expected
 
 
-def test_requests_that_wait_for_an_answer_cost_no_memory(server: Server) -> None:
+def test_pipelined_requests_take_no_memory(server: Server) -> None:
     process = psutil.Process(server.pid)
     before = process.memory_info().rss
     burst = b"GET / HTTP/1.1\r\n\r\n" * 3000
@@ -166,12 +166,12 @@ def test_requests_that_wait_for_an_answer_cost_no_memory(server: Server) -> None
     assert process.memory_info().rss - before < 20_000_000
 
 
-def test_more_than_64_kib_of_requests_that_wait_are_not_read(server: Server) -> None:
+def test_more_than_64_kib_of_pipelined_requests_are_not_read(server: Server) -> None:
     answers = exchange(server, b"GET / HTTP/1.1\r\n\r\n" * 100_000)
     assert len(statuses(answers)) < 50_000
 
 
-def test_a_client_that_does_not_read_its_answers_is_dropped(server: Server) -> None:
+def test_the_connection_of_a_client_that_does_not_read_answers_is_closed(server: Server) -> None:
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.socket()) for _ in range(5)]
         for connection in connections:
@@ -186,7 +186,7 @@ def test_a_client_that_does_not_read_its_answers_is_dropped(server: Server) -> N
             time.sleep(0.05)
 
 
-def test_a_body_that_breaks_while_its_answer_is_sent_puts_nothing_into_it(server: Server) -> None:
+def test_a_malformed_body_adds_nothing_to_an_answer_that_is_being_sent(server: Server) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
@@ -273,7 +273,7 @@ def test_no_two_servers_can_disagree_about_where_a_request_ends(
     assert statuses(exchange(server, request_.encode() + LAST)) == expected
 
 
-def test_a_body_that_breaks_after_its_answer_gets_no_second_one(server: Server) -> None:
+def test_a_body_that_is_malformed_after_its_answer_gets_no_second_answer(server: Server) -> None:
     with connect(server) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         answer = b""

@@ -53,7 +53,7 @@ def row(id_: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("signal_", (signal.SIGINT, signal.SIGKILL))
-async def test_a_copy_that_is_broken_off_is_finished_by_the_next(
+async def test_an_interrupted_copy_is_finished_by_the_next_one(
     tmp_path: Path, postgresql: PostgreSQL, signal_: signal.Signals
 ) -> None:
     async with connected(f"sqlite:///{tmp_path}/here.db") as here:

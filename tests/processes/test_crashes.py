@@ -65,7 +65,7 @@ def refresh(server: Server, token: str) -> int:
         return client.post("/refresh", headers={"Cookie": f"refreshToken={token}"}).status_code
 
 
-def test_what_was_answered_survives_and_no_session_is_stuck(tmp_path: Path) -> None:
+def test_after_a_crash_every_answered_change_is_there_and_every_session_works(tmp_path: Path) -> None:
     server = Server(tmp_path, RATE_LIMIT_ENABLED="false", LOG_FORMAT="json")
     server.start()
     witnesses = [Witness(server) for _ in range(CLIENTS)]

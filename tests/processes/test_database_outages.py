@@ -105,7 +105,7 @@ def assert_that_nothing_was_lost(load: Load, server: Server) -> None:
 
 
 @pytest.mark.parametrize("how", ("stopped", "frozen"))
-def test_an_outage_is_a_503_in_bounded_time_and_recovers_by_itself(
+def test_a_database_outage_is_a_503_in_bounded_time_and_ends_without_a_restart(
     server: Server, postgresql: OwnPostgreSQL, how: str
 ) -> None:
     with Load(server) as load:
@@ -118,7 +118,7 @@ def test_an_outage_is_a_503_in_bounded_time_and_recovers_by_itself(
     assert max(witness.slowest for witness in load.witnesses) < MOST_SECONDS
 
 
-def test_restarts_under_load_lose_nothing(server: Server, postgresql: OwnPostgreSQL) -> None:
+def test_restarts_of_the_database_under_load_lose_no_answered_change(server: Server, postgresql: OwnPostgreSQL) -> None:
     with Load(server) as load:
         for _ in range(3):
             load.until_all_go_on()
@@ -128,7 +128,7 @@ def test_restarts_under_load_lose_nothing(server: Server, postgresql: OwnPostgre
     assert_that_nothing_was_lost(load, server)
 
 
-def test_a_token_that_cannot_be_checked_is_not_trusted(server: Server, postgresql: OwnPostgreSQL) -> None:
+def test_an_access_token_is_refused_while_its_session_cannot_be_read(server: Server, postgresql: OwnPostgreSQL) -> None:
     with server.client() as client:
         credentials = {"username": "alice", "password": PASSWORD}
         client.post("/register", json=credentials)

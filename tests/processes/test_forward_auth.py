@@ -180,7 +180,7 @@ def raw(client: httpx.Client, request: str) -> bytes:
     return answer
 
 
-def test_the_service_hears_who_is_signed_in_and_nothing_that_a_client_made_up(
+def test_a_service_behind_the_proxy_gets_the_signed_in_user_and_no_made_up_header(
     guest: httpx.Client, alice: httpx.Client, token: dict[str, str]
 ) -> None:
     verified = alice.get("/auth/verify").headers
@@ -195,7 +195,9 @@ def test_the_service_hears_who_is_signed_in_and_nothing_that_a_client_made_up(
         assert answer.json()["body"] == body
 
 
-def test_a_client_has_no_header_dropped_and_no_protocol_changed(guest: httpx.Client, token: dict[str, str]) -> None:
+def test_a_client_cannot_make_the_proxy_drop_a_header_or_change_the_protocol(
+    guest: httpx.Client, token: dict[str, str]
+) -> None:
     for protocol in ("h2c", "websocket"):
         asked = {"Connection": f"Upgrade, {', '.join(IDENTITY)}", "Upgrade": protocol, **WEBSOCKET}
         variables = as_variables(guest.get("/", headers=token | asked).json())
@@ -205,7 +207,7 @@ def test_a_client_has_no_header_dropped_and_no_protocol_changed(guest: httpx.Cli
         assert not re.search("auth|upgrade", "".join(variables.get("CONNECTION", ())), re.IGNORECASE)
 
 
-def test_neither_the_token_nor_a_cookie_nor_a_made_up_address_reaches_the_service(
+def test_no_token_cookie_or_made_up_address_reaches_a_service_behind_the_proxy(
     guest: httpx.Client, token: dict[str, str]
 ) -> None:
     secrets = token | {"Cookie": "refreshToken=x", "X-Forwarded-For": "198.51.100.1"}
@@ -216,7 +218,7 @@ def test_neither_the_token_nor_a_cookie_nor_a_made_up_address_reaches_the_servic
 
 
 @pytest.mark.parametrize("sent", ({}, {"Authorization": "Bearer forged"}))
-def test_a_refusal_is_jwtapis_own(stage: Stage, guest: httpx.Client, sent: dict[str, str]) -> None:
+def test_the_proxy_passes_on_the_refusal_of_jwtapi(stage: Stage, guest: httpx.Client, sent: dict[str, str]) -> None:
     before = stage.service.received
     refused = guest.post("/orders", headers=sent | {"Origin": APP}, content="x" * 10_000)
     with stage.jwtapi.client() as direct:
@@ -227,7 +229,7 @@ def test_a_refusal_is_jwtapis_own(stage: Stage, guest: httpx.Client, sent: dict[
     assert stage.service.received == before
 
 
-def test_a_preflight_passes_and_says_of_nobody_who_it_is(guest: httpx.Client) -> None:
+def test_a_preflight_passes_the_proxy_without_a_user(guest: httpx.Client) -> None:
     answer = guest.options("/orders", headers=[*FORGED, *PREFLIGHT.items()])
     variables = as_variables(answer.json())
     assert answer.json()["method"] == "OPTIONS"
@@ -235,7 +237,7 @@ def test_a_preflight_passes_and_says_of_nobody_who_it_is(guest: httpx.Client) ->
     assert not [name for name in variables if name.startswith("X_AUTH")]
 
 
-def test_nothing_reaches_the_service_unasked(stage: Stage, guest: httpx.Client) -> None:
+def test_no_request_reaches_a_service_behind_the_proxy_without_verification(stage: Stage, guest: httpx.Client) -> None:
     before = stage.service.received
     origin, method = (f"{name}: {value}\r\n" for name, value in PREFLIGHT.items())
     for line, headers in (
@@ -256,7 +258,7 @@ def test_nothing_reaches_the_service_unasked(stage: Stage, guest: httpx.Client) 
     assert stage.service.received == before
 
 
-def test_who_has_signed_out_gets_through_no_more(
+def test_the_proxy_refuses_a_user_who_has_signed_out(
     guest: httpx.Client, alice: httpx.Client, token: dict[str, str]
 ) -> None:
     assert guest.get("/", headers=token).status_code == 200
@@ -265,7 +267,9 @@ def test_who_has_signed_out_gets_through_no_more(
     sign_in(alice)
 
 
-def test_nothing_gets_through_while_jwtapi_is_gone(stage: Stage, urls: dict[str, str], token: dict[str, str]) -> None:
+def test_the_proxy_lets_no_request_through_while_jwtapi_is_away(
+    stage: Stage, urls: dict[str, str], token: dict[str, str]
+) -> None:
     before = stage.service.received
     stage.jwtapi.kill()
     try:

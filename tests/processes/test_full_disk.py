@@ -39,7 +39,7 @@ def fill(file: Path) -> None:
             return
 
 
-def test_writes_are_refused_and_reads_go_on(small_disk: Path, tmp_path: Path) -> None:
+def test_on_a_full_disk_writes_are_refused_and_reads_work(small_disk: Path, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{small_disk}/jwtapi.db", "RATE_LIMIT_ENABLED": "false"}
     with running_server(tmp_path, **settings) as server, server.client() as client:
         registered: list[str] = []

@@ -82,7 +82,7 @@ result.other = await call("token", "192.0.2.1", undefined, own);
 """
 
 
-def test_users_of_a_server_side_app_have_addresses_of_their_own(tmp_path: Path) -> None:
+def test_users_of_a_server_side_app_are_limited_by_their_own_addresses(tmp_path: Path) -> None:
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "CORS_ORIGINS": "https://app.example"}
     with running_server(tmp_path, **settings) as server:
         assert run(server, code_of("server-side-app.md"), BEHIND_A_PROXY) == {

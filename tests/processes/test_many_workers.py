@@ -35,7 +35,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     return settings
 
 
-async def test_three_servers_start_at_once_and_hold_one_limit(shared: dict[str, str], tmp_path: Path) -> None:
+async def test_three_servers_that_start_together_share_one_limit(shared: dict[str, str], tmp_path: Path) -> None:
     with running_servers(tmp_path, 3, **shared) as servers:
         clients = [server.async_client() for server in servers]
         await register(clients[0])
@@ -112,7 +112,7 @@ async def test_a_worker_that_is_killed_costs_nobody_their_session(server: Server
         await client.aclose()
 
 
-async def test_any_worker_tells_the_numbers_of_all(server: Server) -> None:
+async def test_each_worker_answers_with_the_metrics_of_all_workers(server: Server) -> None:
     for _ in range(20):  # each on a connection of its own, so that all workers get some
         async with server.async_client() as client:
             await client.get("/")
@@ -133,7 +133,7 @@ async def test_any_worker_tells_the_numbers_of_all(server: Server) -> None:
     assert "pid=" not in text
 
 
-async def test_workers_are_replaced_one_by_one_and_nobody_notices(server: Server) -> None:
+async def test_workers_are_replaced_one_by_one_without_a_failed_request(server: Server) -> None:
     before = {worker.pid for worker in workers_of(server)}
     os.kill(server.pid, signal.SIGHUP)
     async with server.async_client() as client:

@@ -38,7 +38,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("workers", (1, 3))
-def test_metrics_are_told_there_and_nowhere_else(address: str, workers: int, tmp_path: Path) -> None:
+def test_metrics_are_served_at_metrics_listen_alone(address: str, workers: int, tmp_path: Path) -> None:
     with running_server(tmp_path / "server", METRICS_LISTEN=address, WORKERS=str(workers)) as server:
         for _ in range(20):  # each on a connection of its own, so that all workers get some
             with server.client() as client:
@@ -54,7 +54,7 @@ def test_metrics_are_told_there_and_nowhere_else(address: str, workers: int, tmp
                 assert prometheus.request(method, path).json() == {"message": "Not Found", "code": "not_found"}
 
 
-def test_metrics_are_told_whatever_worker_dies(tmp_path: Path) -> None:
+def test_metrics_are_served_when_any_of_the_workers_dies(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with running_server(tmp_path, METRICS_LISTEN=address, WORKERS="2") as server:
         first = workers_of(server)
@@ -65,7 +65,7 @@ def test_metrics_are_told_whatever_worker_dies(tmp_path: Path) -> None:
             assert prometheus.get("/metrics").status_code == 200
 
 
-def test_a_socket_file_is_for_its_owner_and_group_and_goes_with_the_server(tmp_path: Path) -> None:
+def test_the_socket_file_of_metrics_is_for_owner_and_group_and_is_removed_with_the_server(tmp_path: Path) -> None:
     path = tmp_path / "metrics.sock"
     server = Server(tmp_path / "server", METRICS_LISTEN=f"unix:{path}")
     server.start()
@@ -80,7 +80,7 @@ def test_a_socket_file_is_for_its_owner_and_group_and_goes_with_the_server(tmp_p
 
 
 @pytest.mark.parametrize("kind", ("port", "socket file", "file", "no folder", "no address"))
-def test_a_place_where_nobody_can_listen_is_one_clear_line(tmp_path: Path, kind: str) -> None:
+def test_a_metrics_listen_that_cannot_be_used_is_reported_in_one_line(tmp_path: Path, kind: str) -> None:
     taken = tmp_path / "taken"
     with socket.socket() as port, socket.socket(socket.AF_UNIX) as file:
         port.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def test_a_place_where_nobody_can_listen_is_one_clear_line(tmp_path: Path, kind:
     assert kind != "file" or taken.read_text() == "precious"
 
 
-def test_a_client_of_the_metrics_that_sends_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_an_idle_client_of_metrics_listen_does_not_delay_the_end_of_the_server(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with running_server(tmp_path, METRICS_LISTEN=address) as server, socket.socket() as idle:
         idle.connect(("127.0.0.1", int(address.rpartition(":")[2])))

@@ -18,7 +18,7 @@ def await_line(server: Server, text: str) -> None:
         time.sleep(0.02)
 
 
-def test_the_limit_is_raised_and_that_it_is_used_up_is_logged(tmp_path: Path) -> None:
+def test_the_limit_of_open_files_is_raised_and_reaching_it_is_logged(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:

@@ -22,7 +22,7 @@ async def seconds_of_profile(client: httpx.AsyncClient) -> float:
 
 
 @pytest.mark.parametrize("how", ("stopped", "frozen"))
-async def test_logins_go_on_and_profiles_do_not_wait(tmp_path: Path, how: str) -> None:
+async def test_logins_work_and_profiles_do_not_wait_while_redis_is_away(tmp_path: Path, how: str) -> None:
     with own_redis() as redis:
         settings = {"RATE_LIMIT_STORAGE_URI": redis.uri, "LOGIN_RATE_LIMIT": "1000/minute", "METRICS_ENABLED": "true"}
         with running_server(tmp_path, LOG_FORMAT="json", **settings) as server:

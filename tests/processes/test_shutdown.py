@@ -35,7 +35,7 @@ async def go_on_asking(server: Server) -> set[int]:
 
 
 @pytest.mark.parametrize("workers", ("1", "2"))
-async def test_requests_in_flight_are_finished(tmp_path: Path, workers: str) -> None:
+async def test_a_stopping_server_finishes_the_requests_in_flight(tmp_path: Path, workers: str) -> None:
     settings = {"WORKERS": workers, "BCRYPT_ROUNDS": "12", "RATE_LIMIT_ENABLED": "false", "METRICS_ENABLED": "true"}
     server = Server(tmp_path, **settings)
     server.start()
@@ -66,7 +66,7 @@ def await_refusal(address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("workers", ("1", "2"))
-def test_no_connection_is_taken_while_the_last_requests_are_finished(tmp_path: Path, workers: str) -> None:
+def test_a_stopping_server_takes_no_connection_while_it_finishes_requests(tmp_path: Path, workers: str) -> None:
     server = Server(tmp_path, WORKERS=workers)
     server.start()
     address = ("127.0.0.1", server.port)
@@ -89,7 +89,7 @@ def await_line(server: Server, text: str, count: int = 1) -> None:
 
 
 @pytest.mark.parametrize("workers", (1, 2))
-def test_a_drain_serves_on_and_asks_for_no_more(tmp_path: Path, workers: int) -> None:
+def test_a_draining_server_answers_requests_and_is_not_ready(tmp_path: Path, workers: int) -> None:
     server = Server(tmp_path, WORKERS=str(workers), DRAIN_SECONDS="600")
     server.start()
     processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
@@ -114,14 +114,14 @@ def test_a_drain_serves_on_and_asks_for_no_more(tmp_path: Path, workers: int) ->
 
 
 @pytest.mark.parametrize("workers", ("1", "2"))
-def test_a_drain_is_over_by_itself(tmp_path: Path, workers: str) -> None:
+def test_a_draining_server_stops_after_the_seconds_of_the_setting(tmp_path: Path, workers: str) -> None:
     server = Server(tmp_path, WORKERS=workers, DRAIN_SECONDS="1")
     server.start()
     assert server.stop(signal.SIGTERM, MOST_SECONDS) == 0
     assert "draining" in server.log.read_text()
 
 
-def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
+def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
     terminal, inside = pty.openpty()
     process = subprocess.Popen(
         [JWTAPI, "serve"],

@@ -30,7 +30,7 @@ def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProc
     )
 
 
-def test_workers_listen_there_and_nowhere_else_until_they_end(tmp_path: Path) -> None:
+def test_workers_listen_on_the_socket_file_alone_until_they_end(tmp_path: Path) -> None:
     path = tmp_path / "jwtapi.sock"
     server = Server(tmp_path, UDS=str(path), WORKERS="2")
     server.start()
@@ -49,7 +49,7 @@ def test_workers_listen_there_and_nowhere_else_until_they_end(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")
-def test_behind_nginx_limits_count_the_clients_if_the_peer_is_trusted(tmp_path: Path) -> None:
+def test_limits_count_the_clients_of_a_trusted_nginx_on_a_socket_file(tmp_path: Path) -> None:
     port, path = free_port(), tmp_path / "jwtapi.sock"
     configuration = f"""
         pid {tmp_path}/pid; error_log stderr; events {{}}
@@ -86,7 +86,7 @@ def test_behind_nginx_limits_count_the_clients_if_the_peer_is_trusted(tmp_path: 
     assert not path.exists()
 
 
-def test_what_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
+def test_the_socket_file_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "jwtapi.sock"
     server = Server(tmp_path, UDS=str(path))
     server.start()
@@ -97,7 +97,7 @@ def test_what_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_peer_that_is_not_trusted_is_one_client_and_the_start_says_so(tmp_path: Path) -> None:
+def test_an_untrusted_peer_on_a_socket_file_counts_as_one_client_and_the_start_warns(tmp_path: Path) -> None:
     with (
         running_server(tmp_path, UDS=str(tmp_path / "jwtapi.sock"), LOGIN_RATE_LIMIT="1/hour") as server,
         server.client() as client,

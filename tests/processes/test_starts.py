@@ -45,7 +45,7 @@ def complaint_in_json(folder: Path, **settings: str) -> dict[str, Any]:
     return line
 
 
-def test_tables_of_others_are_left_alone(tmp_path: Path, workers: str) -> None:
+def test_the_start_leaves_tables_of_other_programs_alone(tmp_path: Path, workers: str) -> None:
     with sqlite3.connect(tmp_path / "jwtapi.db") as database:
         database.execute("CREATE TABLE users (email TEXT)")
         assert complaint(tmp_path, WORKERS=workers) == (
@@ -56,7 +56,7 @@ def test_tables_of_others_are_left_alone(tmp_path: Path, workers: str) -> None:
     database.close()
 
 
-def test_a_port_in_use_is_said_before_the_database_is_touched(tmp_path: Path, workers: str) -> None:
+def test_the_start_reports_a_port_in_use_before_it_opens_the_database(tmp_path: Path, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert complaint(tmp_path, PORT=port, WORKERS=workers) == (
@@ -65,7 +65,7 @@ def test_a_port_in_use_is_said_before_the_database_is_touched(tmp_path: Path, wo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_wrong_password_is_said_in_the_words_of_the_database(
+def test_the_start_reports_a_wrong_password_in_the_words_of_the_database(
     postgresql: OwnPostgreSQL, tmp_path: Path, workers: str
 ) -> None:
     url = postgresql.new_database().replace("postgres:@", "app:hunter2@")
@@ -75,7 +75,7 @@ def test_a_wrong_password_is_said_in_the_words_of_the_database(
     )
 
 
-def test_a_database_that_cannot_be_written_to_is_said(postgresql: OwnPostgreSQL, tmp_path: Path, workers: str) -> None:
+def test_the_start_reports_a_read_only_database(postgresql: OwnPostgreSQL, tmp_path: Path, workers: str) -> None:
     url = postgresql.new_database()
     name = url.rpartition("/")[2].partition("?")[0]
     postgresql.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
@@ -85,7 +85,7 @@ def test_a_database_that_cannot_be_written_to_is_said(postgresql: OwnPostgreSQL,
     )
 
 
-def test_settings_that_are_wrong_are_one_line_too(tmp_path: Path, workers: str) -> None:
+def test_the_start_reports_wrong_settings_in_one_line(tmp_path: Path, workers: str) -> None:
     (tmp_path / ".env").write_text("LOG_FORMAT=json\nDATABASE_URL=mysql://u:hunter2@h\nLOGIN_RATE_LIMIT=often\n")
     line = complaint_in_json(tmp_path, WORKERS=workers)
     assert line["event"] == "The configuration is unusable."

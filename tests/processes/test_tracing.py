@@ -52,7 +52,7 @@ def collecting(port: int = 0) -> Iterator[Collector]:
         collector.shutdown()
 
 
-def test_each_worker_sends_its_spans_and_the_last_ones_at_its_end(tmp_path: Path) -> None:
+def test_each_worker_exports_its_spans_and_the_last_ones_when_it_stops(tmp_path: Path) -> None:
     settings = {"WORKERS": "2", "OTEL_SERVICE_NAME": "sign-in", "OTEL_BSP_SCHEDULE_DELAY": "600000"}
     with (
         collecting() as collector,
@@ -82,7 +82,7 @@ def test_each_worker_sends_its_spans_and_the_last_ones_at_its_end(tmp_path: Path
     assert f'"trace_id": "{TRACE}"' in server.log.read_text()
 
 
-def test_a_collector_that_is_away_costs_nobody_and_is_told_of_once(tmp_path: Path) -> None:
+def test_a_missing_collector_delays_no_request_and_is_logged_once(tmp_path: Path) -> None:
     port = free_port()
     settings = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     with running_server(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}", **settings) as server:

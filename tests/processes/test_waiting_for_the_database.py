@@ -58,7 +58,7 @@ def test_a_server_waits_for_a_database_that_starts_later(postgresql: OwnPostgreS
     assert "Traceback" not in log
 
 
-def test_it_ends_when_it_is_told_to_while_it_waits(tmp_path: Path) -> None:
+def test_a_server_that_waits_for_the_database_ends_at_sigterm(tmp_path: Path) -> None:
     url = "postgresql://app@127.0.0.1:1/nowhere"
     with running(tmp_path, "migrate", "--wait-for-database", DATABASE_URL=url) as process:
         while WAITING not in (tmp_path / "log").read_text():
@@ -69,7 +69,9 @@ def test_it_ends_when_it_is_told_to_while_it_waits(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_a_wrong_password_is_not_waited_for(postgresql: OwnPostgreSQL, tmp_path: Path) -> None:
+def test_a_server_does_not_wait_when_the_database_refuses_the_password(
+    postgresql: OwnPostgreSQL, tmp_path: Path
+) -> None:
     url = postgresql.new_database().replace("postgres:@", "app:hunter2@")
     with running(tmp_path, "migrate", "--wait-for-database", DATABASE_URL=url) as process:
         assert process.wait(START_SECONDS) == 1

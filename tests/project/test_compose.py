@@ -16,6 +16,7 @@ import yaml
 from jwtapi.server import GRACE_SECONDS
 from jwtapi.settings import Settings, load_settings
 from jwtapi.web.request_body import MAX_BYTES
+from tests.support.nginx import Directive, parsed
 from tests.support.proxies import nginx_temporary_folders
 from tests.support.server import clean_environment
 
@@ -26,7 +27,10 @@ COPIES = {name: service for name, service in SERVICES.items() if service["image"
 SETTINGS = {name: setting for service in COPIES.values() for name, setting in service["environment"].items()}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 IMAGE_SETTINGS = dict(re.findall(r"\b([A-Z_]+)=(\S+)", DOCKERFILE.partition("\nENV ")[2].partition("\nUSER")[0]))
-NGINX = re.sub(r"#.*", "", (ROOT / "deploy/nginx.conf").read_text())
+NGINX_CONF = (ROOT / "deploy/nginx.conf").read_text()
+NGINX = parsed(NGINX_CONF)
+(UPSTREAM,) = NGINX.of("upstream")
+(SERVER,) = [directive for directive in NGINX.of("server") if directive.block]
 
 
 def address_of(name: str) -> str:
@@ -46,22 +50,24 @@ def make_secrets(folder: Path) -> Path:
     return folder / "secrets"
 
 
-def test_only_the_proxy_is_published_and_only_to_this_machine() -> None:
+def test_compose_publishes_the_proxy_alone_and_only_on_this_machine() -> None:
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
         "proxy": ["127.0.0.1:8080:8080"]
     }
     assert not [name for name, service in SERVICES.items() if "network_mode" in service]
 
 
-def test_only_the_proxy_is_on_a_network_with_a_way_out() -> None:
+def test_compose_gives_only_the_proxy_a_network_with_a_way_out() -> None:
     open_networks = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
     assert open_networks == {"edge"}
     assert [name for name, service in SERVICES.items() if "edge" in service["networks"]] == ["proxy"]
     assert "data" not in SERVICES["proxy"]["networks"]
 
 
-def test_there_are_two_copies_at_the_addresses_that_the_proxy_asks() -> None:
-    asked = re.findall(r"server (\S+) max_fails", NGINX)
+def test_compose_runs_two_copies_at_the_addresses_that_the_proxy_asks() -> None:
+    assert UPSTREAM.arguments == ("jwtapi",)
+    assert SERVER.values("proxy_pass") == [("http://jwtapi",)]
+    asked = [address for address, *_ in UPSTREAM.values("server")]
     assert asked == [f"{address_of(name)}:{IMAGE_SETTINGS['PORT']}" for name in ("jwtapi-1", "jwtapi-2")]
     assert COPIES.keys() == {"jwtapi-1", "jwtapi-2"}
     (pool,) = COMPOSE["networks"]["proxied"]["ipam"]["config"]
@@ -69,17 +75,18 @@ def test_there_are_two_copies_at_the_addresses_that_the_proxy_asks() -> None:
     assert all(ipaddress.ip_address(address_of(name)) in network for name in (*COPIES, "proxy"))
 
 
-def test_the_copies_trust_the_proxy_alone() -> None:
+def test_the_copies_of_compose_trust_the_proxy_alone() -> None:
     assert SETTINGS["TRUSTED_PROXIES"] == address_of("proxy")
-    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in NGINX
-    assert "proxy_set_header Host $http_host;" in NGINX
+    headers = SERVER.values("proxy_set_header")
+    assert ("X-Forwarded-For", "$proxy_add_x_forwarded_for") in headers
+    assert ("Host", "$http_host") in headers
 
 
-def test_every_setting_exists() -> None:
+def test_every_setting_of_compose_exists() -> None:
     assert {name.removesuffix("_FILE").lower() for name in SETTINGS} <= Settings.model_fields.keys()
 
 
-def test_the_settings_make_a_production_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_compose_make_a_production_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = make_secrets(tmp_path)
     for name, value in (IMAGE_SETTINGS | SETTINGS).items():
         monkeypatch.setenv(name, value.replace("/run/secrets", str(secrets)))
@@ -92,7 +99,7 @@ def test_the_settings_make_a_production_server(tmp_path: Path, monkeypatch: pyte
     assert database.password == (secrets / "postgres_password").read_text()
 
 
-def test_no_secret_stands_in_the_file() -> None:
+def test_compose_yaml_contains_no_secret() -> None:
     for service in SERVICES.values():
         given = service.get("environment", {})
         for name, value in given.items():
@@ -105,7 +112,7 @@ def test_no_secret_stands_in_the_file() -> None:
     assert (ROOT / ".dockerignore").read_text().startswith("*\n")
 
 
-def test_secrets_are_made_once_for_their_owner_and_the_containers(tmp_path: Path) -> None:
+def test_make_secrets_makes_secrets_once_and_readable_for_the_containers(tmp_path: Path) -> None:
     secrets = make_secrets(tmp_path)
     made = {file.name: file.read_text() for file in secrets.iterdir()}
     assert made.keys() == COMPOSE["secrets"].keys()
@@ -118,7 +125,7 @@ def test_secrets_are_made_once_for_their_owner_and_the_containers(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_an_image_is_of_a_named_version(name: str) -> None:
+def test_each_image_of_compose_has_a_named_version(name: str) -> None:
     assert name in COPIES or re.fullmatch(
         r"[a-z]+:\d+(\.\d+)*-[a-z0-9.]+(@sha256:[0-9a-f]{64})?", SERVICES[name]["image"]
     )
@@ -126,7 +133,7 @@ def test_an_image_is_of_a_named_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_may_do_no_more_than_it_must(name: str) -> None:
+def test_each_service_of_compose_has_the_least_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -138,7 +145,7 @@ def test_a_service_may_do_no_more_than_it_must(name: str) -> None:
     assert user.partition(":")[0] not in ("", "0", "root")
 
 
-def test_each_service_has_a_health_check_and_none_starts_before_those_it_needs() -> None:
+def test_each_service_of_compose_has_a_health_check_and_starts_after_those_it_needs() -> None:
     assert [name for name, service in SERVICES.items() if "healthcheck" not in service] == list(COPIES)
     assert "\nHEALTHCHECK " in DOCKERFILE
     healthy = {"condition": "service_healthy"}
@@ -147,42 +154,43 @@ def test_each_service_has_a_health_check_and_none_starts_before_those_it_needs()
         assert copy["depends_on"] == {"postgres": healthy, "redis": {"condition": "service_started"}}
 
 
-def test_a_copy_is_stopped_only_after_its_requests_are_finished() -> None:
+def test_compose_stops_a_copy_after_its_requests_are_finished() -> None:
     assert all(seconds(copy["stop_grace_period"]) > GRACE_SECONDS for copy in COPIES.values())
 
 
-def test_the_limits_forget_nothing_when_redis_is_full() -> None:
+def test_the_redis_of_compose_evicts_nothing_when_it_is_full() -> None:
     command = SERVICES["redis"]["command"]
     assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
     assert "--maxmemory" in command
 
 
-def test_the_database_is_on_a_volume() -> None:
+def test_the_database_of_compose_is_on_a_volume() -> None:
     # From 18 on the image keeps its data in a folder of the version in there; see its documentation of PGDATA.
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
     assert "postgres" in COMPOSE["volumes"]
 
 
 def test_the_proxy_sends_no_post_twice() -> None:
-    assert re.findall(r"proxy_next_upstream ([^;]*);", NGINX) == ["error timeout"]
-    (idle,) = re.findall(r"upstream jwtapi \{[^}]*\bkeepalive_timeout (\d+)s;", NGINX)
-    assert int(idle) < inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default
+    assert NGINX.values("proxy_next_upstream") == [("error", "timeout")]
+    ((idle,),) = UPSTREAM.values("keepalive_timeout")
+    assert seconds(idle) < inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default
 
 
 def test_the_proxy_takes_the_bodies_that_the_copies_take() -> None:
-    assert f"client_max_body_size {MAX_BYTES // 1024}k;" in NGINX
+    assert NGINX.values("client_max_body_size") == [(f"{MAX_BYTES // 1024}k",)]
 
 
 def test_the_proxy_keeps_to_itself_what_strangers_must_not_see() -> None:
-    for path in ("/metrics", "/health/ready"):
-        assert f"location ^~ {path} {{ return 404; }}" in NGINX
+    not_found = (Directive("return", ("404",)),)
+    hidden = [location.arguments for location in SERVER.of("location") if location.block == not_found]
+    assert hidden[1:] == [("^~", "/metrics"), ("^~", "/health/ready")]
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not on the PATH")
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     # In the container these are in a tmpfs.
     folders = nginx_temporary_folders(tmp_path)
-    configuration = NGINX.replace("pid /tmp/", f"pid {tmp_path}/").replace("http {", f"http {{ {folders}", 1)
+    configuration = NGINX_CONF.replace("pid /tmp/", f"pid {tmp_path}/").replace("http {", f"http {{ {folders}", 1)
     (tmp_path / "nginx.conf").write_text(configuration)
     check = ["nginx", "-t", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
     result = subprocess.run(check, check=False, capture_output=True, text=True)

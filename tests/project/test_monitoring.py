@@ -43,7 +43,7 @@ async def told(make_settings: MakeSettings, clock: FakeClock) -> Told:
 
 
 @on_sqlite
-async def test_the_table_has_each_metric_and_no_other(told: Told) -> None:
+async def test_the_table_of_metrics_names_each_metric_and_no_other(told: Told) -> None:
     rows = re.findall(r"^\| `(\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     documented = {name: (type_, frozenset(filter(None, labels.split(",")))) for name, labels, type_ in rows}
     assert len(rows) == len(documented)
@@ -75,7 +75,7 @@ def metrics_of(expression: str) -> set[str]:
 
 
 @on_sqlite
-async def test_the_five_alerts_go_by_metrics_that_there_are(told: Told) -> None:
+async def test_the_alerts_use_metrics_that_exist(told: Told) -> None:
     assert len(rules()) == 5
     for rule in rules():
         assert metrics_of(rule["expr"]) <= told.keys() | OF_PROMETHEUS, rule["alert"]
@@ -85,12 +85,12 @@ async def test_the_five_alerts_go_by_metrics_that_there_are(told: Told) -> None:
 
 
 @on_sqlite
-async def test_the_dashboard_shows_metrics_that_there_are(told: Told) -> None:
+async def test_the_dashboard_shows_metrics_that_exist(told: Told) -> None:
     shown = set().union(*map(metrics_of, expressions_of_dashboard()))
     assert shown == told.keys() | OF_PROMETHEUS
 
 
-def test_the_dashboard_is_one_that_grafana_takes() -> None:
+def test_the_dashboard_has_the_form_that_grafana_imports() -> None:
     model = dashboard()
     assert model["schemaVersion"] >= 38  # that of Grafana 10
     assert [variable["name"] for variable in model["templating"]["list"]] == ["datasource", "job", "instance"]

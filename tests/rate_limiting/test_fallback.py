@@ -49,7 +49,7 @@ async def test_without_redis_limits_are_counted_in_the_database_until_it_is_back
                 await asyncio.sleep(0.01)
 
 
-async def test_a_redis_that_answers_but_cannot_count_is_as_good_as_none(run_api: RunApi) -> None:
+async def test_limits_are_counted_in_the_database_while_redis_cannot_count(run_api: RunApi) -> None:
     with own_redis() as redis:
         settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "20/hour"}
         async with run_api(**settings) as api:
@@ -63,7 +63,7 @@ async def test_a_redis_that_answers_but_cannot_count_is_as_good_as_none(run_api:
                 await asyncio.sleep(0.01)
 
 
-async def test_nothing_asks_for_redis_any_more_after_the_end(run_api: RunApi) -> None:
+async def test_a_closed_api_does_not_ask_for_redis_any_more(run_api: RunApi) -> None:
     with own_redis() as redis:
         async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
             redis.freeze()
@@ -74,7 +74,7 @@ async def test_nothing_asks_for_redis_any_more_after_the_end(run_api: RunApi) ->
         redis.thaw()
 
 
-async def test_many_at_once_share_a_few_connections_to_redis(run_api: RunApi, redis: OwnRedis) -> None:
+async def test_simultaneous_logins_share_a_few_connections_to_redis(run_api: RunApi, redis: OwnRedis) -> None:
     settings = {
         "rate_limit_enabled": True,
         "rate_limit_storage_uri": redis.uri,
@@ -87,7 +87,7 @@ async def test_many_at_once_share_a_few_connections_to_redis(run_api: RunApi, re
         assert not is_down(api)
 
 
-async def test_a_success_while_redis_is_away_forgets_the_failures_too(run_api: RunApi) -> None:
+async def test_a_successful_login_while_redis_is_away_clears_the_failures(run_api: RunApi) -> None:
     with own_redis() as redis:
         async with run_api(rate_limit_enabled=True, rate_limit_storage_uri=redis.uri) as api:
             alice = await api.signed_in()
@@ -97,7 +97,7 @@ async def test_a_success_while_redis_is_away_forgets_the_failures_too(run_api: R
             assert await api.sql("SELECT count(*) FROM rate_limits WHERE key LIKE '%account%'") == [(0,)]
 
 
-async def test_a_redis_that_dies_between_the_count_and_a_success_costs_no_login(
+async def test_a_login_succeeds_although_redis_dies_after_the_count(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with own_redis() as redis:
@@ -116,7 +116,7 @@ async def test_a_redis_that_dies_between_the_count_and_a_success_costs_no_login(
 
 
 @pytest.mark.parametrize("counted_in", ("redis", "database"))
-async def test_what_one_place_has_counted_is_not_given_back_in_the_other(
+async def test_an_attempt_that_redis_counted_is_not_taken_back_in_the_database(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch, counted_in: str
 ) -> None:
     """A right login, during which Redis goes away or comes back."""

@@ -116,7 +116,7 @@ async def test_parallel_attempts_are_counted_and_released_exactly(storage: RateL
 
 
 @pytest.mark.parametrize("used", (5, 10))
-async def test_a_clock_that_is_set_back_neither_frees_nor_locks(
+async def test_setting_the_clock_back_neither_admits_nor_refuses_more_attempts(
     storage: RateLimitStorage, clock: FakeClock, place: str, used: int
 ) -> None:
     if place == "memory":

@@ -12,7 +12,6 @@ import pytest
 import structlog
 from passlib.hash import bcrypt_sha256
 
-from jwtapi.security import passwords
 from jwtapi.security.passwords import Overloaded, PasswordHasher
 
 
@@ -55,17 +54,19 @@ async def test_the_right_password_verifies_and_no_other(hasher: PasswordHasher) 
     ("one", "other"),
     (("x" * 72 + "A", "x" * 72 + "B"), ("a\0b", "a\0c"), ("a\0b", "a"), (" a", "a"), ("a ", "a"), ("\0a", "")),
 )
-async def test_every_character_matters(hasher: PasswordHasher, one: str, other: str) -> None:
+async def test_every_character_of_a_password_matters(hasher: PasswordHasher, one: str, other: str) -> None:
     assert not await hasher.verify(other, await hasher.hash(one))
 
 
-async def test_composition_does_not_matter(hasher: PasswordHasher) -> None:
+async def test_a_password_verifies_in_every_unicode_composition(hasher: PasswordHasher) -> None:
     composed = unicodedata.normalize("NFC", "pässwörd")
     assert await hasher.verify(unicodedata.normalize("NFD", composed), await hasher.hash(composed))
 
 
 @pytest.mark.parametrize("character", ("\U0001d160", "\u0958", "\u0301", "é"))
-async def test_the_longest_password_can_be_had_in_any_characters(hasher: PasswordHasher, character: str) -> None:
+async def test_a_password_of_the_greatest_length_can_have_any_characters(
+    hasher: PasswordHasher, character: str
+) -> None:
     longest = character * 1024
     stored = await hasher.hash(longest)
     assert await hasher.verify(longest, stored)
@@ -105,7 +106,7 @@ async def test_a_password_that_is_too_long_is_not_even_normalised(
     ),
     ids=range(9),
 )
-async def test_bcrypt_from_elsewhere_verifies_and_wants_an_update(
+async def test_a_bcrypt_hash_of_another_system_verifies_and_needs_an_update(
     hasher: PasswordHasher, computed: list[threading.Thread], stored: str
 ) -> None:
     assert await hasher.verify("correct horse", stored)
@@ -125,7 +126,7 @@ async def test_a_hash_of_the_first_72_bytes_verifies_the_password_that_its_libra
     assert hasher.needs_update(stored)
 
 
-async def test_what_cannot_be_checked_is_logged_once_by_its_scheme(hasher: PasswordHasher) -> None:
+async def test_a_hash_that_cannot_be_checked_is_logged_once_by_its_scheme(hasher: PasswordHasher) -> None:
     with structlog.testing.capture_logs() as logs:
         for stored in ("$argon2id$v=19$hunter2", "$argon2i$v=19$x", "hunter2", "$2x$04$hunter2", "$2b$04$hunter2", ""):
             assert not await hasher.verify("hunter2", stored)
@@ -139,7 +140,7 @@ async def test_what_cannot_be_checked_is_logged_once_by_its_scheme(hasher: Passw
     assert "hunter2" not in str(logs)
 
 
-async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHasher) -> None:
+async def test_a_hash_of_another_cost_needs_an_update_and_one_of_ours_does_not(hasher: PasswordHasher) -> None:
     stored = await hasher.hash("correct horse")
     assert not hasher.needs_update(stored)
     assert PasswordHasher(rounds=5).needs_update(stored)
@@ -163,21 +164,21 @@ async def test_another_cost_wants_an_update_and_ours_does_not(hasher: PasswordHa
     ),
     ids=range(12),
 )
-async def test_a_refusal_costs_one_hash_whatever_is_stored(
+async def test_refusing_a_password_computes_one_hash_for_every_kind_of_stored_hash(
     hasher: PasswordHasher, computed: list[threading.Thread], password: str, stored: str | None
 ) -> None:
     assert not await hasher.verify(password, stored)
     assert len(computed) == 1
 
 
-async def test_hashing_leaves_the_event_loop_alone(hasher: PasswordHasher, computed: list[threading.Thread]) -> None:
+async def test_hashing_runs_on_a_thread_of_its_own(hasher: PasswordHasher, computed: list[threading.Thread]) -> None:
     await hasher.verify("correct horse", None)
     assert computed[0] is not threading.main_thread()
     assert computed[0].name.startswith("hashing")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a policy for each thread")
-async def test_hashing_interrupts_nobody_but_gives_up_no_share_of_the_cores(hasher: PasswordHasher) -> None:
+async def test_hashing_threads_have_the_batch_policy_and_the_usual_priority(hasher: PasswordHasher) -> None:
     seen = []
     for _ in range(2):
         await hasher.hash(
@@ -188,8 +189,8 @@ async def test_hashing_interrupts_nobody_but_gives_up_no_share_of_the_cores(hash
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
-async def test_a_full_queue_refuses_and_then_recovers(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "WAITING_PER_THREAD", 1)
+async def test_a_full_queue_of_hashes_refuses_more_and_recovers() -> None:
+    hasher = PasswordHasher(rounds=4, threads=2, waiting_per_thread=1)
     release = threading.Event()
     waiting = [asyncio.create_task(hasher.hash("correct horse", after=lambda: _wait(release))) for _ in range(4)]
     await asyncio.sleep(0)
@@ -201,7 +202,7 @@ async def test_a_full_queue_refuses_and_then_recovers(hasher: PasswordHasher, mo
     assert not await hasher.verify("correct horse", None)
 
 
-async def test_who_gives_up_waiting_still_counts_until_the_work_is_done(hasher: PasswordHasher) -> None:
+async def test_a_cancelled_hash_counts_as_pending_until_its_work_is_done(hasher: PasswordHasher) -> None:
     release, started = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -219,7 +220,7 @@ async def test_who_gives_up_waiting_still_counts_until_the_work_is_done(hasher: 
         await asyncio.sleep(0)
 
 
-async def test_a_check_that_fails_leaves_the_queue_empty(hasher: PasswordHasher) -> None:
+async def test_a_failed_check_leaves_the_queue_of_hashes_empty(hasher: PasswordHasher) -> None:
     def refuse() -> None:
         raise LookupError
 

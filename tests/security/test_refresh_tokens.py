@@ -22,12 +22,12 @@ ROW: dict[str, Any] = {
 tokens = RefreshTokens(REFRESH_SECRET)
 
 
-def test_the_same_row_makes_the_same_token_to_the_letter() -> None:
+def test_the_same_session_row_makes_exactly_the_same_refresh_token() -> None:
     assert tokens.issue(**ROW) == RefreshTokens(REFRESH_SECRET).issue(**ROW)
 
 
 @pytest.mark.parametrize("change", ({"generation": 4}, {"session_id": UUID(int=9)}, {"session_key": b"K" * 32}))
-def test_another_row_makes_another(change: dict[str, Any]) -> None:
+def test_another_session_row_makes_another_refresh_token(change: dict[str, Any]) -> None:
     assert tokens.issue(**ROW) != tokens.issue(**(ROW | change))
 
 
@@ -39,14 +39,14 @@ def test_a_token_is_proven_by_its_sessions_key_and_no_other() -> None:
     assert claims.proof not in repr(claims)
 
 
-def test_the_proof_of_one_generation_is_none_of_the_next() -> None:
+def test_the_proof_of_one_generation_does_not_hold_for_the_next() -> None:
     claims = jwt.decode(tokens.issue(**ROW), REFRESH_SECRET, ["HS256"], {"verify_exp": False, "verify_iat": False})
     forged = jwt.encode(claims | {"gen": 4}, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     assert not tokens.decode(forged, NOW).is_proven_by(b"k" * 32)
 
 
 @pytest.mark.parametrize("change", ({"gen": "3"}, {"gen": True}, {"gen": 3.0}, {"prf": ""}, {"prf": 5}, {"sid": "x"}))
-def test_claims_of_another_form_are_refused(change: dict[str, Any]) -> None:
+def test_a_refresh_token_with_claims_of_another_form_is_refused(change: dict[str, Any]) -> None:
     claims = jwt.decode(tokens.issue(**ROW), REFRESH_SECRET, ["HS256"], {"verify_exp": False, "verify_iat": False})
     forged = jwt.encode(claims | change, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     with pytest.raises(InvalidToken):

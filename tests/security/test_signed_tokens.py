@@ -47,7 +47,7 @@ def refused(token: str) -> bool:
     return False
 
 
-def test_what_is_signed_is_read() -> None:
+def test_a_signed_token_can_be_read() -> None:
     assert read(signer.sign({"sub": "x", "iat": ISSUED, "exp": ISSUED + 900})) == CLAIMS
 
 
@@ -78,11 +78,11 @@ def test_the_forger_of_these_tests_can_make_good_tokens() -> None:
         {"aud": []},
     ),
 )
-def test_claims_that_are_not_ours_are_refused(claims: dict[str, Any]) -> None:
+def test_a_token_with_other_claims_than_ours_is_refused(claims: dict[str, Any]) -> None:
     assert refused(with_claims(**claims))
 
 
-def test_a_clock_that_is_a_little_slow_is_forgiven() -> None:
+def test_a_token_from_a_clock_that_is_slightly_ahead_is_accepted() -> None:
     assert read(with_claims(iat=ISSUED + 30, exp=ISSUED + 100))
 
 
@@ -92,7 +92,7 @@ def test_a_token_expires_to_the_second() -> None:
         read(with_claims(iat=ISSUED - 900, exp=ISSUED))
 
 
-def test_an_expired_token_can_be_asked_for() -> None:
+def test_an_expired_token_can_be_read_on_request() -> None:
     token = with_claims(iat=ISSUED - 1000, exp=ISSUED - 100)
     assert signer.decode(token, now=NOW, allow_expired=True)["exp"] == ISSUED - 100
 
@@ -113,7 +113,7 @@ def test_an_expired_token_can_be_asked_for() -> None:
         json.dumps(CLAIMS).encode()[:-1] + b', "x": ' + b"[" * 1000 + b"]" * 1000 + b"}",
     ),
 )
-def test_a_payload_that_is_no_strict_json_object_is_refused(payload: bytes) -> None:
+def test_a_token_whose_payload_is_not_a_strict_json_object_is_refused(payload: bytes) -> None:
     assert refused(forged(payload))
 
 
@@ -145,11 +145,11 @@ def test_a_payload_that_is_no_strict_json_object_is_refused(payload: bytes) -> N
         b'{"alg":"HS256","typ":"at+jwt","x":"\xff"}',
     ),
 )
-def test_a_header_that_is_not_ours_is_refused(header: bytes) -> None:
+def test_a_token_with_another_header_than_ours_is_refused(header: bytes) -> None:
     assert refused(forged(json.dumps(CLAIMS).encode(), header))
 
 
-def test_another_key_is_refused() -> None:
+def test_a_token_signed_with_another_key_is_refused() -> None:
     assert refused(forged(json.dumps(CLAIMS).encode(), key=b"K" * 32))
 
 
@@ -157,7 +157,7 @@ def test_an_unsigned_token_is_refused() -> None:
     assert refused(jwt.encode(CLAIMS, "", "none", headers={"typ": "at+jwt"}))
 
 
-def test_a_signature_has_one_spelling() -> None:
+def test_a_signature_in_another_base64_spelling_is_refused() -> None:
     token = with_claims()
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     same_bytes = alphabet[alphabet.index(token[-1]) ^ 1]

@@ -1,41 +1,32 @@
 """What a process remembers of sessions, and when it must not."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import event
 
-from jwtapi.features.admin.service import AdminService
-from jwtapi.sessions import cache
-from jwtapi.storage import change_feed
+from jwtapi import audit
+from jwtapi.caller import COMMAND_LINE
+from jwtapi.composition import features
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
+from jwtapi.storage.events import EventType, Invalidates
 from jwtapi.storage.sessions import SessionOfUser, SessionRepository
 from tests.conftest import RunApi
 from tests.support.api import Api, refusal, sign_in
 from tests.support.clock import FakeClock
+from tests.support.statements import sent_by_requests, statements
 
 OUT = (401, "token_invalid", "Invalid token")
 
 
-@contextmanager
-def statements(api: Api) -> Iterator[list[str]]:
-    """The statements that requests send; what follows the changes is left out."""
-    sent: list[str] = []
-
-    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
-        if "data_version" not in statement and "pg_current_snapshot" not in statement and "max(events" not in statement:
-            sent.append(statement)
-
-    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  to look over its shoulder
-    event.listen(engine, "before_cursor_execute", remember)
-    yield sent
-    event.remove(engine, "before_cursor_execute", remember)
+async def wake_the_feed(api: Api) -> None:
+    """Make an event that the feed looks for at once, where the first poll would take long."""
+    bob = await api.signed_in("bob")
+    await bob.post("/logout")
 
 
 async def until_changes_are_heard(api: Api) -> None:
@@ -65,12 +56,12 @@ async def held_after_reading(
 
 async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api, alice: httpx.AsyncClient) -> None:
     await until_changes_are_heard(api)
-    with statements(api) as sent:
+    with statements(api, sent_by_requests) as sent:
         for _ in range(1000):
             assert (await alice.get("/profile")).status_code == 200
             await asyncio.sleep(0)  # as between requests of the network: else nobody hears anything for seconds
     assert len(sent) == 1
-    assert "FROM sessions" in sent[0]
+    assert "FROM sessions" in sent[0].sql
 
 
 async def test_requests_that_keep_overlapping_ask_the_database_once_each(api: Api, alice: httpx.AsyncClient) -> None:
@@ -80,12 +71,12 @@ async def test_requests_that_keep_overlapping_ask_the_database_once_each(api: Ap
         for _ in range(10):
             assert (await alice.get("/profile")).status_code == 200
 
-    with statements(api) as sent:
+    with statements(api, sent_by_requests) as sent:
         await asyncio.gather(*(ask() for _ in range(20)))
-    assert len(sent) <= 20
+    assert len(sent) == 20
 
 
-async def test_a_logout_by_another_process_is_heard_of(run_api: RunApi) -> None:
+async def test_a_logout_by_another_process_takes_effect_here(run_api: RunApi) -> None:
     async with run_api() as one, run_api() as another:
         await until_changes_are_heard(another)
         alice = await one.signed_in()
@@ -100,17 +91,36 @@ async def test_a_logout_by_another_process_is_heard_of(run_api: RunApi) -> None:
             guest.headers["Authorization"] = alice.headers["authorization"]
 
 
-async def test_so_is_what_the_command_line_does(api: Api, alice: httpx.AsyncClient, run_api: RunApi) -> None:
+async def test_disabling_a_user_on_the_command_line_takes_effect_in_the_server(
+    api: Api, alice: httpx.AsyncClient, run_api: RunApi
+) -> None:
     await until_changes_are_heard(api)
     assert (await alice.get("/profile")).status_code == 200
     async with run_api() as another:
-        await another.services[AdminService].disable("alice")
+        await another.disable()
     while (response := await alice.get("/profile")).status_code == 200:
         await asyncio.sleep(0)
     assert refusal(response) == OUT
 
 
-async def test_roles_that_sql_changed_hold_from_the_next_refresh_on(api: Api, alice: httpx.AsyncClient) -> None:
+features()
+
+
+@pytest.mark.parametrize("type_", EventType.declared().values(), ids=lambda type_: type_.name)
+async def test_an_event_makes_the_sessions_of_its_user_be_read_again_if_it_may_change_them(
+    api: Api, alice: httpx.AsyncClient, type_: EventType
+) -> None:
+    await until_changes_are_heard(api)
+    user_id = (await api.user()).id
+    await alice.get("/profile")
+    async with api.services[Database].write() as uow:
+        await audit.record(uow, type_, at=api.clock(), caller=COMMAND_LINE, user_id=user_id)
+    with statements(api, sent_by_requests) as sent:
+        assert (await alice.get("/profile")).status_code == 200
+    assert len(sent) == (0 if type_.invalidates is Invalidates.NOTHING else 1)
+
+
+async def test_roles_that_sql_changed_take_effect_with_the_next_refresh(api: Api, alice: httpx.AsyncClient) -> None:
     await until_changes_are_heard(api)
     assert (await alice.get("/auth/verify")).headers["x-auth-roles"] == ""
     await api.sql("""UPDATE users SET roles = '["staff"]'""")
@@ -121,19 +131,21 @@ async def test_roles_that_sql_changed_hold_from_the_next_refresh_on(api: Api, al
         assert refusal(await alice.get("/auth/verify")) == OUT
 
 
-async def test_a_token_that_disagrees_makes_its_session_be_read_once(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_an_access_token_with_other_roles_makes_its_session_be_read_once(
+    api: Api, alice: httpx.AsyncClient
+) -> None:
     await until_changes_are_heard(api)
     await alice.get("/profile")
     await api.sql("""UPDATE users SET roles = '["staff"]'""")
     renewed = (await alice.post("/refresh")).json()["accessToken"]
-    with statements(api) as sent:
+    with statements(api, sent_by_requests) as sent:
         for _ in range(5):
             assert (await api.client(Authorization=f"Bearer {renewed}").get("/profile")).status_code == 200
             assert refusal(await alice.get("/profile")) == OUT
-    assert len([statement for statement in sent if "FROM sessions" in statement]) == 2
+    assert len([statement for statement in sent if "FROM sessions" in statement.sql]) == 2
 
 
-async def test_old_tokens_that_take_turns_make_their_session_be_read_once_each(
+async def test_old_access_tokens_that_take_turns_make_their_session_be_read_once_each(
     api: Api, alice: httpx.AsyncClient
 ) -> None:
     await until_changes_are_heard(api)
@@ -142,10 +154,10 @@ async def test_old_tokens_that_take_turns_make_their_session_be_read_once_each(
     await api.sql("""UPDATE users SET roles = '["staff"]'""")
     good = (await alice.post("/refresh")).json()["accessToken"]
     clients = [api.client(Authorization=f"Bearer {token}") for token in (good, *old)]
-    with statements(api) as sent:
+    with statements(api, sent_by_requests) as sent:
         for _ in range(5):
             assert [(await client.get("/profile")).status_code for client in clients] == [200, 401, 401, 401]
-    assert len([statement for statement in sent if "FROM sessions" in statement]) == 4
+    assert len([statement for statement in sent if "FROM sessions" in statement.sql]) == 4
 
 
 async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
@@ -162,16 +174,16 @@ async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
     assert refusal(await renewed.get("/profile")) == OUT
 
 
-async def test_a_logout_here_holds_from_the_next_request_on(
-    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(change_feed, "POLL_SECONDS", 60)
-    await until_changes_are_heard(api)
-    for _ in range(20):
-        assert (await alice.get("/profile")).status_code == 200
-        await alice.post("/logout")
-        assert refusal(await alice.get("/profile")) == OUT
-        await sign_in(alice)
+async def test_a_logout_takes_effect_with_the_next_request_in_its_own_process(run_api: RunApi) -> None:
+    async with run_api({"feed_poll_seconds": 60}) as api:
+        alice = await api.signed_in()
+        await wake_the_feed(api)
+        await until_changes_are_heard(api)
+        for _ in range(20):
+            assert (await alice.get("/profile")).status_code == 200
+            await alice.post("/logout")
+            assert refusal(await alice.get("/profile")) == OUT
+            await sign_in(alice)
 
 
 async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
@@ -186,19 +198,21 @@ async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
     assert refusal(await alice.get("/profile")) == OUT
 
 
-async def test_while_changes_go_unheard_each_request_asks_the_database(
-    api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await until_changes_are_heard(api)
-    await alice.get("/profile")
-    monkeypatch.setattr(change_feed, "SILENCE_SECONDS", 0)
-    with statements(api) as sent:
-        for _ in range(3):
-            assert (await alice.get("/profile")).status_code == 200
-    assert len(sent) == 3
+async def test_while_the_change_feed_is_silent_each_request_asks_the_database(run_api: RunApi) -> None:
+    async with run_api({"feed_poll_seconds": 60, "feed_silence_seconds": 0.5}) as api:
+        alice = await api.signed_in()
+        await wake_the_feed(api)
+        await until_changes_are_heard(api)
+        await alice.get("/profile")
+        while api.services[ChangeFeed].is_live():
+            await asyncio.sleep(0.01)
+        with statements(api, sent_by_requests) as sent:
+            for _ in range(3):
+                assert (await alice.get("/profile")).status_code == 200
+        assert len(sent) == 3
 
 
-async def test_a_session_that_was_refreshed_elsewhere_lives_on_here(run_api: RunApi, clock: FakeClock) -> None:
+async def test_a_session_that_another_process_refreshed_stays_alive_here(run_api: RunApi, clock: FakeClock) -> None:
     async with run_api(refresh_token_ttl=600) as one, run_api() as another:
         alice = await one.signed_in()
         guest = another.client(Authorization=alice.headers["authorization"])
@@ -211,7 +225,7 @@ async def test_a_session_that_was_refreshed_elsewhere_lives_on_here(run_api: Run
         assert refusal(await guest.get("/profile"))[0] == 401
 
 
-async def test_a_session_that_expires_while_it_is_remembered_is_over(run_api: RunApi, clock: FakeClock) -> None:
+async def test_a_cached_session_expires(run_api: RunApi, clock: FakeClock) -> None:
     async with run_api(refresh_token_ttl=60) as api:
         alice = await api.signed_in()
         await until_changes_are_heard(api)
@@ -220,12 +234,12 @@ async def test_a_session_that_expires_while_it_is_remembered_is_over(run_api: Ru
         assert refusal(await alice.get("/profile")) == OUT
 
 
-async def test_what_is_remembered_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAX_SESSIONS", 2)
-    first = await api.signed_in()
-    others = [await sign_in(api.client()) for _ in range(2)]
-    await until_changes_are_heard(api)
-    with statements(api) as sent:
-        for client in (first, *others, *others, first):
-            assert (await client.get("/profile")).status_code == 200
-    assert len(sent) == 4
+async def test_the_number_of_cached_sessions_is_bounded(run_api: RunApi) -> None:
+    async with run_api({"cached_sessions": 2}) as api:
+        first = await api.signed_in()
+        others = [await sign_in(api.client()) for _ in range(2)]
+        await until_changes_are_heard(api)
+        with statements(api, sent_by_requests) as sent:
+            for client in (first, *others, *others, first):
+                assert (await client.get("/profile")).status_code == 200
+        assert len(sent) == 4

@@ -22,7 +22,7 @@ def kept(alice: httpx.AsyncClient, api: Api) -> httpx.AsyncClient:
     return api.client(Authorization=alice.headers["authorization"], Cookie=cookies)
 
 
-async def test_tokens_under_the_previous_secrets_are_good(alice: httpx.AsyncClient, on_new_secrets: RunApi) -> None:
+async def test_tokens_under_the_previous_secrets_are_accepted(alice: httpx.AsyncClient, on_new_secrets: RunApi) -> None:
     async with on_new_secrets(jwt_secret_previous=JWT_SECRET, refresh_secret_previous=REFRESH_SECRET) as api:
         client = kept(alice, api)
         assert (await client.get("/profile")).status_code == 200
@@ -32,14 +32,16 @@ async def test_tokens_under_the_previous_secrets_are_good(alice: httpx.AsyncClie
         jwt.decode(answer.cookies["refreshToken"], NEW_REFRESH, ["HS256"])
 
 
-async def test_without_them_they_are_not(alice: httpx.AsyncClient, on_new_secrets: RunApi) -> None:
+async def test_tokens_under_other_secrets_than_the_present_and_previous_ones_are_refused(
+    alice: httpx.AsyncClient, on_new_secrets: RunApi
+) -> None:
     async with on_new_secrets() as api:
         client = kept(alice, api)
         assert refusal(await client.get("/profile"))[:2] == (401, "token_invalid")
         assert refusal(await client.post("/refresh"))[:2] == (403, "refresh_token_invalid")
 
 
-async def test_a_previous_secret_can_be_put_in_place_before_the_change(
+async def test_the_next_secret_can_be_set_as_the_previous_one_before_the_change(
     alice: httpx.AsyncClient, run_api: RunApi
 ) -> None:
     """So of several servers none refuses what another one that was changed earlier has made."""

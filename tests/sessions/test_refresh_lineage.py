@@ -94,7 +94,11 @@ class Walk:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_owner_and_thief_get_what_the_rules_say(api: Api, alice: httpx.AsyncClient, seed: int) -> None:  # noqa: ARG001  she has registered
+async def test_refreshes_of_an_owner_and_a_thief_have_the_outcomes_of_the_model(
+    api: Api,
+    alice: httpx.AsyncClient,  # noqa: ARG001  she has registered
+    seed: int,
+) -> None:
     walk = Walk(api, seed)
     await walk.begin()
     for _ in range(300):
@@ -104,7 +108,9 @@ async def test_owner_and_thief_get_what_the_rules_say(api: Api, alice: httpx.Asy
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_an_owner_whose_answers_are_lost_now_and_then_is_never_signed_out(
-    api: Api, alice: httpx.AsyncClient, seed: int
+    api: Api,
+    alice: httpx.AsyncClient,
+    seed: int,
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  a failure must come again
     token = alice.cookies["refreshToken"]

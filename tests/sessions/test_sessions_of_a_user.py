@@ -12,7 +12,7 @@ from tests.support.sessions import add_sessions
 DEAD = (401, "token_invalid", "Invalid token")
 
 
-async def test_one_session_too_many_ends_the_one_that_was_refreshed_longest_ago(run_api: RunApi) -> None:
+async def test_a_login_beyond_the_limit_of_sessions_ends_the_session_refreshed_longest_ago(run_api: RunApi) -> None:
     async with run_api(max_sessions_per_user=3) as api:
         first = await api.signed_in()
         api.clock.advance(60)
@@ -27,7 +27,9 @@ async def test_one_session_too_many_ends_the_one_that_was_refreshed_longest_ago(
         assert (await api.event_types()).count("session.revoked") == 1
 
 
-async def test_sessions_that_have_ended_and_other_users_sessions_do_not_count(run_api: RunApi) -> None:
+async def test_ended_sessions_and_those_of_other_users_do_not_count_against_the_limit_of_sessions(
+    run_api: RunApi,
+) -> None:
     async with run_api(max_sessions_per_user=2, refresh_token_ttl=600) as api:
         alice = await api.signed_in()
         bob = await api.signed_in("bob")
@@ -43,14 +45,14 @@ async def test_sessions_that_have_ended_and_other_users_sessions_do_not_count(ru
         assert "session.revoked" not in await api.event_types("bob")
 
 
-async def test_many_logins_at_once_leave_as_many_sessions_as_there_may_be(run_api: RunApi) -> None:
+async def test_simultaneous_logins_leave_no_more_sessions_than_the_limit(run_api: RunApi) -> None:
     async with run_api(max_sessions_per_user=2) as api:
         await register(api.client())
         await asyncio.gather(*(sign_in(api.client()) for _ in range(8)))
         assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(2,)]
 
 
-async def test_a_user_who_had_more_sessions_before_loses_all_but_the_newest(api: Api, run_api: RunApi) -> None:
+async def test_a_login_under_a_lowered_limit_of_sessions_ends_all_but_the_newest(api: Api, run_api: RunApi) -> None:
     await api.signed_in()
     clients: list[httpx.AsyncClient] = []
     for _ in range(4):
@@ -63,7 +65,7 @@ async def test_a_user_who_had_more_sessions_before_loses_all_but_the_newest(api:
         assert refusal(await clients[0].post("/refresh"))[0] == 403
 
 
-async def test_a_login_ends_thousands_whatever_the_database_believes_of_its_tables(api: Api) -> None:
+async def test_a_login_ends_thousands_of_sessions_despite_outdated_statistics_of_the_database(api: Api) -> None:
     alice = await api.signed_in()
     await alice.post("/logout")
     await add_sessions(api, 2000)

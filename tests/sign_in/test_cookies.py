@@ -47,7 +47,9 @@ def read(make_settings: MakeSettings) -> Read:
         ((b"__Host-refreshToken=%41=",), ("%41=",)),
     ),
 )
-def test_each_token_is_found_and_nothing_else(read: Read, headers: tuple[bytes, ...], tokens: tuple[str, ...]) -> None:
+def test_exactly_the_tokens_in_the_cookie_headers_are_found(
+    read: Read, headers: tuple[bytes, ...], tokens: tuple[str, ...]
+) -> None:
     assert read(*headers) == tokens
 
 
@@ -76,7 +78,7 @@ async def test_no_endpoint_has_cookies_or_the_query_parsed(
 @on_sqlite
 @pytest.mark.parametrize("value", (b"\xff", b"\xc3\xa9", b'"', b"\\", b"%", b"a b", b"a\tb", b"=", b"\\" * 60_000))
 @pytest.mark.parametrize("path", ("/refresh", "/logout", "/login"))
-async def test_a_cookie_of_any_bytes_is_no_token(run_api: RunApi, value: bytes, path: str) -> None:
+async def test_a_cookie_of_arbitrary_bytes_is_not_a_token(run_api: RunApi, value: bytes, path: str) -> None:
     async with run_api() as api:
         await register(api.client())
         cookie = b"refreshToken=" + value + b"; refreshTokenDevice=" + value
@@ -91,7 +93,7 @@ async def test_a_cookie_of_any_bytes_is_no_token(run_api: RunApi, value: bytes, 
             assert answer.status_code == 200
 
 
-async def test_a_token_counts_in_whichever_cookie_header_it_comes(run_api: RunApi) -> None:
+async def test_a_refresh_token_is_found_in_any_of_several_cookie_headers(run_api: RunApi) -> None:
     async with run_api() as api:
         token = (await api.signed_in()).cookies["refreshToken"]
         headers = httpx.Headers([("Cookie", "one=1"), ("Cookie", f"refreshToken={token}"), ("Cookie", "two=2")])

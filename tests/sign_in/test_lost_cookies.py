@@ -30,7 +30,7 @@ def warnings(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
         ({"trusted_proxies": ""}, {"Origin": "https://api.example"}, "COOKIE_SECURE is false"),
     ),
 )
-async def test_each_cause_is_said_once_with_what_mends_it(
+async def test_each_cause_of_a_lost_cookie_is_logged_once_with_its_remedy(
     run_api: RunApi, settings: dict[str, Any], headers: dict[str, str], warning: str
 ) -> None:
     usual = {"cors_origins": OTHER_SITE, "trusted_proxies": "203.0.113.7"}
@@ -63,7 +63,7 @@ async def test_each_cause_is_said_once_with_what_mends_it(
         ({"cookie_secure": True, "cookie_samesite": "none"}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "cross-site"}),
     ),
 )
-async def test_nothing_is_said_where_nothing_is_wrong(
+async def test_nothing_is_logged_about_cookies_that_browsers_store(
     run_api: RunApi, settings: dict[str, Any], headers: dict[str, str]
 ) -> None:
     usual = {"cors_origins": f"{OTHER_SITE},http://localhost:3000", "trusted_proxies": "203.0.113.7"}
@@ -77,7 +77,7 @@ async def test_nothing_is_said_where_nothing_is_wrong(
 
 
 @on_sqlite
-async def test_what_is_refused_fills_no_log(run_api: RunApi) -> None:
+async def test_refused_requests_with_lost_cookies_do_not_fill_the_log(run_api: RunApi) -> None:
     async with run_api(cors_origins=OTHER_SITE) as api:
         stranger = api.client(**{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
         with structlog.testing.capture_logs() as logs:

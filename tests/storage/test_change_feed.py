@@ -70,7 +70,7 @@ async def test_an_event_that_is_committed_after_one_with_a_higher_id_is_not_miss
     assert (await new_since(database, position))[0] == []
 
 
-async def test_what_was_rolled_back_or_is_of_another_type_is_no_news(database: Database) -> None:
+async def test_the_change_feed_skips_events_that_were_rolled_back_or_are_of_another_type(database: Database) -> None:
     async def add_and_fail() -> None:
         async with database.write() as uow:
             await add(uow)
@@ -84,7 +84,9 @@ async def test_what_was_rolled_back_or_is_of_another_type_is_no_news(database: D
     assert (await new_since(database, position))[0] == []
 
 
-async def test_rows_of_a_restored_dump_are_no_news(database: Database, postgresql: PostgreSQL, url: str) -> None:
+async def test_the_change_feed_skips_rows_of_a_restored_dump(
+    database: Database, postgresql: PostgreSQL, url: str
+) -> None:
     position = await end(database)
     async with database.write() as uow:
         await add(uow)
@@ -93,7 +95,7 @@ async def test_rows_of_a_restored_dump_are_no_news(database: Database, postgresq
     assert (await new_since(database, position))[0] == []
 
 
-async def test_a_transaction_that_stays_open_does_not_make_each_look_longer(database: Database) -> None:
+async def test_a_transaction_that_stays_open_does_not_slow_down_the_change_feed(database: Database) -> None:
     def explain(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
         prefix = "EXPLAIN (ANALYZE, FORMAT JSON) " if "pg_snapshot_xip" in statement else ""
         return prefix + statement, parameters
@@ -115,7 +117,7 @@ async def test_a_transaction_that_stays_open_does_not_make_each_look_longer(data
     assert all(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 2 for node in nodes(plan[0]["Plan"]))
 
 
-async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(
+async def test_the_change_feed_reconnects_and_reports_a_gap_after_its_connection_is_cut(
     database: Database, postgresql: PostgreSQL, url: str
 ) -> None:
     heard: list[str | None] = []
@@ -146,29 +148,31 @@ async def test_a_connection_that_is_cut_is_made_anew_and_all_is_forgotten(
     await asyncio.wait([following])
 
 
-async def test_others_are_woken_and_need_not_wait_for_their_poll(
-    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+async def test_an_event_wakes_the_change_feeds_of_other_processes_before_their_next_poll(
+    database: Database, url: str
 ) -> None:
     heard = asyncio.Event()
     another = Database(url.replace("postgresql://", "postgresql+asyncpg://"))
-    here, there = ChangeFeed(database), ChangeFeed(another)
+    here, there = ChangeFeed(database, poll_seconds=60), ChangeFeed(another, poll_seconds=60)
     here.subscribe(is_wanted, on_events=lambda _: None, on_gap=lambda: None)
     there.subscribe(is_wanted, on_events=lambda _: heard.set(), on_gap=lambda: None)
     tasks = [asyncio.create_task(feed.run()) for feed in (here, there)]
-    while not (here.is_live() and there.is_live()):
-        await asyncio.sleep(0.001)
-    monkeypatch.setattr("jwtapi.storage.change_feed.POLL_SECONDS", 60)
-    await asyncio.sleep(0.1)  # the polls that have begun
-    async with database.write() as uow:
-        await add(uow)
-    await heard.wait()
+    async with asyncio.timeout(30):
+        while not heard.is_set():  # what is committed before both follow wakes nobody
+            async with database.write() as uow:
+                await add(uow)
+            await asyncio.sleep(0.05)
+        heard.clear()
+        async with database.write() as uow:
+            await add(uow)
+        await heard.wait()
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     await another.close()
 
 
-async def test_a_held_connection_that_cannot_be_had_is_an_outage(postgresql: PostgreSQL) -> None:
+async def test_holding_a_connection_to_a_missing_database_is_an_outage(postgresql: PostgreSQL) -> None:
     missing = postgresql.new_database().replace("/test_", "/missing_")
     database = Database(missing.replace("postgresql://", "postgresql+asyncpg://"))
     with pytest.raises(StorageUnavailable):
@@ -176,7 +180,7 @@ async def test_a_held_connection_that_cannot_be_had_is_an_outage(postgresql: Pos
             raise AssertionError("connected to nothing")
 
 
-async def test_a_holder_that_is_cancelled_on_the_way_keeps_no_connection(
+async def test_a_cancelled_attempt_to_hold_a_connection_keeps_none(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gives_spare_back = asyncio.Event()

@@ -41,7 +41,7 @@ async def until_changes_are_heard(api: Api) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_requests_wait_for_those_that_there_are(run_api: RunApi, granted: Granted) -> None:
+async def test_requests_wait_for_a_connection_where_the_server_grants_few(run_api: RunApi, granted: Granted) -> None:
     granted.at_most(2)
     async with run_api(database_url=granted.url) as api:
         await until_changes_are_heard(api)
@@ -49,7 +49,7 @@ async def test_requests_wait_for_those_that_there_are(run_api: RunApi, granted: 
         assert (await api.client().get("/health/ready")).status_code == 200
 
 
-async def test_the_last_one_is_for_requests(run_api: RunApi, granted: Granted) -> None:
+async def test_the_last_connection_is_kept_for_requests(run_api: RunApi, granted: Granted) -> None:
     granted.at_most(1)
     async with run_api(database_url=granted.url) as api:
         await asyncio.gather(*(register(api.client(), f"user{n}") for n in range(3)))
@@ -58,7 +58,7 @@ async def test_the_last_one_is_for_requests(run_api: RunApi, granted: Granted) -
         await until_changes_are_heard(api)
 
 
-async def test_it_is_given_back_to_them(run_api: RunApi, granted: Granted) -> None:
+async def test_the_change_feed_gives_its_connection_back_to_requests(run_api: RunApi, granted: Granted) -> None:
     granted.at_most(2)
     async with run_api(database_url=granted.url) as api:
         await until_changes_are_heard(api)
@@ -67,7 +67,7 @@ async def test_it_is_given_back_to_them(run_api: RunApi, granted: Granted) -> No
         await register(api.client())
 
 
-async def test_without_any_it_is_an_outage_that_says_why_and_passes(
+async def test_without_any_connection_requests_get_a_503_until_there_is_one_again(
     run_api: RunApi, granted: Granted, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with run_api(database_url=granted.url) as api:

@@ -16,7 +16,6 @@ from sqlalchemy import create_engine, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.sign_in.events import LOGIN_FAILED
-from jwtapi.storage import copying, sides
 from jwtapi.storage.copying import Changes, Copied, Done, Watch, WouldDestroy, copy
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import open_patient_engine, with_transactions
@@ -24,7 +23,7 @@ from jwtapi.storage.events import Event, events
 from jwtapi.storage.metadata import columns_of, persistent_tables
 from jwtapi.storage.schema import metadata
 from jwtapi.storage.sessions import Session, sessions
-from jwtapi.storage.sides import CannotCopy
+from jwtapi.storage.sides import PAGE, CannotCopy
 from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
 from jwtapi.users.events import PASSWORD_CHANGED
@@ -46,6 +45,9 @@ AWKWARD = {
 NUMBERS = (1, 1.0, True, [1], [True], None)
 """Some are equal to Python and none to their owner."""
 
+SMALL = 3
+"""Rows of a page, so that a handful of rows has every kind of end."""
+
 NewUrl = Callable[[str], str]
 
 
@@ -58,13 +60,6 @@ def new_url(postgresql: PostgreSQL, tmp_path: Path) -> NewUrl:
         return parse_database_url(url)
 
     return new
-
-
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three rows a page, so that a handful of them has every kind of end."""
-    monkeypatch.setattr(sides, "PAGE", 3)
-    monkeypatch.setattr(copying, "PAGE", 3)
 
 
 @asynccontextmanager
@@ -117,9 +112,11 @@ def unwatched(_what: str, _rows: int) -> Iterator[Done]:
     yield lambda _: None
 
 
-async def copied(source: str, target: str, *, overwrite: bool = False, watch: Watch = unwatched) -> dict[str, Copied]:
+async def copied(
+    source: str, target: str, *, overwrite: bool = False, watch: Watch = unwatched, page_size: int = PAGE
+) -> dict[str, Copied]:
     """Copy, and see that the databases are equal and that it says so."""
-    tables = await copy(source, target, overwrite=overwrite, watch=watch)
+    tables = await copy(source, target, overwrite=overwrite, watch=watch, page_size=page_size)
     assert await contents(source) == await contents(target)
     assert [table.name for table in tables if table.source != table.target] == []
     return {table.name: table for table in tables}
@@ -143,7 +140,7 @@ def meanwhile(step: str, act: Callable[[], Coroutine[Any, Any, None]]) -> Watch:
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
-async def test_there_and_back_everything_is_as_it_was(new_url: NewUrl, source: str, target: str) -> None:
+async def test_a_copy_there_and_back_equals_the_original(new_url: NewUrl, source: str, target: str) -> None:
     here, there, back = new_url(source), new_url(target), new_url(source)
     alice = new_user("alice", settings=AWKWARD, roles=["admin", "käse"], disabled_at=NOW + timedelta(microseconds=99))
     bob = new_user("é" * 64, canonical_username="é" * 255, password_hash="x" * 255, created_at=NOW.replace(year=1970))
@@ -162,7 +159,7 @@ async def test_there_and_back_everything_is_as_it_was(new_url: NewUrl, source: s
     assert await contents(back) == await contents(here)
 
 
-async def test_the_checksums_of_both_kinds_are_the_same(new_url: NewUrl) -> None:
+async def test_checksums_of_equal_rows_are_the_same_in_both_kinds_of_database(new_url: NewUrl) -> None:
     here = new_url("sqlite")
     alice = new_user("alice", settings=AWKWARD, created_at=NOW.replace(microsecond=0))
     await fill(here, alice, new_session(alice), new_event(1, alice))
@@ -172,7 +169,7 @@ async def test_the_checksums_of_both_kinds_are_the_same(new_url: NewUrl) -> None
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
-async def test_ids_have_one_order_everywhere(new_url: NewUrl, kind: str) -> None:
+async def test_ids_have_the_same_order_in_both_kinds_of_database(new_url: NewUrl, kind: str) -> None:
     edges = [UUID(int=n) for n in (0, 1, 9, 10, 2**63, 2**64 - 1, 2**64, 2**127 - 1, 2**127, 2**128 - 1)]
     ids = edges + [UUID(int=random.getrandbits(128)) for _ in range(200)]
     async with writing(new_url(kind)) as connection:
@@ -183,9 +180,8 @@ async def test_ids_have_one_order_everywhere(new_url: NewUrl, kind: str) -> None
             assert set((await connection.execute(behind)).scalars()) == {id_ for id_ in ids if id_ > after}
 
 
-@pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", range(8))
-async def test_whatever_is_in_both_they_become_equal(new_url: NewUrl, seed: int) -> None:
+async def test_a_copy_makes_two_databases_with_random_rows_equal(new_url: NewUrl, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  no secrets
     here, there = new_url("sqlite"), new_url("sqlite")
     people = [new_user(f"user{n}", UUID(int=chance.getrandbits(128))) for n in range(12)]
@@ -204,11 +200,11 @@ async def test_whatever_is_in_both_they_become_equal(new_url: NewUrl, seed: int)
             *(new_session(user) for user in some for _ in range(chance.randrange(4))),
             *(new_event(n, address=chance.choice("ab")) for n in range(1, 20) if chance.random() < (seed + 1) / 9),
         )
-    await copied(here, there, overwrite=True)
-    assert changes(await copied(here, there)) == [Changes()] * 3
+    await copied(here, there, overwrite=True, page_size=SMALL)
+    assert changes(await copied(here, there, page_size=SMALL)) == [Changes()] * 3
 
 
-async def test_what_is_equal_to_python_only_is_updated(new_url: NewUrl) -> None:
+async def test_a_copy_updates_values_that_only_python_takes_for_equal(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("postgresql")
     alice = new_user("alice", settings={"dark": 1})
     await fill(here, alice)
@@ -216,9 +212,8 @@ async def test_what_is_equal_to_python_only_is_updated(new_url: NewUrl) -> None:
     assert changes(await copied(here, there)) == [Changes(updated=1), Changes(), Changes()]
 
 
-@pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize(("source", "target"), WAYS)
-async def test_a_second_run_writes_what_has_changed_since(new_url: NewUrl, source: str, target: str) -> None:
+async def test_a_second_copy_writes_only_what_has_changed(new_url: NewUrl, source: str, target: str) -> None:
     here, there = new_url(source), new_url(target)
     # The ids of those who get a name are smaller than of those who had it, and greater.
     gone = [new_user(f"gone{n}", UUID(int=2**127 + n)) for n in range(5)]
@@ -226,8 +221,8 @@ async def test_a_second_run_writes_what_has_changed_since(new_url: NewUrl, sourc
     kept = [new_user(f"kept{n}") for n in range(7)]
     session, unchanged = new_session(kept[0]), [new_session(user) for user in kept[1:] + swapped]
     await fill(here, *gone, *swapped, *kept, session, *unchanged, *(new_session(user) for user in gone), new_event(1))
-    await copied(here, there)
-    assert changes(await copied(here, there)) == [Changes()] * 3
+    await copied(here, there, page_size=SMALL)
+    assert changes(await copied(here, there, page_size=SMALL)) == [Changes()] * 3
 
     async with writing(here) as connection:
         await connection.execute(delete(users).where(users.c.id.in_([user.id for user in gone])))
@@ -240,16 +235,16 @@ async def test_a_second_run_writes_what_has_changed_since(new_url: NewUrl, sourc
     again += [replace(gone[3], id=UUID(int=2**128 - 1))]
     await fill(here, *again, new_session(kept[1]), new_session(again[0]), new_event(2))
     with pytest.raises(WouldDestroy):
-        await copied(here, there)
-    # Who swapped names is deleted and written again, and so are the sessions.
-    assert changes(await copied(here, there, overwrite=True)) == [
+        await copied(here, there, page_size=SMALL)
+    # Users who swapped names are deleted and written again, with their sessions.
+    assert changes(await copied(here, there, overwrite=True, page_size=SMALL)) == [
         Changes(inserted=4 + 2, updated=1, deleted=5 + 2),
         Changes(inserted=2 + 2, updated=1),
         Changes(inserted=1),
     ]
 
 
-async def test_users_that_only_target_has_are_not_deleted_unasked(new_url: NewUrl) -> None:
+async def test_a_copy_deletes_users_that_only_the_target_has_only_with_overwrite(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("postgresql")
     bob = new_user("bob")
     await fill(here, new_user("alice"))
@@ -267,7 +262,7 @@ async def test_users_that_only_target_has_are_not_deleted_unasked(new_url: NewUr
 
 
 @pytest.mark.parametrize("id_", (1, 2))
-async def test_what_a_server_did_on_target_is_not_undone_unasked(new_url: NewUrl, id_: int) -> None:
+async def test_a_copy_undoes_changes_of_a_server_on_the_target_only_with_overwrite(new_url: NewUrl, id_: int) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here, new_user("alice"), new_event(1))
     await copied(here, there)
@@ -282,7 +277,7 @@ async def test_what_a_server_did_on_target_is_not_undone_unasked(new_url: NewUrl
     await copied(here, there, overwrite=True)
 
 
-async def test_who_registers_on_target_meanwhile_is_not_deleted(new_url: NewUrl) -> None:
+async def test_a_user_who_registers_on_the_target_during_a_copy_is_not_deleted(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here, new_user("alice"))
     watch = meanwhile("Copying users", lambda: fill(there, new_user("bob")))
@@ -293,7 +288,7 @@ async def test_who_registers_on_target_meanwhile_is_not_deleted(new_url: NewUrl)
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
-async def test_source_is_copied_as_it_was_at_the_start(new_url: NewUrl, kind: str) -> None:
+async def test_a_copy_has_the_source_as_it_was_at_the_start(new_url: NewUrl, kind: str) -> None:
     here, there = new_url(kind), new_url("sqlite")
     alice = new_user("alice")
     await fill(here, alice, new_session(alice), new_event(1))
@@ -309,9 +304,8 @@ async def test_source_is_copied_as_it_was_at_the_start(new_url: NewUrl, kind: st
             await connection.execute(delete(events).where(events.c.id == 2))
 
 
-@pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("step", ("Copying users", "Copying sessions", "Copying events", "Comparing users"))
-async def test_after_an_interruption_the_next_run_writes_the_rest(new_url: NewUrl, step: str) -> None:
+async def test_after_an_interrupted_copy_the_next_one_writes_the_rest(new_url: NewUrl, step: str) -> None:
     class Interrupted(BaseException):
         pass
 
@@ -331,7 +325,7 @@ async def test_after_an_interruption_the_next_run_writes_the_rest(new_url: NewUr
     people = [new_user(f"user{n}") for n in range(10)]
     await fill(here, *people, *map(new_session, people), *map(new_event, range(1, 11)))
     with pytest.raises(Interrupted):
-        await copy(here, there, overwrite=False, watch=watch)
+        await copy(here, there, overwrite=False, watch=watch, page_size=SMALL)
     written = {
         "Copying users": (6, 0, 0),
         "Copying sessions": (10, 6, 0),
@@ -339,11 +333,11 @@ async def test_after_an_interruption_the_next_run_writes_the_rest(new_url: NewUr
         "Comparing users": (10, 10, 10),
     }[step]
     assert tuple(map(len, (await contents(there)).values())) == written
-    assert changes(await copied(here, there)) == [Changes(inserted=10 - rows) for rows in written]
+    assert changes(await copied(here, there, page_size=SMALL)) == [Changes(inserted=10 - rows) for rows in written]
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
-async def test_who_is_signed_in_stays_so(run_api: RunApi, new_url: NewUrl, source: str, target: str) -> None:
+async def test_users_stay_signed_in_after_a_copy(run_api: RunApi, new_url: NewUrl, source: str, target: str) -> None:
     here, there = new_url(source), new_url(target)
     async with run_api(database_url=here) as api:
         alice = await api.signed_in()
@@ -368,7 +362,7 @@ async def test_who_is_signed_in_stays_so(run_api: RunApi, new_url: NewUrl, sourc
 
 
 @pytest.mark.parametrize("highest", (None, 1, 2000))
-async def test_events_are_numbered_on_from_the_highest(new_url: NewUrl, highest: int | None) -> None:
+async def test_events_after_a_copy_are_numbered_from_the_highest_id_on(new_url: NewUrl, highest: int | None) -> None:
     here, there = new_url("sqlite"), new_url("postgresql")
     await fill(here, *([new_event(highest)] if highest else []))
     await copied(here, there)
@@ -380,7 +374,7 @@ async def test_events_are_numbered_on_from_the_highest(new_url: NewUrl, highest:
         ) + 1
 
 
-async def test_source_must_have_the_schema(new_url: NewUrl) -> None:
+async def test_a_copy_needs_a_source_with_the_schema(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await Database(here).close()  # which makes the file
     with pytest.raises(CannotCopy, match=r"^FROM has no schema, .*run `jwtapi migrate` on it"):
@@ -388,7 +382,7 @@ async def test_source_must_have_the_schema(new_url: NewUrl) -> None:
 
 
 @pytest.mark.parametrize("later", ("FROM", "TO"))
-async def test_what_a_later_version_made_is_left_to_it(new_url: NewUrl, later: str) -> None:
+async def test_a_copy_refuses_the_schema_of_a_later_version(new_url: NewUrl, later: str) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here)
     async with writing(here if later == "FROM" else there) as connection:
@@ -398,7 +392,7 @@ async def test_what_a_later_version_made_is_left_to_it(new_url: NewUrl, later: s
 
 
 @pytest.mark.parametrize("spoil", ("UPDATE users SET id = 'x'", "UPDATE users SET created_at = 'yesterday'"))
-async def test_a_row_that_cannot_be_read_is_blamed_on_its_side(new_url: NewUrl, spoil: str) -> None:
+async def test_the_error_about_an_unreadable_row_names_its_database(new_url: NewUrl, spoil: str) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here, new_user("alice"))
     async with writing(here) as connection:
@@ -416,7 +410,9 @@ async def test_a_row_that_cannot_be_read_is_blamed_on_its_side(new_url: NewUrl, 
         pytest.param(new_session(new_user("alice", UUID(int=1)), id=UUID(int=7), generation=2**31), id="too great"),
     ),
 )
-async def test_rows_that_target_does_not_take_are_named(new_url: NewUrl, row: Session | Event) -> None:
+async def test_the_error_about_rows_that_the_target_refuses_names_the_rows(
+    new_url: NewUrl, row: Session | Event
+) -> None:
     """SQLite keeps what PostgreSQL does not, and the `sqlite3` command does not look after foreign keys."""
     here, there = new_url("sqlite"), new_url("postgresql")
     await fill(here, new_user("alice", UUID(int=1)))
@@ -429,12 +425,12 @@ async def test_rows_that_target_does_not_take_are_named(new_url: NewUrl, row: Se
         await copy(here, there, overwrite=False, watch=unwatched)
 
 
-def test_every_table_is_copied_but_those_that_count_for_minutes_only() -> None:
+def test_every_table_but_that_of_the_rate_limits_is_copied() -> None:
     assert {table.name for table in persistent_tables()} == metadata.tables.keys() - {"rate_limits"}
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
-async def test_what_is_not_copied_is_filled_by_the_database(new_url: NewUrl, kind: str) -> None:
+async def test_columns_that_are_not_copied_are_filled_by_the_database(new_url: NewUrl, kind: str) -> None:
     here, there = new_url("sqlite"), new_url(kind)
     alice = new_user("alice")
     session = new_session(alice)

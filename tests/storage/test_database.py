@@ -12,9 +12,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.storage import database as module
-from jwtapi.storage import engine
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.engine import open_engine
 from jwtapi.storage.schema import metadata
 from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
@@ -28,15 +27,17 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a lock gives up soon."""
-    monkeypatch.setattr(module, "WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.2)
+async def database(path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await database.migrate()
+    yield database
+    await database.close()
 
 
 @pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{path}")
+async def impatient(path: Path) -> AsyncIterator[Database]:
+    """A database whose blocks give up after a fifth of a second."""
+    database = Database(f"sqlite+aiosqlite:///{path}", wait_seconds=0.2)
     await database.migrate()
     yield database
     await database.close()
@@ -51,13 +52,13 @@ async def names(database: Database) -> list[str]:
         return [user.username for user in await uow.users.list()]
 
 
-async def test_leaving_the_block_commits(database: Database) -> None:
+async def test_leaving_a_write_block_commits(database: Database) -> None:
     async with database.write() as uow:
         await uow.users.add(new_user())
     assert await names(database) == ["alice"]
 
 
-async def test_an_exception_rolls_back(database: Database) -> None:
+async def test_an_exception_in_a_write_block_rolls_back(database: Database) -> None:
     async def add_and_fail() -> None:
         async with database.write() as uow:
             await uow.users.add(new_user())
@@ -68,7 +69,7 @@ async def test_an_exception_rolls_back(database: Database) -> None:
     assert await names(database) == []
 
 
-async def test_moments_come_back_as_they_went(database: Database) -> None:
+async def test_the_database_returns_times_as_they_were_stored(database: Database) -> None:
     user = new_user()
     async with database.write() as uow:
         await uow.users.add(user)
@@ -100,14 +101,14 @@ async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(databa
 
 
 @pytest.mark.parametrize(("pragma", "value"), (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)))
-async def test_each_connection_is_told_what_sqlite_needs(path: Path, pragma: str, value: object) -> None:
-    opened = engine.open_engine(f"sqlite+aiosqlite:///{path}")
-    async with opened.connect() as connection:
+async def test_each_connection_to_sqlite_has_our_pragmas(path: Path, pragma: str, value: object) -> None:
+    engine = open_engine(f"sqlite+aiosqlite:///{path}")
+    async with engine.connect() as connection:
         assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
-    await opened.dispose()
+    await engine.dispose()
 
 
-async def test_only_hasty_writes_do_not_wait_for_the_disk(database: Database) -> None:
+async def test_only_hasty_writes_do_not_wait_for_the_disk_of_sqlite(database: Database) -> None:
     async def level(block: AbstractAsyncContextManager[UnitOfWork]) -> object:
         async with block as uow:
             return (await uow.users._connection.execute(text("PRAGMA synchronous"))).scalar()  # noqa: SLF001
@@ -118,19 +119,19 @@ async def test_only_hasty_writes_do_not_wait_for_the_disk(database: Database) ->
         assert await level(database.write_hastily()) == normal
 
 
-async def test_the_files_are_for_their_owner_alone(database: Database, path: Path) -> None:
+async def test_the_files_of_an_sqlite_database_are_for_their_owner_alone(database: Database, path: Path) -> None:
     async with database.write() as uow:
         await uow.users.add(new_user())
     assert {file.stat().st_mode & 0o777 for file in path.parent.glob("test.db*")} == {0o600}
 
 
-async def test_readers_do_not_wait_for_a_writer(database: Database) -> None:
+async def test_readers_of_sqlite_do_not_wait_for_a_writer(database: Database) -> None:
     async with database.write() as uow:
         await uow.users.add(new_user())
         assert await names(database) == []
 
 
-async def test_many_writers_wait_in_line(database: Database) -> None:
+async def test_simultaneous_writers_of_sqlite_all_succeed(database: Database) -> None:
     async def add(name: str) -> None:
         async with database.write() as uow:
             await uow.users.add(new_user(name))
@@ -139,40 +140,40 @@ async def test_many_writers_wait_in_line(database: Database) -> None:
     assert len(await names(database)) == 30
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_block_without_end_is_ended_and_so_is_who_waits_in_line(database: Database) -> None:
+async def test_a_write_block_that_takes_too_long_fails_and_so_does_the_next_in_line(impatient: Database) -> None:
     async def hold() -> None:
-        async with database.write() as uow:
+        async with impatient.write() as uow:
             await uow.users.add(new_user())
             await asyncio.Event().wait()
 
     outcomes = await asyncio.gather(hold(), hold(), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
-    async with database.write() as uow:
+    async with impatient.write() as uow:
         await uow.users.add(new_user())
-    assert await names(database) == ["alice"]
+    assert await names(impatient) == ["alice"]
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_lock_of_another_process_is_given_up_on_and_got_over(database: Database, path: Path) -> None:
+async def test_a_write_fails_while_another_process_has_the_lock_and_works_afterwards(
+    impatient: Database, path: Path
+) -> None:
     other = sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailable):
-        async with database.write():
+        async with impatient.write():
             raise AssertionError("two writers at once")
     other.rollback()
     other.close()
-    async with database.write() as uow:
+    async with impatient.write() as uow:
         await uow.users.add(new_user())
 
 
-def test_a_place_where_no_file_can_be_is_unavailable(path: Path) -> None:
+def test_an_sqlite_path_where_no_file_can_be_is_unavailable(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StorageUnavailable):
         Database(f"sqlite+aiosqlite:///{path}")
 
 
-async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
+async def test_an_sqlite_file_that_is_not_a_database_is_unavailable(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("This is no database. " * 100)
     database = Database(f"sqlite+aiosqlite:///{path}")
@@ -184,7 +185,7 @@ async def test_a_file_that_is_no_database_is_unavailable(path: Path) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_fault_of_ours_is_no_outage(database: Database) -> None:
+async def test_a_violated_constraint_is_not_an_outage(database: Database) -> None:
     async def add_for_nobody() -> None:
         now = datetime.now(UTC)
         async with database.write() as uow:
@@ -203,7 +204,7 @@ async def test_an_empty_database_has_no_schema(path: Path) -> None:
     await database.close()
 
 
-async def test_migrating_several_times_at_once_is_harmless(path: Path) -> None:
+async def test_simultaneous_migrations_of_sqlite_are_harmless(path: Path) -> None:
     databases = [Database(f"sqlite+aiosqlite:///{path}") for _ in range(4)]
     await asyncio.gather(*(database.migrate() for database in databases))
     for database in databases:
@@ -217,7 +218,7 @@ async def counts(database: Database) -> list[int]:
         return [(await uow.users._connection.execute(query)).scalar_one() for query in queries]  # noqa: SLF001
 
 
-async def test_rehearsing_a_login_leaves_nothing_behind(database: Database, path: Path) -> None:
+async def test_rehearsing_a_login_changes_nothing_in_the_files(database: Database, path: Path) -> None:
     async with database.write() as uow:
         await uow.users.add(new_user())
     before, log = await counts(database), path.with_name("test.db-wal").read_bytes()
@@ -229,7 +230,7 @@ async def test_rehearsing_a_login_leaves_nothing_behind(database: Database, path
 
 
 @pytest.mark.parametrize("closed", ("file", "folder"))
-async def test_a_file_or_folder_that_may_not_be_written_to_is_found(closed: str) -> None:
+async def test_rehearsing_a_login_finds_a_read_only_file_or_folder(closed: str) -> None:
     with folder_for_all() as folder:
         path = folder / "test.db"
         database = Database(f"sqlite+aiosqlite:///{path}")
@@ -249,7 +250,7 @@ async def test_a_file_or_folder_that_may_not_be_written_to_is_found(closed: str)
         await database.close()
 
 
-async def test_a_file_that_was_taken_away_is_found_although_it_is_still_open(database: Database, path: Path) -> None:
+async def test_rehearsing_a_login_finds_that_the_open_file_was_moved_away(database: Database, path: Path) -> None:
     await database.rehearse_login()
     away = path.rename(path.with_name("away.db"))
     with pytest.raises(StorageUnavailable):

@@ -27,14 +27,14 @@ from jwtapi.storage.faults import describe
         ),
     ),
 )
-def test_a_connection_that_is_lost_is_no_refusal(cause: Exception, words: str) -> None:
+def test_a_lost_connection_is_not_a_refusal_of_the_database(cause: Exception, words: str) -> None:
     error = StorageUnavailable()
     error.__cause__ = cause
     assert describe(error).startswith(f"the database does not answer: {words}")
 
 
 @pytest.mark.parametrize("kind", (InvalidSQLStatementNameError, DuplicatePreparedStatementError))
-def test_a_pooler_that_loses_prepared_statements_is_named(kind: type[Exception]) -> None:
+def test_the_error_about_lost_prepared_statements_names_the_pooler(kind: type[Exception]) -> None:
     """What a PgBouncer before 1.21 in transaction mode makes PostgreSQL say."""
     error = StorageUnavailable()
     error.__cause__ = kind('prepared statement "__asyncpg_stmt_1__"')
@@ -42,7 +42,7 @@ def test_a_pooler_that_loses_prepared_statements_is_named(kind: type[Exception])
     assert "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0" in describe(error)
 
 
-def test_a_pooler_that_does_not_take_a_parameter_has_answered() -> None:
+def test_a_pooler_that_refuses_a_parameter_counts_as_an_answer() -> None:
     """As PgBouncer does with all that are not in ignore_startup_parameters."""
     error = StorageUnavailable()
     error.__cause__ = PostgresError.new({"C": "08P01", "M": "unsupported startup parameter: search_path", "S": "FATAL"})

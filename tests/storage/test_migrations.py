@@ -57,7 +57,7 @@ async def test_the_alembic_command_of_a_checkout_works_too(tmp_path: Path) -> No
     await database.close()
 
 
-def test_the_names_of_the_files_tell_the_revisions() -> None:
+def test_each_migration_file_is_named_by_its_revision() -> None:
     scripts = ScriptDirectory(str(ALEMBIC))
     assert known_revisions() == tuple(script.revision for script in scripts.walk_revisions())
 
@@ -124,9 +124,7 @@ EMPTY_ALEMBIC = "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY K
 
 
 @pytest.mark.parametrize("revision", ("4f2a9c0d1b7e", "0001", "0002", "9999", None))
-async def test_the_alembic_table_of_another_program_is_neither_believed_nor_touched(
-    own: Own, revision: str | None
-) -> None:
+async def test_the_alembic_table_of_another_program_is_neither_read_nor_changed(own: Own, revision: str | None) -> None:
     await own.run(EMPTY_ALEMBIC)
     if revision is not None:
         await own.run("INSERT INTO alembic_version VALUES (:revision)", revision=revision)
@@ -140,7 +138,7 @@ async def test_the_alembic_table_of_another_program_is_neither_believed_nor_touc
 
 
 @pytest.mark.parametrize("revision", ("0001", "0002"))
-async def test_what_a_former_version_made_is_taken_over(own: Own, revision: str) -> None:
+async def test_the_schema_of_an_earlier_version_is_taken_over(own: Own, revision: str) -> None:
     await own.migrate_to(revision)
     await own.run("INSERT INTO events (id, at, type) VALUES (7, '2026-01-01 00:00:00', 'login.failed')")
     with pytest.raises(OutdatedSchema):
@@ -155,7 +153,7 @@ async def test_what_a_former_version_made_is_taken_over(own: Own, revision: str)
     assert await own.run("SELECT version_num FROM jwtapi_schema_version") == [(HEAD,)]
 
 
-async def test_beside_the_revision_of_another_program_in_the_same_table_ours_is_found(own: Own) -> None:
+async def test_our_revision_is_found_beside_that_of_another_program_in_the_same_table(own: Own) -> None:
     await own.migrate_to("0002")
     await own.run("INSERT INTO alembic_version VALUES ('4f2a9c0d1b7e')")
     await own.database.migrate()
@@ -163,7 +161,7 @@ async def test_beside_the_revision_of_another_program_in_the_same_table_ours_is_
 
 
 @pytest.mark.parametrize("revision", ("4f2a9c0d1b7e", "0000", "10000", "", "000３"))
-async def test_an_unknown_revision_is_an_error_and_no_later_version(own: Own, revision: str) -> None:
+async def test_an_unknown_revision_is_an_error_and_not_a_later_version(own: Own, revision: str) -> None:
     await own.database.migrate()
     await own.run("UPDATE jwtapi_schema_version SET version_num = :revision", revision=revision)
     with pytest.raises(UnusableSchema, match=f"{VERSION_TABLE} has the revision '{revision}'"):
@@ -171,14 +169,14 @@ async def test_an_unknown_revision_is_an_error_and_no_later_version(own: Own, re
     assert "Restore a backup" in await own.migrate()
 
 
-async def test_a_later_version_is_worked_with(own: Own) -> None:
+async def test_the_schema_of_a_later_version_is_accepted(own: Own) -> None:
     await own.database.migrate()
     await own.run("UPDATE jwtapi_schema_version SET version_num = '9999'")
     await own.database.migrate()
     assert await own.database.check() is Schema.LATER
 
 
-async def test_tables_of_others_are_named_and_left_alone(own: Own) -> None:
+async def test_migrating_names_tables_of_other_programs_and_leaves_them_alone(own: Own) -> None:
     await own.run(*USERS_OF_OTHERS, EMPTY_ALEMBIC, "INSERT INTO alembic_version VALUES ('0002')")
     for _ in range(2):
         complaint = await own.migrate()
@@ -189,7 +187,7 @@ async def test_tables_of_others_are_named_and_left_alone(own: Own) -> None:
     assert await own.run("SELECT version_num FROM alembic_version") == [("0002",)]
 
 
-async def test_tables_of_others_in_another_schema_are_in_nobodys_way(postgresql: PostgreSQL) -> None:
+async def test_tables_of_other_programs_in_another_schema_do_not_matter(postgresql: PostgreSQL) -> None:
     own = Own(postgresql.new_empty_database())
     await own.run(*USERS_OF_OTHERS, EMPTY_ALEMBIC, "CREATE SCHEMA ours")
     name = make_url(own.url).database
@@ -200,7 +198,7 @@ async def test_tables_of_others_in_another_schema_are_in_nobodys_way(postgresql:
     await own.database.close()
 
 
-async def test_a_migration_that_finds_something_of_others_in_its_way_changes_nothing(own: Own) -> None:
+async def test_a_migration_blocked_by_a_table_of_another_program_changes_nothing(own: Own) -> None:
     await own.run("CREATE TABLE things (id INTEGER)", "CREATE INDEX ix_events_at ON things (id)")
     complaint = await own.migrate()
     assert "ix_events_at" in complaint
@@ -211,7 +209,7 @@ async def test_a_migration_that_finds_something_of_others_in_its_way_changes_not
 
 
 @pytest.mark.parametrize("table", ("users", "sessions", "events", "rate_limits"))
-async def test_a_table_that_is_gone_or_another_one_is_found(own: Own, table: str) -> None:
+async def test_a_missing_or_replaced_table_is_found(own: Own, table: str) -> None:
     await own.database.migrate()
     await own.run(f"ALTER TABLE {table} RENAME TO away")
     with pytest.raises(StorageUnavailable):
@@ -223,7 +221,7 @@ async def test_a_table_that_is_gone_or_another_one_is_found(own: Own, table: str
     await own.database.rehearse_login()
 
 
-async def test_autogenerate_proposes_nothing_about_tables_of_others(own: Own) -> None:
+async def test_autogenerate_ignores_tables_of_other_programs(own: Own) -> None:
     await own.run(EMPTY_ALEMBIC, "CREATE TABLE things (id INTEGER)")
     await own.database.migrate()
     url = make_url(own.url)

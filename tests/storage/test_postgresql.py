@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from jwtapi.errors import StorageUnavailable
-from jwtapi.features.admin.service import AdminService
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, refusal, sign_in
@@ -19,7 +18,7 @@ def url(postgresql: PostgreSQL) -> str:
     return postgresql.new_empty_database()
 
 
-async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:
+async def test_a_session_works_from_registration_to_logout_on_postgresql(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         alice = await api.signed_in()
         assert (await alice.patch("/api/settings", json={"a": {"b": "é"}})).json() == {"a": {"b": "é"}}
@@ -47,7 +46,7 @@ async def test_a_whole_life_of_a_session(run_api: RunApi, url: str) -> None:
     ("parameter", "variable", "expected"),
     (("", "", "jwtapi"), ("", "variable", "variable"), ("application_name=parameter", "variable", "parameter")),
 )
-async def test_connections_have_a_name_to_be_known_by(
+async def test_connections_to_postgresql_have_an_application_name(
     make_settings: MakeSettings,
     postgresql: PostgreSQL,
     monkeypatch: pytest.MonkeyPatch,
@@ -71,7 +70,7 @@ async def test_connections_have_a_name_to_be_known_by(
     await database.close()
 
 
-async def test_of_twenty_who_want_a_name_at_once_one_gets_it(run_api: RunApi, url: str) -> None:
+async def test_of_twenty_simultaneous_registrations_on_postgresql_one_succeeds(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         body = {"username": "alice", "password": PASSWORD}
         answers = await asyncio.gather(*(api.client().post("/register", json=body) for _ in range(20)))
@@ -85,7 +84,7 @@ async def test_a_name_that_no_database_can_hold_is_an_unknown_user(run_api: RunA
         assert refusal(response)[:2] == (401, "invalid_credentials")
 
 
-async def test_fifty_refreshes_at_once_give_one_successor(run_api: RunApi, url: str) -> None:
+async def test_fifty_simultaneous_refreshes_on_postgresql_return_one_successor(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         alice = await api.signed_in()
         clients = [api.client(Cookie=f"refreshToken={alice.cookies['refreshToken']}") for _ in range(50)]
@@ -94,14 +93,14 @@ async def test_fifty_refreshes_at_once_give_one_successor(run_api: RunApi, url: 
         assert len({answer.cookies["refreshToken"] for answer in answers}) == 1
 
 
-async def test_of_many_patches_at_once_none_is_lost(run_api: RunApi, url: str) -> None:
+async def test_no_change_of_simultaneous_patches_on_postgresql_is_lost(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         alice = await api.signed_in()
         await asyncio.gather(*(alice.patch("/api/settings", json={f"key{n}": n}) for n in range(20)))
         assert (await alice.get("/api/settings")).json() == {f"key{n}": n for n in range(20)}
 
 
-async def test_an_empty_database_wants_migrating(make_settings: MakeSettings, url: str) -> None:
+async def test_an_empty_postgresql_database_needs_a_migration(make_settings: MakeSettings, url: str) -> None:
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
     with pytest.raises(OutdatedSchema):
         await database.check()
@@ -110,7 +109,7 @@ async def test_an_empty_database_wants_migrating(make_settings: MakeSettings, ur
     await database.close()
 
 
-async def test_migrating_several_times_at_once_is_harmless(tmp_path: Path, url: str) -> None:
+async def test_simultaneous_migrations_of_postgresql_are_harmless(tmp_path: Path, url: str) -> None:
     environment = clean_environment(JWT_SECRET=JWT_SECRET, REFRESH_SECRET=REFRESH_SECRET, DATABASE_URL=url)
     processes = [
         await asyncio.create_subprocess_exec(JWTAPI, "migrate", cwd=tmp_path, env=environment) for _ in range(3)
@@ -118,21 +117,21 @@ async def test_migrating_several_times_at_once_is_harmless(tmp_path: Path, url: 
     assert [await process.wait() for process in processes] == [0, 0, 0]
 
 
-async def test_a_database_that_is_not_there_is_unavailable(make_settings: MakeSettings, url: str) -> None:
+async def test_a_missing_postgresql_database_is_unavailable(make_settings: MakeSettings, url: str) -> None:
     missing = url.replace("/test_", "/missing_")
     database = Database(make_settings(database_url=missing).database_url.get_secret_value())
     with pytest.raises(StorageUnavailable):
         await database.check()
 
 
-async def test_a_server_that_is_not_there_is_unavailable(make_settings: MakeSettings) -> None:
+async def test_a_missing_postgresql_server_is_unavailable(make_settings: MakeSettings) -> None:
     url = f"postgresql://jwtapi:x@127.0.0.1:{free_port()}/jwtapi"
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
     with pytest.raises(StorageUnavailable):
         await database.check()
 
 
-async def test_writing_what_arrived_waits_for_nobody_whom_it_keeps_waiting(run_api: RunApi, url: str) -> None:
+async def test_storing_arrivals_skips_a_session_that_another_transaction_has_locked(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         clients = [await api.signed_in(name) for name in ("alice", "bob")]
         ids = [event.session_id for name in ("alice", "bob") for event in (await api.events(name))[-1:]]
@@ -154,7 +153,7 @@ async def test_a_user_is_deleted_while_a_login_ends_the_oldest_session(run_api: 
         async with api.services[Database].write() as login:
             user = await login.users.get_for_update(user_id)
             assert user is not None
-            deleting = asyncio.create_task(api.services[AdminService].delete("alice"))
+            deleting = asyncio.create_task(api.delete())
             while await api.sql("SELECT 1 FROM pg_locks WHERE NOT granted") == []:
                 await asyncio.sleep(0.01)
             await login.sessions.revoke_all(user_id, api.clock())
@@ -175,7 +174,7 @@ async def test_a_refresh_changes_no_index(run_api: RunApi, url: str) -> None:
         assert updates == [(20, 20)]
 
 
-async def test_of_two_who_claim_a_task_one_gets_it_until_its_transaction_ends(
+async def test_only_one_of_two_transactions_can_claim_a_task_until_it_ends(
     make_settings: MakeSettings, url: str
 ) -> None:
     database = Database(make_settings(database_url=url).database_url.get_secret_value())

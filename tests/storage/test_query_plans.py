@@ -3,35 +3,18 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
-from jwtapi.features.admin.service import AdminService
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
 from jwtapi.storage.database import Database
 from jwtapi.storage.schema import metadata
 from tests.conftest import RunApi
 from tests.support.api import Api, register, sign_in
-
-Sent = dict[str, Any]
-"""Parameters by statement."""
-
-
-@contextmanager
-def statements(api: Api) -> Iterator[Sent]:
-    sent: Sent = {}
-
-    def remember(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        sent[statement] = parameters
-
-    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  to look over its shoulder
-    event.listen(engine, "before_cursor_execute", remember)
-    yield sent
-    event.remove(engine, "before_cursor_execute", remember)
+from tests.support.statements import statements
 
 
 def scans(connection: Connection, statement: str, parameters: Any) -> list[str]:
@@ -77,10 +60,9 @@ async def use_everything(api: Api) -> None:
     await alice.post("/logout")
     await api.services[Housekeeping].clean_up()
     await api.services[Gauges].count_sessions()
-    admin = api.services[AdminService]
-    await admin.change_roles("alice", add=["staff"], remove=[])
-    await admin.disable("alice")
-    await admin.delete("alice")
+    await api.set_roles("staff")
+    await api.disable()
+    await api.delete()
 
 
 async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
@@ -89,7 +71,7 @@ async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
             await use_everything(api)
         explained = {
             statement: parameters
-            for statement, parameters in sent.items()
+            for statement, parameters in sent
             if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))
         }
         assert {name for statement in explained for name in metadata.tables if name in statement} == set(

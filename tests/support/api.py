@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
-from jwtapi.composition import open_services
+from jwtapi.composition import Tuning, open_services
+from jwtapi.features.admin.service import AdminService
 from jwtapi.services import Services
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
+from jwtapi.storage.users import User
+from jwtapi.web.request_body import SECONDS as BODY_SECONDS
 from tests.support.clock import FakeClock
 from tests.support.documented import DocumentedErrors
 
@@ -45,14 +48,46 @@ class Api:
         await register(client, username, password)
         return await sign_in(client, username, password)
 
-    async def events(self, username: str | None = "alice") -> list[Event]:
-        """The events of a user, or of nobody in particular."""
+    @property
+    def admin(self) -> AdminService:
+        """What the command line uses to administer users."""
+        return self.services[AdminService]
+
+    async def user(self, username: str = "alice") -> User:
+        """A user as the database has it now, by the canonical name."""
         async with self.services[Database].read() as uow:
-            if username is None:
-                return await uow.events.of_user(None)
             user = await uow.users.by_name(username)
-            assert user is not None
-            return await uow.events.of_user(user.id)
+        assert user is not None, f"there is no user {username}"
+        return user
+
+    async def disable(self, username: str = "alice") -> None:
+        await self.admin.disable(username)
+
+    async def enable(self, username: str = "alice") -> None:
+        await self.admin.enable(username)
+
+    async def delete(self, username: str = "alice") -> None:
+        await self.admin.delete(username)
+
+    async def set_password(self, password: str, username: str = "alice") -> None:
+        await self.admin.set_password(username, password)
+
+    async def set_roles(self, *roles: str, username: str = "alice") -> None:
+        """Give the user these roles and no other."""
+        before = (await self.user(username)).roles
+        await self.admin.change_roles(username, add=roles, remove=before)
+
+    async def import_password_hash(self, password_hash: str, username: str = "alice") -> None:
+        """Store a hash that another system made, as an import by SQL does: there is no event."""
+        user = await self.user(username)
+        async with self.services[Database].write() as uow:
+            await uow.users.set_password_hash(user.id, password_hash)
+
+    async def events(self, username: str | None = "alice") -> list[Event]:
+        """The events of a user, or with None those of no user."""
+        user_id = (await self.user(username)).id if username is not None else None
+        async with self.services[Database].read() as uow:
+            return await uow.events.of_user(user_id)
 
     async def sql(self, statement: str) -> list[Any]:
         """The rows that a statement gives in the API's database."""
@@ -70,12 +105,18 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(settings: Settings, clock: FakeClock) -> AsyncIterator[Api]:
-    """Run the app on a migrated database."""
-    async with open_services(settings, clock) as services:
+async def running_api(
+    settings: Settings,
+    clock: FakeClock,
+    *,
+    body_seconds: float = BODY_SECONDS,
+    **tuning: Any,
+) -> AsyncIterator[Api]:
+    """Run the app on a migrated database; `tuning` are fields of Tuning."""
+    async with open_services(settings, clock, Tuning(**tuning)) as services:
         await services[Database].migrate()
         async with background_tasks(services):
-            api = Api(create_app(services), services, clock)
+            api = Api(create_app(services, body_seconds=body_seconds), services, clock)
             yield api
             await api.close()
 

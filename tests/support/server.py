@@ -15,6 +15,12 @@ from pathlib import Path
 import httpx
 
 JWTAPI = Path(sys.executable).with_name("jwtapi")
+ROOT = Path(__file__).parents[2]
+
+Command = tuple[str | Path, ...]
+SERVE: Command = (JWTAPI, "serve")
+IMPATIENT: Command = (sys.executable, "-m", "tests.support.impatient_server")
+"""With PYTHONPATH=ROOT and both secrets: clients have half a second to send a request and to read the answer."""
 START_SECONDS = 30
 # Reading the certificates of all authorities, for each client anew, would take longer than the tests.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -36,10 +42,10 @@ def clean_environment(**settings: str) -> dict[str, str]:
 class Server:
     """`jwtapi serve` in a folder, which keeps its `.env` and its database across restarts."""
 
-    def __init__(self, folder: Path, program: Path = JWTAPI, /, **settings: str) -> None:
+    def __init__(self, folder: Path, command: Command = SERVE, /, **settings: str) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        self._program = program
+        self._command = command
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
@@ -65,7 +71,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "serve"], cwd=self.folder, env=self._environment, stdout=log, stderr=log
+                self._command, cwd=self.folder, env=self._environment, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -110,8 +116,8 @@ def await_readiness(client: httpx.Client, status: int) -> None:
 
 
 @contextmanager
-def running_server(folder: Path, program: Path = JWTAPI, /, **settings: str) -> Iterator[Server]:
-    server = Server(folder, program, **settings)
+def running_server(folder: Path, command: Command = SERVE, /, **settings: str) -> Iterator[Server]:
+    server = Server(folder, command, **settings)
     server.start()
     try:
         yield server

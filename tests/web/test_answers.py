@@ -36,12 +36,12 @@ async def test_a_harmless_request_id_is_kept(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("bad", ("", "x" * 65, "two words", "a\tb", "ü"))
-async def test_any_other_request_id_is_replaced(client: httpx.AsyncClient, bad: str) -> None:
+async def test_a_malformed_request_id_is_replaced(client: httpx.AsyncClient, bad: str) -> None:
     response = await client.get("/", headers=[(b"X-Request-ID", bad.encode())])
     assert len(response.headers["x-request-id"]) == 32
 
 
-async def test_a_path_that_is_none_is_not_found(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient) -> None:
     assert refusal(await client.get("/nowhere")) == (404, "not_found", "Not Found")
 
 
@@ -65,7 +65,7 @@ async def test_a_path_with_a_control_character_is_not_found(run_api: RunApi, met
     ("method", "path", "allow"),
     (("GET", "/login", "POST"), ("POST", "/api/settings", "GET, PATCH"), ("PUT", "/", "GET"), ("POST", "/docs", "GET")),
 )
-async def test_a_wrong_method_is_told_the_right_ones(
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     client: httpx.AsyncClient, method: str, path: str, allow: str
 ) -> None:
     response = await client.request(method, path)
@@ -73,7 +73,7 @@ async def test_a_wrong_method_is_told_the_right_ones(
     assert response.headers["allow"] == allow
 
 
-async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+async def test_head_is_answered_as_get_without_the_body(client: httpx.AsyncClient) -> None:
     response = await client.head("/")
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["content-length"] == "28"
@@ -96,12 +96,12 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
         b"1" * 5000,
     ),
 )
-async def test_json_is_strict(client: httpx.AsyncClient, content: bytes) -> None:
+async def test_a_body_of_invalid_json_is_refused(client: httpx.AsyncClient, content: bytes) -> None:
     assert refusal(await client.post("/login", content=content, headers=JSON))[:2] == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("content_type", ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""))
-async def test_other_media_types_are_refused(client: httpx.AsyncClient, content_type: str) -> None:
+async def test_a_body_of_another_media_type_than_json_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
     response = await client.post("/login", content=b'{"username":"a"}', headers={"Content-Type": content_type})
     assert refusal(response)[:2] == (415, "unsupported_media_type")
 
@@ -111,7 +111,7 @@ async def test_a_compressed_body_is_refused(client: httpx.AsyncClient) -> None:
     assert refusal(response) == (415, "unsupported_media_type", "Content-Encoding is not taken")
 
 
-async def test_an_empty_body_is_told_what_is_wanted(client: httpx.AsyncClient) -> None:
+async def test_an_empty_body_is_answered_with_the_required_fields(client: httpx.AsyncClient) -> None:
     assert refusal(await client.post("/login")) == NO_OBJECT
 
 
@@ -139,19 +139,17 @@ async def test_a_body_of_more_than_64_kib_is_refused_announced_or_not(
     assert refusal(response)[:2] == (413, "body_too_large")
 
 
-async def test_a_body_that_trickles_in_is_given_up_on(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_that_does_not_arrive_in_time_is_answered_with_408(run_api: RunApi) -> None:
     async def stalling() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("jwtapi.web.request_body.SECONDS", 0)
-    response = await client.post("/login", content=stalling(), headers=JSON)
+    async with run_api({"body_seconds": 0}) as api:
+        response = await api.client().post("/login", content=stalling(), headers=JSON)
     assert refusal(response)[:2] == (408, "request_timeout")
 
 
-async def test_a_client_that_goes_away_is_no_fault_of_ours(api: Api) -> None:
+async def test_a_client_that_disconnects_is_not_logged_as_an_error(api: Api) -> None:
     scope = {
         "type": "http",
         "method": "POST",
@@ -185,7 +183,7 @@ async def test_the_app_can_be_run_by_any_asgi_server(api: Api) -> None:
     assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_a_fault_tells_the_client_nothing_and_the_log_everything(
+async def test_an_internal_error_is_logged_and_its_details_are_not_sent(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SessionService, "log_out", Mock(side_effect=RuntimeError("secret detail")))
@@ -198,7 +196,7 @@ async def test_a_fault_tells_the_client_nothing_and_the_log_everything(
     assert logs[0]["exc_info"]
 
 
-async def test_an_answer_that_breaks_off_is_not_repaired() -> None:
+async def test_an_answer_that_fails_halfway_is_not_followed_by_an_error() -> None:
     async def half(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError

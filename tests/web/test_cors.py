@@ -39,7 +39,7 @@ def assert_readable(response: httpx.Response, origin: str = APP) -> None:
         ("app://.", "app://."),
     ),
 )
-async def test_an_origin_is_let_in_however_it_is_written(run_api: RunApi, listed: str, sent: str) -> None:
+async def test_an_origin_is_allowed_in_every_spelling_of_the_setting(run_api: RunApi, listed: str, sent: str) -> None:
     async with run_api(cors_origins=f"https://other.example,{listed}") as api:
         page = api.client(**{"Origin": sent, "Sec-Fetch-Site": "cross-site"})
         assert_readable(await page.options("/login", headers=PREFLIGHT), sent)
@@ -52,7 +52,7 @@ async def test_an_origin_is_let_in_however_it_is_written(run_api: RunApi, listed
 @pytest.mark.parametrize(
     "sent", ("null", "", "https://evil.example", "https://app.example.evil.example", "http://app.example", "file://")
 )
-async def test_any_other_origin_is_let_in_nowhere(run_api: RunApi, sent: str) -> None:
+async def test_an_origin_that_is_not_in_the_settings_is_never_allowed(run_api: RunApi, sent: str) -> None:
     async with run_api(cors_origins=f"{APP},capacitor://localhost") as api:
         page = api.client(Origin=sent)
         for answer in (await page.options("/login", headers=PREFLIGHT), await page.post("/login", json={})):
@@ -62,7 +62,7 @@ async def test_any_other_origin_is_let_in_nowhere(run_api: RunApi, sent: str) ->
 
 
 @on_sqlite
-async def test_what_libraries_add_to_requests_is_allowed_and_more_by_the_settings(run_api: RunApi) -> None:
+async def test_request_headers_of_common_libraries_and_of_the_settings_are_allowed(run_api: RunApi) -> None:
     usual = (
         "authorization, content-type, x-request-id, baggage, sentry-trace, traceparent, tracestate, x-requested-with, "
         "cache-control, if-none-match, idempotency-key"
@@ -124,7 +124,7 @@ FOR_BROWSERS = {
 
 
 @on_sqlite
-async def test_a_page_can_read_every_header_that_is_for_programs(run_api: RunApi) -> None:
+async def test_a_page_of_an_allowed_origin_can_read_every_header_for_programs(run_api: RunApi) -> None:
     async with run_api(cors_origins=APP, rate_limit_enabled=True, refresh_rate_limit="2/hour") as api:
         alice = await api.signed_in()
         alice.headers["Origin"] = APP
@@ -142,7 +142,7 @@ async def test_a_page_can_read_every_header_that_is_for_programs(run_api: RunApi
 
 
 @on_sqlite
-async def test_caches_keep_apart_what_depends_on_the_origin(run_api: RunApi) -> None:
+async def test_answers_that_depend_on_the_origin_vary_by_it(run_api: RunApi) -> None:
     async with run_api(cors_origins=APP) as api:
         for headers in ({}, {"Origin": APP}, {"Origin": "https://evil.example"}):
             assert (await api.client(**headers).get("/")).headers["vary"] == "Origin"

@@ -7,7 +7,7 @@ from tests.conftest import RunApi
 from tests.support.api import refusal
 
 
-async def test_all_that_the_page_needs_comes_from_this_server(client: httpx.AsyncClient) -> None:
+async def test_everything_that_the_docs_page_loads_comes_from_this_server(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.status_code == 200
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -17,12 +17,12 @@ async def test_all_that_the_page_needs_comes_from_this_server(client: httpx.Asyn
         assert (await client.get(f"/{address}")).status_code == 200
 
 
-async def test_the_page_may_run_no_inline_script_and_use_no_inline_style(client: httpx.AsyncClient) -> None:
+async def test_the_docs_page_allows_no_inline_script_and_no_inline_style(client: httpx.AsyncClient) -> None:
     policy = (await client.get("/docs")).headers["content-security-policy"]
     assert "script-src 'self'; style-src 'self';" in policy
 
 
-async def test_what_the_page_needs_is_compressed_and_sent_once(client: httpx.AsyncClient) -> None:
+async def test_the_files_of_the_docs_page_are_compressed_and_cached(client: httpx.AsyncClient) -> None:
     path = "/docs/assets/swagger-ui-bundle.js"
     plain = await client.get(path, headers={"Accept-Encoding": "identity"})
     compressed = await client.get(path, headers={"Accept-Encoding": "gzip, br"})
@@ -39,7 +39,7 @@ async def test_what_the_page_needs_is_compressed_and_sent_once(client: httpx.Asy
 
 
 @pytest.mark.parametrize("name", ("redoc.standalone.js", "index.html", "..%2f__init__.py", "%2e%2e/__init__.py"))
-async def test_no_other_file_is_served(client: httpx.AsyncClient, name: str) -> None:
+async def test_no_file_beside_those_of_the_docs_page_is_served(client: httpx.AsyncClient, name: str) -> None:
     assert refusal(await client.get(f"/docs/assets/{name}"))[:2] == (404, "not_found")
 
 

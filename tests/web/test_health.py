@@ -24,7 +24,7 @@ async def test_a_server_with_its_database_is_ready(client: httpx.AsyncClient) ->
 
 
 @on_sqlite
-async def test_a_server_without_its_database_lives_but_is_not_ready(api: Api, tmp_path: Path) -> None:
+async def test_a_server_without_its_database_is_live_but_not_ready(api: Api, tmp_path: Path) -> None:
     await api.services[Database].close()
     away = tmp_path.rename(tmp_path.with_name("away"))
     client = api.client()
@@ -120,7 +120,7 @@ async def test_a_server_that_lacks_a_right_is_not_ready_until_it_has_it(
 
 
 @pytest.mark.parametrize("setting", ("default_transaction_read_only = on", "search_path = nowhere"))
-async def test_a_server_whose_database_is_set_otherwise_is_not_ready(
+async def test_a_server_whose_database_is_read_only_or_has_another_search_path_is_not_ready(
     run_api: RunApi, postgresql: PostgreSQL, setting: str
 ) -> None:
     url = postgresql.new_database()
@@ -134,7 +134,7 @@ async def test_a_server_whose_database_is_set_otherwise_is_not_ready(
         await until_ready_is(api, 200)
 
 
-async def test_a_request_that_the_database_refuses_is_told_as_that(api: Api) -> None:
+async def test_a_request_that_the_database_refuses_is_logged_with_the_cause(api: Api) -> None:
     await api.sql("ALTER TABLE users RENAME TO away")
     with structlog.testing.capture_logs() as logs:
         assert refusal(await api.client().post("/login", json={"username": "alice", "password": PASSWORD})) == GONE
@@ -143,33 +143,33 @@ async def test_a_request_that_the_database_refuses_is_told_as_that(api: Api) -> 
     assert "SQL" not in logs[0]["cause"]
 
 
-async def test_an_unknown_revision_is_not_ready(api: Api) -> None:
+async def test_a_server_on_a_schema_of_unknown_revision_is_not_ready(api: Api) -> None:
     await api.sql("UPDATE jwtapi_schema_version SET version_num = '4f2a9c0d1b7e'")
     with structlog.testing.capture_logs() as logs:
         assert refusal(await api.client().get("/health/ready")) == GONE
     assert logs[0]["event"] == "the database has a schema that jwtapi did not make"
 
 
-async def test_of_many_who_ask_at_once_one_looks_and_all_is_well_for_a_second(
-    api: Api, monkeypatch: pytest.MonkeyPatch
+async def test_many_readiness_requests_share_one_check_whose_success_is_remembered(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    rehearse = api.services[Database].rehearse_login
+    async with run_api({"readiness_seconds": 3600}) as api:
+        rehearse = api.services[Database].rehearse_login
 
-    async def counted() -> None:
-        nonlocal looks
-        looks += 1
-        await rehearse()
+        async def counted() -> None:
+            nonlocal looks
+            looks += 1
+            await rehearse()
 
-    monkeypatch.setattr(api.services[Database], "rehearse_login", counted)
-    monkeypatch.setattr("jwtapi.storage.readiness.REMEMBERED_SECONDS", 3600)
-    for _ in range(2):
-        answers = await asyncio.gather(*(api.client().get("/health/ready") for _ in range(20)))
-        assert {answer.status_code for answer in answers} == {200}
+        monkeypatch.setattr(api.services[Database], "rehearse_login", counted)
+        for _ in range(2):
+            answers = await asyncio.gather(*(api.client().get("/health/ready") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {200}
     assert looks == 1
 
 
-async def test_who_asks_and_goes_away_spoils_it_for_nobody(api: Api) -> None:
+async def test_a_readiness_request_that_is_cancelled_does_not_fail_the_others(api: Api) -> None:
     first = asyncio.create_task(api.services[Readiness].check())
     second = asyncio.create_task(api.services[Readiness].check())
     await asyncio.sleep(0)
@@ -177,7 +177,7 @@ async def test_who_asks_and_goes_away_spoils_it_for_nobody(api: Api) -> None:
     assert await second is True
 
 
-async def test_asking_leaves_nothing_behind_in_postgresql(run_api: RunApi, postgresql: PostgreSQL) -> None:
+async def test_readiness_checks_leave_no_rows_in_postgresql(run_api: RunApi, postgresql: PostgreSQL) -> None:
     url = postgresql.new_database()
     async with run_api(database_url=url) as api:
         for _ in range(20):

@@ -79,7 +79,7 @@ async def test_a_login_that_finds_the_queue_full_is_counted(run_api: RunApi, mon
         assert (await told(api))['jwtapi_logins_total{outcome="overloaded"}'] == 1
 
 
-async def test_a_hash_tells_how_long_it_waited_for_a_thread() -> None:
+async def test_the_wait_of_a_hash_for_a_thread_is_measured() -> None:
     waits: list[float] = []
     hasher = PasswordHasher(rounds=4, threads=1, on_wait=waits.append)
     await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(3)))
@@ -104,7 +104,7 @@ async def test_the_sessions_that_are_alive_are_counted(run_api: RunApi) -> None:
 
 
 @on_sqlite
-async def test_sessions_that_cannot_be_counted_are_not_a_number(run_api: RunApi) -> None:
+async def test_the_number_of_sessions_is_nan_while_they_cannot_be_counted(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
         await until(api, "jwtapi_sessions_alive", 0)
         await api.sql("ALTER TABLE sessions RENAME TO away")
@@ -134,7 +134,7 @@ async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
         assert (await told(api))["jwtapi_database_failures_total"] == 1
 
 
-async def test_connections_in_use_and_those_who_wait_for_one_are_told(run_api: RunApi) -> None:
+async def test_connections_in_use_and_blocks_that_wait_for_one_are_measured(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
         database, gauges = api.services[Database], api.services[Gauges]
         most = database.connections().most
@@ -160,7 +160,9 @@ async def hold(api: Api) -> None:
         await asyncio.Event().wait()
 
 
-async def test_a_feed_that_hears_nothing_falls_behind(run_api: RunApi, postgresql: PostgreSQL) -> None:
+async def test_the_lag_of_the_change_feed_grows_while_the_database_is_away(
+    run_api: RunApi, postgresql: PostgreSQL
+) -> None:
     url = postgresql.new_database()
     async with run_api(metrics_enabled=True, database_url=url) as api:
         silence = api.services[ChangeFeed].silence
@@ -183,7 +185,7 @@ async def test_a_feed_that_hears_nothing_falls_behind(run_api: RunApi, postgresq
 
 
 @on_sqlite
-async def test_the_process_and_what_runs_in_it_are_told(run_api: RunApi) -> None:
+async def test_the_metrics_describe_the_process_and_its_versions(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
         await until(api, "jwtapi_workers", 1)
         found = await told(api)
@@ -196,6 +198,6 @@ async def test_the_process_and_what_runs_in_it_are_told(run_api: RunApi) -> None
         assert (await told(api))["process_cpu_seconds_total"] >= found["process_cpu_seconds_total"] > 0
 
 
-async def test_nothing_is_measured_where_nobody_can_ask(api: Api) -> None:
+async def test_nothing_is_measured_where_metrics_are_off(api: Api) -> None:
     assert api.services[Database]._on_block is None  # noqa: SLF001  there is nothing to see of it
     assert not {"gauges", "count of sessions"} & {task.get_name() for task in asyncio.all_tasks()}

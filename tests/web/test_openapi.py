@@ -273,14 +273,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+def beyond_settings(code: str) -> dict[str, Any]:
+    return {"body_seconds": 0} if code == "request_timeout" else {}
+
+
 @on_sqlite
 @pytest.mark.parametrize("code", PROVOKED)
-async def test_each_example_of_an_error_is_what_the_server_answers(
-    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    if code == "request_timeout":
-        monkeypatch.setattr("jwtapi.web.request_body.SECONDS", 0)
-    async with run_api(**SETTINGS.get(code, {})) as api:
+async def test_each_example_of_an_error_is_what_the_server_answers(run_api: RunApi, code: str) -> None:
+    async with run_api(beyond_settings(code), **SETTINGS.get(code, {})) as api:
         documented = [
             (operation, int(status), response, content["examples"][code]["value"])
             for operation in operations(await document_of(api))
@@ -298,13 +298,9 @@ async def test_each_example_of_an_error_is_what_the_server_answers(
 
 @on_sqlite
 @pytest.mark.parametrize("code", PROVOKED)
-async def test_no_operation_answers_an_error_that_it_does_not_document(
-    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+async def test_no_operation_answers_an_error_that_it_does_not_document(run_api: RunApi, code: str) -> None:
     """The requests of the other operations provoke errors too, and the client compares each with the document."""
-    if code == "request_timeout":
-        monkeypatch.setattr("jwtapi.web.request_body.SECONDS", 0)
-    async with run_api(metrics_enabled=True, **SETTINGS.get(code, {})) as api:
+    async with run_api(beyond_settings(code), metrics_enabled=True, **SETTINGS.get(code, {})) as api:
         for method, path, described in operations(await document_of(api)):
             if code == "too_many_attempts" and "429" not in described["responses"]:
                 continue  # no number of requests is too much
@@ -340,7 +336,7 @@ async def test_generators_find_the_form_of_token_flat_and_each_code_in_one_enume
 
 
 @on_sqlite
-async def test_every_operation_says_who_may_ask(run_api: RunApi) -> None:
+async def test_every_operation_in_the_document_names_its_security_schemes(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True, cookie_name="it") as api:
         document = await document_of(api)
     schemes = {
@@ -359,7 +355,7 @@ async def test_every_operation_says_who_may_ask(run_api: RunApi) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("path", ("/profile", "/nowhere"))
-async def test_only_who_asks_for_the_document_has_it_built(
+async def test_the_document_is_built_only_for_a_request_for_it(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr("fastapi.applications.get_openapi", Mock(side_effect=AssertionError))

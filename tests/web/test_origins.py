@@ -1,11 +1,11 @@
 import asyncio
 
-import httpx
 import pytest
 
 from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import BASE_URL, PASSWORD, Api, refusal, register, sign_in
+from tests.support.routes import changing_routes_of, routes_of
 
 REFUSED = (403, "cross_origin_refused", "Cross-origin request refused")
 RIGHT = {"username": "alice", "password": PASSWORD}
@@ -43,19 +43,13 @@ ODD = (
 )
 
 
-async def operations(client: httpx.AsyncClient) -> list[tuple[str, str]]:
-    """Method and path of everything that the server does."""
-    paths = (await client.get("/openapi.json")).json()["paths"]
-    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
-
-
 @on_sqlite
 @pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE + ODD)
-async def test_whatever_may_change_something_is_refused_to_pages_of_other_origins(
+async def test_every_route_that_changes_something_refuses_pages_of_other_origins(
     api: Api, headers: dict[str, str | bytes]
 ) -> None:
     alice = await api.signed_in()
-    changing = [(method, path) for method, path in await operations(alice) if method != "GET"]
+    changing = changing_routes_of(api.services.settings)
     assert {path for _, path in changing} >= {"/login", "/register", "/refresh", "/logout", "/token"}
     for method, path in changing:
         response = await alice.request(method, path, json=RIGHT, headers=headers)  # type: ignore[arg-type]
@@ -65,7 +59,7 @@ async def test_whatever_may_change_something_is_refused_to_pages_of_other_origin
 
 
 @pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE[:1] + ODD[:1])
-async def test_what_other_pages_send_is_not_counted(run_api: RunApi, headers: dict[str, str]) -> None:
+async def test_requests_of_pages_of_other_origins_are_not_counted(run_api: RunApi, headers: dict[str, str]) -> None:
     async with run_api(rate_limit_enabled=True, refresh_rate_limit="10/15 minutes") as api:
         client = api.client()
         form = "grant_type=password&username=alice&password=x"
@@ -101,7 +95,7 @@ async def test_what_other_pages_send_is_not_counted(run_api: RunApi, headers: di
         {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"},
     ),
 )
-async def test_own_pages_and_programs_are_served(run_api: RunApi, headers: dict[str, str]) -> None:
+async def test_pages_of_the_own_origin_and_programs_are_served(run_api: RunApi, headers: dict[str, str]) -> None:
     async with run_api(cors_origins="https://app.example") as api:
         client = api.client(**headers)
         await register(client)
@@ -113,7 +107,7 @@ async def test_own_pages_and_programs_are_served(run_api: RunApi, headers: dict[
 
 
 @on_sqlite
-async def test_preflights_and_other_methods_are_not_counted(run_api: RunApi) -> None:
+async def test_preflights_and_wrong_methods_are_not_counted(run_api: RunApi) -> None:
     async with run_api(rate_limit_enabled=True, cors_origins="https://app.example") as api:
         preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
         for origin in ("https://app.example", "https://evil.example"):
@@ -125,7 +119,9 @@ async def test_preflights_and_other_methods_are_not_counted(run_api: RunApi) -> 
 
 
 @on_sqlite
-async def test_a_refusal_costs_the_database_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusing_a_page_of_another_origin_asks_nothing_of_the_database(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_database() -> None:
         raise AssertionError
 
@@ -190,12 +186,12 @@ VALUES = (
 
 @on_sqlite
 @pytest.mark.parametrize("name", HEADERS)
-async def test_no_value_of_a_header_is_a_fault_of_the_server(run_api: RunApi, name: str) -> None:
+async def test_no_header_value_causes_a_server_error(run_api: RunApi, name: str) -> None:
     many = dict.fromkeys(("login_rate_limit", "register_rate_limit", "refresh_rate_limit"), "10000/minute")
     proxy = {"trusted_proxies": "203.0.113.7", "cors_origins": "https://app.example"}
     async with run_api(rate_limit_enabled=True, metrics_enabled=True, **many, **proxy) as api:
         alice = await api.signed_in()
-        for method, path in [*await operations(alice), ("OPTIONS", "/login"), ("GET", "/docs"), ("GET", "/nothing")]:
+        for method, path in [*routes_of(api.services.settings), ("OPTIONS", "/login"), ("GET", "/nothing")]:
             for value in VALUES:
                 response = await alice.request(method, path, json={}, headers={name.encode(): value})
                 assert response.status_code < 500, (method, path, value)

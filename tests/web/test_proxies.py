@@ -18,7 +18,7 @@ PRIVATE = ", ".join(f"10.{n // 250}.{n % 250}.1" for n in range(5000))
         ("198.51.100.1", "198.51.100.1"),
     ),
 )
-async def test_few_hops_are_looked_at_from_the_nearest(
+async def test_only_the_nearest_hops_of_x_forwarded_for_are_read(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch, forwarded: str, client: str
 ) -> None:
     looked_at = []
@@ -69,7 +69,9 @@ PEER = "10.1.1.1"
         ("10.0.0.2, 10.0.0.1", "10.0.0.2"),
     ),
 )
-async def test_only_an_address_is_taken_for_one(run_api: RunApi, forwarded: str, client: str) -> None:
+async def test_an_entry_of_x_forwarded_for_that_is_no_address_is_ignored(
+    run_api: RunApi, forwarded: str, client: str
+) -> None:
     async with run_api(trusted_proxies="10.0.0.0/8") as api:
         await api.client(PEER).post(
             "/login", json={"username": "nobody", "password": "x"}, headers={"X-Forwarded-For": forwarded}

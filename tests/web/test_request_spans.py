@@ -75,7 +75,7 @@ async def test_a_request_and_its_statements_are_spans_of_the_callers_trace(api: 
     assert any(statement.name.startswith("UPDATE ") for statement in statements)
 
 
-async def test_no_span_has_a_secret_or_what_was_sent(api: Api) -> None:
+async def test_no_span_contains_a_secret_or_a_body(api: Api) -> None:
     spans = Spans()
     async with traced(api, spans) as client:
         await register(client)
@@ -95,7 +95,7 @@ async def test_no_span_has_a_secret_or_what_was_sent(api: Api) -> None:
 
 
 @on_sqlite
-async def test_the_log_has_the_ids_of_the_span(api: Api) -> None:
+async def test_the_log_lines_of_a_request_have_the_ids_of_its_span(api: Api) -> None:
     spans = Spans()
     async with traced(api, spans) as client:
         for headers in ({}, {"traceparent": f"00-{TRACE}-{SPAN}-01"}, {"traceparent": f"00-{TRACE}-{SPAN}-00"}):
@@ -120,7 +120,9 @@ async def test_the_log_has_the_ids_of_the_span(api: Api) -> None:
         ("STRANGE", "/profile", "HTTP /profile", 405),
     ),
 )
-async def test_strangers_make_up_no_name(api: Api, method: str, path: str, name: str, status: int) -> None:
+async def test_a_request_for_an_unknown_path_or_method_makes_up_no_span_name(
+    api: Api, method: str, path: str, name: str, status: int
+) -> None:
     spans = Spans()
     async with traced(api, spans) as client:
         await client.request(method, path)
@@ -140,7 +142,7 @@ async def test_probes_have_no_spans(api: Api) -> None:
 
 
 @on_sqlite
-async def test_of_two_traceparents_none_is_the_parent(api: Api) -> None:
+async def test_a_request_with_two_traceparents_has_no_parent_span(api: Api) -> None:
     spans = Spans()
     async with traced(api, spans) as client:
         await client.get("/", headers=[("traceparent", f"00-{TRACE}-{span}-01") for span in (SPAN, SPAN[::-1])])
@@ -149,7 +151,7 @@ async def test_of_two_traceparents_none_is_the_parent(api: Api) -> None:
 
 
 @on_sqlite
-async def test_a_span_has_the_address_that_the_log_has(run_api: RunApi) -> None:
+async def test_a_span_has_the_client_address_that_the_log_has(run_api: RunApi) -> None:
     async with run_api(trusted_proxies="203.0.113.7") as api:
         spans = Spans()
         async with traced(api, spans) as client:
@@ -168,7 +170,7 @@ async def test_a_span_has_the_address_that_the_log_has(run_api: RunApi) -> None:
         (f"00-{TRACE}-{SPAN}-01", ",".join(f"k{number}=1" for number in range(40))),
     ),
 )
-async def test_what_strangers_write_into_the_headers_of_a_trace_fills_no_log(
+async def test_malformed_trace_headers_do_not_fill_the_log(
     run_api: RunApi, caplog: pytest.LogCaptureFixture, traceparent: str, tracestate: str
 ) -> None:
     async with run_api() as api, traced(api, Spans()) as client:

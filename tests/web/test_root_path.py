@@ -42,7 +42,7 @@ async def outcomes(api: Api, prefix: str) -> list[tuple[int, Any]]:
 
 @on_sqlite
 @pytest.mark.parametrize("prefix", ("/sso", "/auth", "/api", "/a/b.c/~d", "/sso/docs"))
-async def test_all_is_there_below_the_path_and_without_it(run_api: RunApi, prefix: str) -> None:
+async def test_every_route_is_served_below_the_root_path_and_without_it(run_api: RunApi, prefix: str) -> None:
     async with run_api() as api:
         at_the_root = await outcomes(api, "")
     async with run_api(root_path=prefix) as api:
@@ -53,7 +53,7 @@ async def test_all_is_there_below_the_path_and_without_it(run_api: RunApi, prefi
 
 @on_sqlite
 @pytest.mark.parametrize("path", ("/ssofoo/login", "/sso/sso/", "/sso/sso/docs", "/other/sso/docs", "/SSO/docs"))
-async def test_nothing_else_is_there(run_api: RunApi, path: str) -> None:
+async def test_no_other_path_is_served_below_the_root_path(run_api: RunApi, path: str) -> None:
     async with run_api(root_path="/sso") as api:
         assert refusal(await api.client().get(path))[:2] == (404, "not_found")
 

@@ -49,6 +49,7 @@ class PasswordHasher:
         *,
         rounds: int,
         threads: int | None = None,
+        waiting_per_thread: int = WAITING_PER_THREAD,
         on_pending: Callable[[int], None] = lambda _: None,
         on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
@@ -57,6 +58,7 @@ class PasswordHasher:
         """
         self._context = new_context(rounds)
         self._threads = threads or os.cpu_count() or 1
+        self._most_pending = self._threads * (1 + waiting_per_thread)
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
         self._pending = 0
         self._on_pending = on_pending
@@ -129,7 +131,7 @@ class PasswordHasher:
             log.warning("a user cannot sign in, for the stored password hash cannot be checked", scheme=name)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._pending >= self._threads * (1 + WAITING_PER_THREAD):
+        if self._pending >= self._most_pending:
             raise Overloaded
         self._count(1)
         came_at = time.monotonic()

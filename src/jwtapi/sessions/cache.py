@@ -68,7 +68,8 @@ def principal_of(found: SessionOfUser) -> Principal:
 
 
 class SessionCache:
-    def __init__(self, database: Database, feed: ChangeFeed) -> None:
+    def __init__(self, database: Database, feed: ChangeFeed, *, max_sessions: int = MAX_SESSIONS) -> None:
+        self._max_sessions = max_sessions
         self._database = database
         self.is_live = feed.is_live
         """Return whether valid entries can be relied on: changes of the last seconds would have arrived."""
@@ -103,7 +104,7 @@ class SessionCache:
         # overlapping requests would never find one that is filled.
         if cached is None:
             cached = self._sessions[session_id] = CachedSession(is_valid=True)
-            if len(self._sessions) > MAX_SESSIONS:
+            if len(self._sessions) > self._max_sessions:
                 self._drop(next(iter(self._sessions)))
         if (await self._read(cached, session_id, now)).principal is None:
             self._drop(session_id)  # an ended session stays ended, and needs no place

@@ -35,10 +35,19 @@ class _Subscriber(NamedTuple):
 class ChangeFeed:
     """One for each process, on one connection, however many subscribe."""
 
-    def __init__(self, database: Database, *, on_interruption: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_interruption: Callable[[], None] = lambda: None,
+        poll_seconds: float = POLL_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         """`on_interruption` is called once for each time that changes no longer arrive."""
         self._database = database
         self._on_interruption = on_interruption
+        self._poll_seconds = poll_seconds
+        self._silence_seconds = silence_seconds
         self._subscribers: list[_Subscriber] = []
         self._made_at = time.monotonic()
         self._heard_at = float("-inf")
@@ -63,7 +72,7 @@ class ChangeFeed:
 
     def is_live(self) -> bool:
         """Tell whether changes of the last seconds would have been heard of."""
-        return time.monotonic() - self._heard_at < SILENCE_SECONDS
+        return time.monotonic() - self._heard_at < self._silence_seconds
 
     def silence(self) -> float:
         """Seconds since the database last said what is new, or that nothing is."""
@@ -114,7 +123,7 @@ class ChangeFeed:
 
     async def _sleep(self) -> None:
         try:
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self._poll_seconds):
                 await self._wake.wait()
         except TimeoutError:
             pass

@@ -61,7 +61,9 @@ class Copied:
     target: Contents
 
 
-async def copy(source_url: str, target_url: str, *, overwrite: bool, watch: Watch) -> list[Copied]:
+async def copy(
+    source_url: str, target_url: str, *, overwrite: bool, watch: Watch, page_size: int = PAGE
+) -> list[Copied]:
     """Bring TO's schema up to date, make its rows those of FROM, and read both again to see that they are.
 
     FROM is read as it was at the start, whatever is written to it meanwhile. `overwrite` permits what WouldDestroy is
@@ -71,9 +73,12 @@ async def copy(source_url: str, target_url: str, *, overwrite: bool, watch: Watc
         CannotCopy
         WouldDestroy: all rows of TO are as they were.
     """
-    async with open_side("FROM", source_url, must_exist=True) as original, original.snapshot() as source:
+    async with (
+        open_side("FROM", source_url, must_exist=True, page_size=page_size) as original,
+        original.snapshot() as source,
+    ):
         await source.check_schema()
-        async with open_side("TO", target_url, must_exist=False) as target:
+        async with open_side("TO", target_url, must_exist=False, page_size=page_size) as target:
             if await _are_one(original, source, target):
                 raise CannotCopy("FROM and TO are the same database.")
             async with target.transaction() as connected:
@@ -164,7 +169,7 @@ class _Copying:
                 ours = await self._source.page(columns, after)
                 theirs = await target.page(columns, after)
                 # What lies behind the last row of a full page is not known: the nearer of two ends counts.
-                after = min((max(page) for page in (ours, theirs) if len(page) == PAGE), default=None)
+                after = min((max(page) for page in (ours, theirs) if len(page) == target.page_size), default=None)
                 ours, theirs = _up_to(after, ours), _up_to(after, theirs)
                 await act(target, ours, theirs)
             done(len(ours))

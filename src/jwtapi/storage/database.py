@@ -79,6 +79,7 @@ class Database:
         *,
         pool_size: int = POOL_SIZE,
         statement_cache: int = STATEMENT_CACHE,
+        wait_seconds: float = WAIT_SECONDS,
         on_block: Callable[[Block], None] | None = None,
     ) -> None:
         """`on_block` is told of each block when it is over.
@@ -88,10 +89,13 @@ class Database:
         """
         self._url = url
         self._prepares = statement_cache > 0
+        self._wait_seconds = wait_seconds
         self._on_block = on_block
         self._waiting = 0
         try:
-            self._engine = open_engine(url, pool_size=pool_size, statement_cache=statement_cache)
+            self._engine = open_engine(
+                url, pool_size=pool_size, statement_cache=statement_cache, wait_seconds=wait_seconds
+            )
         except OSError as error:
             raise StorageUnavailable from error
         self._writing = with_transactions(self._engine)
@@ -164,14 +168,14 @@ class Database:
 
     @asynccontextmanager
     async def _block(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-        """A connection; everything inside, waiting for it included, takes no longer than WAIT_SECONDS."""
+        """A connection; everything inside, waiting for it included, takes no longer than `wait_seconds`."""
         began = time.monotonic()
         connected: float | None = None
         failed = False
         self._waiting += 1
         try:
             engine, line = (self._writing, self._writers) if writes else (self._engine, nullcontext())
-            async with _bounded(), line, self._connections.connection(engine) as connection:
+            async with self._bounded(), line, self._connections.connection(engine) as connection:
                 self._waiting -= 1
                 connected = time.monotonic()
                 yield connection
@@ -215,7 +219,7 @@ class Database:
     async def _connect(self) -> AsyncConnection:
         connecting = asyncio.create_task(self._engine.connect().start())
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._wait_seconds):
                 return await asyncio.shield(connecting)
         except BaseException:
             # Seen to its end also when nobody wants it any more: SQLite's driver has a thread that will answer, and
@@ -249,7 +253,7 @@ class Database:
         async with self._writing_alone() as connection:
             await rehearse_login(connection)
         if (path := sqlite_path(self._url)) is not None:
-            async with _bounded():
+            async with self._bounded():
                 await asyncio.to_thread(write_beside, path)
 
     async def rehearse_housekeeping(self) -> None:
@@ -272,7 +276,7 @@ class Database:
             return
         import asyncpg  # noqa: PLC0415  only PostgreSQL needs it
 
-        async with _bounded(), self._engine.connect() as one:
+        async with self._bounded(), self._engine.connect() as one:
             if not await _is_pooled(one):
                 return
             async with self._engine.connect() as another:
@@ -291,7 +295,7 @@ class Database:
         """
         if self.is_sqlite:
             return None
-        async with _bounded(), self._engine.connect() as connection:
+        async with self._bounded(), self._engine.connect() as connection:
             if await _is_pooled(connection):
                 return None
             return int((await connection.execute(_CONNECTIONS)).scalar_one())
@@ -314,6 +318,13 @@ class Database:
     async def close(self) -> None:
         await self._engine.dispose()
 
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """Everything inside, waiting for a connection or a lock included, takes no longer than `wait_seconds`."""
+        with _faults_translated():
+            async with asyncio.timeout(self._wait_seconds):
+                yield
+
 
 async def _is_pooled(connection: AsyncConnection) -> bool:
     """Tell whether a pooler is between: it tells clients of a process that is not the server's."""
@@ -323,14 +334,6 @@ async def _is_pooled(connection: AsyncConnection) -> bool:
 
 async def _driver_of(connection: AsyncConnection) -> Any:
     return (await connection.get_raw_connection()).driver_connection
-
-
-@asynccontextmanager
-async def _bounded() -> AsyncIterator[None]:
-    """Everything inside, waiting for a connection or a lock included, takes no longer than WAIT_SECONDS."""
-    with _faults_translated():
-        async with asyncio.timeout(WAIT_SECONDS):
-            yield
 
 
 @contextmanager

@@ -54,7 +54,13 @@ def sqlite_path(url: str) -> Path | None:
     return Path(path) if scheme.startswith("sqlite") else None
 
 
-def open_engine(url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = STATEMENT_CACHE) -> AsyncEngine:
+def open_engine(
+    url: str,
+    *,
+    pool_size: int = POOL_SIZE,
+    statement_cache: int = STATEMENT_CACHE,
+    wait_seconds: float = WAIT_SECONDS,
+) -> AsyncEngine:
     """For requests: no wait is long, and each statement stands for itself.
 
     Without a statement cache each is prepared anew and without a name, and run before the next Sync, so that no pooler
@@ -64,16 +70,17 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, statement_cache: int = 
         OSError: there can be no SQLite file at that place.
     """
     if (path := sqlite_path(url)) is not None:
-        return _open_sqlite(url, path, wait_seconds=WAIT_SECONDS)
+        return _open_sqlite(url, path, wait_seconds=wait_seconds)
     return _open_postgresql(
         url,
         statement_cache=statement_cache,
-        command_timeout=WAIT_SECONDS,
+        connect_timeout=wait_seconds,
+        command_timeout=wait_seconds,
         # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size + 1,
         max_overflow=0,
-        pool_timeout=WAIT_SECONDS,
+        pool_timeout=wait_seconds,
         pool_pre_ping=True,
     )
 
@@ -86,7 +93,9 @@ def open_patient_engine(url: str) -> AsyncEngine:
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=_MIGRATION_WAIT_SECONDS)
-    return _open_postgresql(url, statement_cache=0, command_timeout=None, poolclass=NullPool)
+    return _open_postgresql(
+        url, statement_cache=0, connect_timeout=WAIT_SECONDS, command_timeout=None, poolclass=NullPool
+    )
 
 
 def with_transactions(engine: AsyncEngine) -> AsyncEngine:
@@ -96,7 +105,9 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
-def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float | None, **options: Any) -> AsyncEngine:
+def _open_postgresql(
+    url: str, *, statement_cache: int, connect_timeout: float, command_timeout: float | None, **options: Any
+) -> AsyncEngine:
     """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
     address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
     names_itself = "application_name" in dict(parse_qsl(urlsplit(address).query))
@@ -108,7 +119,7 @@ def _open_postgresql(url: str, *, statement_cache: int, command_timeout: float |
         try:
             return await asyncpg.connect(
                 address,
-                timeout=WAIT_SECONDS,
+                timeout=connect_timeout,
                 command_timeout=command_timeout,
                 statement_cache_size=statement_cache,
                 server_settings=server_settings,

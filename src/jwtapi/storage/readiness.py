@@ -26,8 +26,9 @@ class _Fault(NamedTuple):
 class Readiness:
     """However many ask at a time, one looks; and of what goes wrong the log has one line, and one when it is over."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, remembered_seconds: float = REMEMBERED_SECONDS) -> None:
         self._database = database
+        self._remembered_seconds = remembered_seconds
         self._look: asyncio.Task[bool] | None = None
         self._is_good_until = float("-inf")
         self._fault: _Fault | None = None
@@ -55,7 +56,7 @@ class Readiness:
         fault, before = await self._find_fault(), self._fault
         self._fault = fault
         if fault is None:
-            self._is_good_until = time.monotonic() + REMEMBERED_SECONDS
+            self._is_good_until = time.monotonic() + self._remembered_seconds
             if before is not None:
                 log.info("the database is ready again")
         elif fault != before:

@@ -27,14 +27,14 @@ class CannotCopy(Exception):
 
 
 @asynccontextmanager
-async def open_side(name: str, url: str, *, must_exist: bool) -> AsyncIterator["Side"]:
+async def open_side(name: str, url: str, *, must_exist: bool, page_size: int = PAGE) -> AsyncIterator["Side"]:
     with blaming(name):
         path = sqlite_path(url)
         if must_exist and path is not None and not path.exists():
             raise CannotCopy(f"{name} does not exist.")
         engine = open_patient_engine(url)
     try:
-        yield Side(name, path, engine)
+        yield Side(name, path, engine, page_size)
     finally:
         await engine.dispose()
 
@@ -42,10 +42,11 @@ async def open_side(name: str, url: str, *, must_exist: bool) -> AsyncIterator["
 class Side:
     """FROM or TO."""
 
-    def __init__(self, name: str, path: Path | None, engine: AsyncEngine) -> None:
+    def __init__(self, name: str, path: Path | None, engine: AsyncEngine, page_size: int) -> None:
         self.path = path
         """Where it lies, if it is SQLite."""
         self._name = name
+        self._page_size = page_size
         self._reading = engine
         self._writing = with_transactions(engine)
 
@@ -76,11 +77,13 @@ class Side:
         async with AsyncExitStack() as stack:
             with blaming(self._name):
                 connection = await stack.enter_async_context(engine.connect())
-            yield Connected(self._name, connection)
+            yield Connected(self._name, connection, self._page_size)
 
 
 class Connected:
-    def __init__(self, side: str, connection: AsyncConnection) -> None:
+    def __init__(self, side: str, connection: AsyncConnection, page_size: int) -> None:
+        self.page_size = page_size
+        """Rows of a full page."""
         self._side = side
         self.connection = connection
 
@@ -102,7 +105,7 @@ class Connected:
     async def page(self, columns: Sequence[ColumnElement[Any]], after: Any) -> Rows:
         """The next rows behind the key `after`; None is before all. The key is the first column."""
         key = columns[0]
-        query = select(*columns).order_by(key).limit(PAGE)
+        query = select(*columns).order_by(key).limit(self.page_size)
         with blaming(self._side):
             found = await self.connection.execute(query if after is None else query.where(key > after))
             return {row[0]: row for row in found}

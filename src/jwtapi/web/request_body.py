@@ -15,14 +15,15 @@ class BodyBounds:
     Both are HTTPExceptions: FastAPI answers 400 to any other exception that comes while it reads a body.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, seconds: float = SECONDS) -> None:
         self._app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, _bounded(receive), send)
+        await self._app(scope, _bounded(receive, self._seconds), send)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, seconds: float) -> Receive:
     deadline: float | None = None
     received = 0
     complete = False
@@ -32,7 +33,7 @@ def _bounded(receive: Receive) -> Receive:
         if complete:
             return await receive()
         if deadline is None:
-            deadline = asyncio.get_running_loop().time() + SECONDS
+            deadline = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()

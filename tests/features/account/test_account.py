@@ -6,7 +6,7 @@ from tests.support.api import PASSWORD, Api, register, sign_in
 PATH = "/api/account"
 
 
-async def test_an_account_has_the_id_that_registering_and_the_proxy_s_question_give(api: Api, clock: Clock) -> None:
+async def test_an_account_has_the_id_that_register_and_verify_return(api: Api, clock: Clock) -> None:
     client = api.client()
     registered = clock()
     id_ = (await register(client, "Zoë")).json()["id"]
@@ -23,6 +23,6 @@ async def test_an_account_has_the_id_that_registering_and_the_proxy_s_question_g
 
 
 async def test_an_account_shows_the_roles(api: Api, alice: httpx.AsyncClient) -> None:
-    await api.sql("""UPDATE users SET roles = '["staff", "käse"]'""")
+    await api.set_roles("staff", "käse")
     await sign_in(alice, "alice", PASSWORD)
     assert (await alice.get(PATH)).json()["roles"] == ["staff", "käse"]

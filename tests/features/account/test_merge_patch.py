@@ -23,5 +23,5 @@ from jwtapi.features.account.merge_patch import merge_patch
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ),
 )
-def test_the_examples_of_rfc_7396_appendix_a(original: object, patch: object, result: object) -> None:
+def test_a_merge_patch_has_the_results_of_rfc_7396_appendix_a(original: object, patch: object, result: object) -> None:
     assert merge_patch(original, patch) == result

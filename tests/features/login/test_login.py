@@ -8,7 +8,6 @@ import jwt
 import pytest
 
 from jwtapi.security.passwords import PasswordHasher
-from jwtapi.storage.database import Database
 from tests.conftest import JWT_SECRET, RunApi
 from tests.support.api import PASSWORD, Api, refusal, register
 
@@ -110,9 +109,8 @@ async def test_case_and_width_of_the_name_do_not_matter(client: httpx.AsyncClien
     assert (await log_in(client, name)).status_code == 200
 
 
-async def test_nobody_is_told_why_a_login_failed(api: Api, client: httpx.AsyncClient) -> None:
-    async with api.services[Database].write() as uow:
-        await uow.users.set_disabled((await api.events())[0].user_id, api.clock())  # type: ignore[arg-type]
+async def test_every_failed_login_has_the_same_answer(api: Api, client: httpx.AsyncClient) -> None:
+    await api.disable()
     disabled = await log_in(client)
     await register(client, "bob")
     wrong_password = await log_in(client, "bob", "not the password")
@@ -127,7 +125,7 @@ async def test_nobody_is_told_why_a_login_failed(api: Api, client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("username", ("alice", " alice ", "nobody", "not a name", "аlice", "root"))
-async def test_a_failed_login_costs_one_hash_whoever_it_is_for(
+async def test_a_failed_login_computes_one_hash_for_every_kind_of_user_name(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, username: str
 ) -> None:
     hashpw = Mock(wraps=bcrypt.hashpw)
@@ -140,7 +138,7 @@ async def test_a_password_of_many_thousand_characters_is_a_wrong_one(client: htt
     assert refusal(await log_in(client, password="x" * 60_000)) == WRONG
 
 
-async def test_the_tables_tell_of_successes_and_failures(api: Api, client: httpx.AsyncClient) -> None:
+async def test_successful_and_failed_logins_are_recorded_as_events(api: Api, client: httpx.AsyncClient) -> None:
     await log_in(client)
     await log_in(client, password="not the password")
     await log_in(client, "nobody")
@@ -155,36 +153,26 @@ async def test_a_password_that_is_changed_while_it_is_checked_opens_no_session(
 ) -> None:
     check = api.services[PasswordHasher].verify
 
-    async def check_then_disable(password: str, password_hash: str | None) -> bool:
+    async def check_then_change(password: str, password_hash: str | None) -> bool:
         matches = await check(password, password_hash)
-        async with api.services[Database].write() as uow:
-            user = await uow.users.by_name("alice")
-            assert user is not None
-            await uow.users.set_password_hash(user.id, "$2b$04$another")
+        await api.set_password("another password")
         return matches
 
-    monkeypatch.setattr(type(api.services[PasswordHasher]), "verify", lambda _, *args: check_then_disable(*args))
+    monkeypatch.setattr(type(api.services[PasswordHasher]), "verify", lambda _, *args: check_then_change(*args))
     assert refusal(await log_in(client)) == WRONG
 
 
 async def test_a_hash_of_another_scheme_is_replaced_at_login(api: Api, client: httpx.AsyncClient) -> None:
     imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    async with api.services[Database].write() as uow:
-        user = await uow.users.by_name("alice")
-        assert user is not None
-        await uow.users.set_password_hash(user.id, imported)
+    await api.import_password_hash(imported)
     assert (await log_in(client)).status_code == 200
-    async with api.services[Database].read() as uow:
-        user = await uow.users.by_name("alice")
-    assert user is not None
-    assert user.password_hash is not None
-    assert user.password_hash.startswith("$bcrypt-sha256$")
+    assert str((await api.user()).password_hash).startswith("$bcrypt-sha256$")
     assert (await log_in(client)).status_code == 200
 
 
-async def test_of_several_logins_at_once_that_would_renew_a_hash_each_comes_in(api: Api) -> None:
+async def test_simultaneous_logins_that_renew_the_same_hash_all_succeed(api: Api) -> None:
     imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    await api.sql(f"UPDATE users SET password_hash = '{imported}'")  # noqa: S608  a hash has no quotes
+    await api.import_password_hash(imported)
     answers = await asyncio.gather(*(log_in(api.client()) for _ in range(6)))
     assert [answer.status_code for answer in answers] == [200] * 6
     assert "login.failed" not in await api.event_types()
@@ -194,21 +182,22 @@ async def test_a_disabled_user_gets_no_new_hash(
     api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-    async with api.services[Database].write() as uow:
-        user = await uow.users.by_name("alice")
-        assert user is not None
-        await uow.users.set_password_hash(user.id, imported)
-        await uow.users.set_disabled(user.id, api.clock())
+    await api.import_password_hash(imported)
+    await api.disable()
     hashpw = Mock(wraps=bcrypt.hashpw)
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
     assert refusal(await log_in(client)) == WRONG
     assert hashpw.call_count == 1
 
 
-async def test_more_logins_than_the_queue_holds_are_told_to_come_back(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+async def test_logins_that_do_not_fit_into_the_queue_are_refused_with_retry_after(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jwtapi.security.passwords.WAITING_PER_THREAD", 0)
+    async with run_api({"hashes_waiting_per_thread": 0}) as api:
+        await more_logins_than_threads(api.client(), monkeypatch)
+
+
+async def more_logins_than_threads(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     may_hash = threading.Event()
     hashpw = bcrypt.hashpw
 

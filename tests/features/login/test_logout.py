@@ -28,7 +28,7 @@ async def test_logout_refuses_both_tokens_from_the_next_request_on(api: Api, ali
     assert await api.event_types() == ["user.registered", "login.succeeded", "session.revoked"]
 
 
-async def test_either_token_is_enough(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_logout_needs_only_one_of_the_two_tokens(api: Api, alice: httpx.AsyncClient) -> None:
     by_cookie = api.client(Cookie=f"refreshToken={alice.cookies['refreshToken']}")
     await by_cookie.post("/logout")
     assert refusal(await alice.get("/profile")) == DEAD
@@ -45,7 +45,7 @@ async def test_logout_leaves_the_users_other_sessions_alone(api: Api, alice: htt
 
 
 @pytest.mark.parametrize("headers", ({}, {"Cookie": "refreshToken=forged"}, {"Authorization": "Bearer a.b.c"}))
-async def test_logout_of_nobody_is_no_error(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_logout_without_a_token_is_not_an_error(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert answer(await client.post("/logout", headers=headers)) == LOGGED_OUT
 
 
@@ -66,22 +66,20 @@ async def test_a_used_or_expired_refresh_token_still_signs_out(api: Api, alice: 
     assert refusal(await alice.post("/refresh"))[0] == 403
 
 
-async def test_an_expired_access_token_alone_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_logout_with_only_an_expired_access_token_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:
     api.clock.advance(901)
     assert answer(await api.client(Authorization=alice.headers["authorization"]).post("/logout")) == LOGGED_OUT
     assert (await alice.post("/refresh")).status_code == 200
 
 
-async def test_an_expired_access_token_beside_the_cookie_does_not_keep_it_from_signing_out(
-    api: Api, alice: httpx.AsyncClient
-) -> None:
+async def test_logout_by_the_cookie_works_beside_an_expired_access_token(api: Api, alice: httpx.AsyncClient) -> None:
     token = alice.cookies["refreshToken"]
     api.clock.advance(901)
     await alice.post("/logout")
     assert refusal(await api.client(Cookie=f"refreshToken={token}").post("/refresh"))[0] == 403
 
 
-async def test_two_cookies_of_one_name_both_sign_out(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_logout_ends_the_sessions_of_both_of_two_refresh_cookies(api: Api, alice: httpx.AsyncClient) -> None:
     other = await sign_in(api.client())
     both = "; ".join(f"refreshToken={client.cookies['refreshToken']}" for client in (alice, other))
     await api.client(Cookie=both).post("/logout")
@@ -89,7 +87,7 @@ async def test_two_cookies_of_one_name_both_sign_out(api: Api, alice: httpx.Asyn
         assert refusal(await client.get("/profile")) == DEAD
 
 
-async def test_a_forged_token_signs_nobody_out(api: Api, alice: httpx.AsyncClient) -> None:
+async def test_logout_with_a_forged_token_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:
     claims = jwt.decode(alice.cookies["refreshToken"], REFRESH_SECRET, ["HS256"]) | {"prf": "A" * 43}
     forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     await api.client(Cookie=f"refreshToken={forged}").post("/logout")

@@ -59,14 +59,14 @@ async def test_a_refresh_gives_a_new_access_token_and_the_next_refresh_token(api
     assert profile.json() == {"username": "alice"}
 
 
-async def test_without_a_cookie_the_client_is_asked_for_one(client: httpx.AsyncClient) -> None:
+async def test_a_refresh_without_a_cookie_is_refused(client: httpx.AsyncClient) -> None:
     response = await client.post("/refresh")
     assert refusal(response) == (401, "refresh_token_required", "Refresh token required")
     assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
 
 
 @pytest.mark.parametrize("forged", ("not-a-token", "a.b.c", "…", "x" * 5000))
-async def test_what_is_no_token_is_refused(api: Api, forged: str) -> None:
+async def test_a_refresh_with_a_malformed_token_is_refused(api: Api, forged: str) -> None:
     response = await api.client().post("/refresh", headers={b"Cookie": b"refreshToken=" + forged.encode()})
     assert refusal(response) == REFUSED
 
@@ -102,7 +102,7 @@ async def test_once_the_successor_was_used_its_predecessor_ends_the_session_afte
 
 
 @pytest.mark.parametrize("seconds", (GRACE + 1, DAY, 6 * DAY))
-async def test_a_lost_answer_signs_nobody_out_however_late_the_retry_comes(
+async def test_a_refresh_whose_answer_was_lost_can_be_repeated_at_any_time(
     api: Api, token: str, seconds: float
 ) -> None:
     lost = successor(await refresh(api, token))
@@ -115,7 +115,7 @@ async def test_a_lost_answer_signs_nobody_out_however_late_the_retry_comes(
     assert "session.refresh_token_reused" not in await api.event_types()
 
 
-async def test_what_arrived_is_written_down_for_the_other_workers(run_api: RunApi) -> None:
+async def test_the_arrival_of_a_token_is_stored_for_the_other_workers(run_api: RunApi) -> None:
     async with run_api() as one, run_api() as another:
         alice = await one.signed_in()
         token = alice.cookies["refreshToken"]
@@ -126,7 +126,7 @@ async def test_what_arrived_is_written_down_for_the_other_workers(run_api: RunAp
         assert refusal(await refresh(another, token)) == REFUSED
 
 
-async def test_what_is_known_to_have_arrived_is_not_written_down_again(api: Api, token: str) -> None:
+async def test_the_arrival_of_a_token_is_stored_once(api: Api, token: str) -> None:
     answers = [await refresh(api, token) for _ in range(2)]
     noted = api.services[Arrivals].noted
     session_id = (await session_of(api)).id
@@ -139,7 +139,7 @@ async def test_what_is_known_to_have_arrived_is_not_written_down_again(api: Api,
         assert noted(session_id) == 0
 
 
-async def test_two_generations_in_a_row_are_not_handed_out_late(api: Api, token: str) -> None:
+async def test_two_generations_in_a_row_are_not_issued_again_after_the_grace(api: Api, token: str) -> None:
     """Somebody who shows each predecessor late would follow a session whose access tokens are checked elsewhere."""
     owners = successor(await refresh(api, token))
     api.clock.advance(GRACE + 1)
@@ -151,7 +151,9 @@ async def test_two_generations_in_a_row_are_not_handed_out_late(api: Api, token:
     assert refusal(await refresh(api, owners)) == REFUSED
 
 
-async def test_a_generation_that_was_not_late_lets_the_next_one_be(api: Api, token: str) -> None:
+async def test_after_a_generation_in_time_the_next_one_can_be_issued_again_after_the_grace(
+    api: Api, token: str
+) -> None:
     for late in (True, False, True):
         following = successor(await refresh(api, token))
         if late:
@@ -180,7 +182,7 @@ async def test_three_generations_late_is_reuse_even_in_a_burst(api: Api, token: 
 
 
 @pytest.mark.parametrize("generations", (1, 2))
-async def test_a_clock_that_was_set_back_stretches_no_grace(api: Api, token: str, generations: int) -> None:
+async def test_setting_the_clock_back_does_not_lengthen_the_grace(api: Api, token: str, generations: int) -> None:
     latest = token
     for _ in range(generations):
         answer = await refresh(api, latest)
@@ -197,7 +199,7 @@ async def test_two_servers_whose_clocks_differ_a_little_serve_the_same_burst(api
     assert successor(await refresh(api, token)) == successor(answer)
 
 
-async def test_of_two_cookies_of_one_name_any_good_one_counts(api: Api, token: str) -> None:
+async def test_of_two_refresh_cookies_with_the_same_name_the_valid_one_is_used(api: Api, token: str) -> None:
     old = token
     for _ in range(3):
         answer = await refresh(api, token)
@@ -251,12 +253,12 @@ async def test_a_session_lives_on_while_it_is_used(api: Api, token: str) -> None
         token = successor(await refresh(api, token))
 
 
-async def test_a_session_that_is_not_used_for_seven_days_is_over(api: Api, token: str) -> None:
+async def test_a_session_that_is_not_used_for_seven_days_has_ended(api: Api, token: str) -> None:
     api.clock.advance(7 * DAY)
     assert refusal(await refresh(api, token)) == REFUSED
 
 
-async def test_a_session_is_over_after_thirty_days_however_much_it_is_used(api: Api, token: str) -> None:
+async def test_a_session_ends_after_thirty_days_even_if_it_is_used(api: Api, token: str) -> None:
     for _ in range(5):
         api.clock.advance(5 * DAY + 1)
         token = successor(await refresh(api, token))
@@ -297,7 +299,7 @@ async def test_a_token_of_the_first_builds_is_exchanged_for_one_of_today(
     assert (await refresh(api, former)).status_code == status
 
 
-async def test_a_token_of_a_session_that_never_was_is_refused(api: Api, token: str) -> None:
+async def test_a_refresh_token_of_a_session_that_never_existed_is_refused(api: Api, token: str) -> None:
     claims = jwt.decode(token, REFRESH_SECRET, ["HS256"]) | {"sid": "00000000-0000-4000-8000-000000000000"}
     forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     assert refusal(await refresh(api, forged)) == REFUSED
@@ -313,10 +315,12 @@ async def test_the_database_holds_no_token(token: str, api: Api, tmp_path: Path)
 
 
 async def test_a_disabled_user_cannot_refresh(api: Api, token: str) -> None:
-    async with api.services[Database].write() as uow:
-        user = await uow.users.by_name("alice")
-        assert user is not None
-        await uow.users.set_disabled(user.id, api.clock())
+    await api.disable()
+    assert refusal(await refresh(api, token)) == REFUSED
+
+
+async def test_a_user_who_was_disabled_by_sql_cannot_refresh_although_the_session_lives(api: Api, token: str) -> None:
+    await api.sql("UPDATE users SET disabled_at = created_at")
     assert refusal(await refresh(api, token)) == REFUSED
 
 
@@ -330,9 +334,7 @@ async def test_a_disabled_user_cannot_refresh(api: Api, token: str) -> None:
         {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
     ),
 )
-async def test_a_page_of_another_origin_cannot_use_the_cookie(
-    alice: httpx.AsyncClient, headers: dict[str, str]
-) -> None:
+async def test_a_page_of_another_origin_cannot_refresh(alice: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for path in ("/refresh", "/logout"):
         assert refusal(await alice.post(path, headers=headers))[:2] == (403, "cross_origin_refused")
     assert (await alice.post("/refresh")).status_code == 200
@@ -346,11 +348,11 @@ async def test_a_page_of_another_origin_cannot_use_the_cookie(
         {"Origin": BASE_URL},
     ),
 )
-async def test_a_page_of_this_origin_can(alice: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_a_page_of_the_servers_own_origin_can_refresh(alice: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert (await alice.post("/refresh", headers=headers)).status_code == 200
 
 
-async def test_a_page_of_an_origin_in_the_settings_can(run_api: RunApi) -> None:
+async def test_a_page_of_an_origin_in_the_settings_can_refresh(run_api: RunApi) -> None:
     async with run_api(cors_origins="https://app.example") as api:
         alice = await api.signed_in()
         response = await alice.post(

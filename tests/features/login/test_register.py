@@ -3,7 +3,6 @@ import asyncio
 import httpx
 import pytest
 
-from jwtapi.storage.database import Database
 from tests.conftest import RunApi
 from tests.support.api import PASSWORD, Api, refusal, register, sign_in
 
@@ -16,14 +15,12 @@ async def attempt(client: httpx.AsyncClient, username: object = "alice", passwor
 
 async def test_a_new_user_is_registered(api: Api, client: httpx.AsyncClient) -> None:
     response = await attempt(client)
-    async with api.services[Database].read() as uow:
-        user = await uow.users.by_name("alice")
-    assert user is not None
+    user = await api.user()
     assert response.status_code == 201
     assert response.json() == {"message": "User registered successfully", "id": str(user.id)}
 
 
-async def test_the_password_of_the_tutorial_will_do_in_development(client: httpx.AsyncClient) -> None:
+async def test_the_password_of_the_tutorial_is_accepted_in_development(client: httpx.AsyncClient) -> None:
     assert (await attempt(client, password="mypassword")).status_code == 201
 
 
@@ -33,7 +30,7 @@ async def test_a_name_that_looks_the_same_is_taken(client: httpx.AsyncClient, na
     assert refusal(await attempt(client, name)) == TAKEN
 
 
-async def test_of_twenty_who_want_a_name_at_once_one_gets_it(api: Api) -> None:
+async def test_of_twenty_simultaneous_registrations_of_a_name_one_succeeds(api: Api) -> None:
     answers = await asyncio.gather(*(attempt(api.client(), name) for name in ["alice", "Alice"] * 10))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
     assert await api.event_types() == ["user.registered"]
@@ -44,7 +41,7 @@ async def test_a_name_with_characters_that_deceive_is_refused(client: httpx.Asyn
     assert refusal(await attempt(client, name))[:2] == (400, "username_invalid")
 
 
-async def test_a_name_of_mixed_scripts_is_refused_and_who_has_one_still_signs_in(
+async def test_a_name_of_mixed_scripts_is_refused_and_a_user_who_has_one_can_still_sign_in(
     api: Api, client: httpx.AsyncClient
 ) -> None:
     response = await attempt(client, "аlice")  # the first letter is Cyrillic
@@ -85,19 +82,23 @@ async def test_spaces_around_a_name_are_cut_and_those_around_a_password_are_not(
 
 
 @pytest.mark.parametrize("name", ("abuse", "Admin", "root", "postmaster", "ｗｗｗ"))
-async def test_names_that_pass_for_the_operator_are_reserved_by_default(client: httpx.AsyncClient, name: str) -> None:
+async def test_names_that_look_like_those_of_the_operator_are_reserved_by_default(
+    client: httpx.AsyncClient, name: str
+) -> None:
     assert refusal(await attempt(client, name))[:2] == (400, "username_reserved")
 
 
 @pytest.mark.parametrize("name", (5, ["alice"], {"$ne": None}, True))
-async def test_a_name_that_is_no_text_is_refused_without_repeating_it(client: httpx.AsyncClient, name: object) -> None:
+async def test_a_user_name_that_is_not_a_string_is_refused_without_repeating_it(
+    client: httpx.AsyncClient, name: object
+) -> None:
     response = await attempt(client, name)
     assert refusal(response) == (400, "validation_failed", "The request is not valid")
     assert response.json()["errors"] == [{"field": "username", "message": "Input should be a valid string"}]
 
 
 @pytest.mark.parametrize("password", ("elevenchars", "x"))
-async def test_a_short_password_is_refused_by_the_setting(run_api: RunApi, password: str) -> None:
+async def test_a_password_shorter_than_the_setting_is_refused(run_api: RunApi, password: str) -> None:
     async with run_api(password_min_length=12) as api:
         response = await attempt(api.client(), password=password)
     assert refusal(response) == (400, "password_too_short", "Password must have at least 12 characters")
@@ -109,25 +110,20 @@ async def test_a_password_of_more_than_a_thousand_characters_is_refused(client: 
 
 
 @pytest.mark.parametrize("password", ("passwordpassword", " " * 16, "jwtapijwtapijwtapi", "alicealicealice"))
-async def test_with_the_blocklist_a_password_that_all_know_is_refused(run_api: RunApi, password: str) -> None:
+async def test_a_well_known_password_is_refused_where_the_blocklist_is_on(run_api: RunApi, password: str) -> None:
     async with run_api(password_blocklist=True) as api:
         assert refusal(await attempt(api.client(), "alicealicealice", password))[:2] == (400, "password_too_common")
 
 
-async def test_what_else_a_body_has_is_ignored(api: Api, client: httpx.AsyncClient) -> None:
+async def test_unknown_members_of_a_registration_are_ignored(api: Api, client: httpx.AsyncClient) -> None:
     body = {"username": "alice", "password": PASSWORD, "roles": ["admin"], "id": 1, "disabledAt": None}
     assert (await client.post("/register", json=body)).status_code == 201
-    async with api.services[Database].read() as uow:
-        user = await uow.users.by_name("alice")
-    assert user is not None
-    assert user.roles == []
+    assert (await api.user()).roles == []
 
 
 async def test_no_password_is_stored_or_repeated(api: Api, client: httpx.AsyncClient) -> None:
     response = await attempt(client)
-    async with api.services[Database].read() as uow:
-        user = await uow.users.by_name("alice")
-    assert user is not None
+    user = await api.user()
     assert user.password_hash is not None
     assert user.password_hash.startswith("$bcrypt-sha256$v=2,t=2b,r=4$")
     assert PASSWORD not in response.text

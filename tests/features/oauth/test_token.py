@@ -28,7 +28,9 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, body["error"]
 
 
-async def test_a_password_gets_both_tokens_and_no_cookie(client: httpx.AsyncClient) -> None:
+async def test_the_token_endpoint_exchanges_a_password_for_both_tokens_without_a_cookie(
+    client: httpx.AsyncClient,
+) -> None:
     response = await ask(client, grant_type="password", username="alice", password=PASSWORD)
     body = response.json()
     assert response.status_code == 200
@@ -38,7 +40,9 @@ async def test_a_password_gets_both_tokens_and_no_cookie(client: httpx.AsyncClie
     assert "set-cookie" not in response.headers
 
 
-async def test_a_refresh_token_gets_the_next_one_and_dies(api: Api, client: httpx.AsyncClient) -> None:
+async def test_the_token_endpoint_exchanges_a_refresh_token_for_the_next_one(
+    api: Api, client: httpx.AsyncClient
+) -> None:
     first = (await ask(client, grant_type="password", username="alice", password=PASSWORD)).json()["refresh_token"]
     second = (await ask(client, grant_type="refresh_token", refresh_token=first)).json()["refresh_token"]
     third = (await ask(client, grant_type="refresh_token", refresh_token=second)).json()["refresh_token"]
@@ -48,7 +52,7 @@ async def test_a_refresh_token_gets_the_next_one_and_dies(api: Api, client: http
     assert problem(await ask(client, grant_type="refresh_token", refresh_token=third)) == (400, "invalid_grant")
 
 
-async def test_a_client_library_signs_in_and_refreshes(api: Api) -> None:
+async def test_an_oauth2_client_library_signs_in_and_refreshes(api: Api) -> None:
     transport = httpx.ASGITransport(api.app)
     async with AsyncOAuth2Client(
         "any-client", "any-secret", transport=transport, base_url=BASE_URL, token_endpoint=f"{BASE_URL}/token"
@@ -75,7 +79,9 @@ async def test_a_client_library_signs_in_and_refreshes(api: Api) -> None:
         ({"grant_type": "password", "username": "alice", "password": PASSWORD, "scope": "all"}, "invalid_scope"),
     ),
 )
-async def test_a_refusal_has_the_error_of_the_rfc(client: httpx.AsyncClient, form: dict[str, str], error: str) -> None:
+async def test_a_refusal_of_the_token_endpoint_has_the_error_of_rfc_6749(
+    client: httpx.AsyncClient, form: dict[str, str], error: str
+) -> None:
     assert problem(await ask(client, **form)) == (400, error)
 
 
@@ -88,7 +94,7 @@ async def test_a_refusal_has_the_error_of_the_rfc(client: httpx.AsyncClient, for
         ({"grant_type": "refresh_token"}, "refresh_token is missing"),
     ),
 )
-async def test_each_parameter_that_is_missing_is_named(
+async def test_the_token_endpoint_names_each_missing_parameter(
     client: httpx.AsyncClient, form: dict[str, str], message: str
 ) -> None:
     assert (await ask(client, **form)).json()["error_description"] == message
@@ -106,13 +112,13 @@ async def test_each_parameter_that_is_missing_is_named(
         (b"", FORM),
     ),
 )
-async def test_what_is_no_form_is_an_invalid_request(
+async def test_a_token_request_that_is_not_a_form_is_an_invalid_request(
     client: httpx.AsyncClient, content: bytes, content_type: str
 ) -> None:
     response = await client.post("/token", content=content, headers={"Content-Type": content_type})
     assert problem(response) == (400, "invalid_request")
 
 
-async def test_a_compressed_form_is_an_invalid_request(client: httpx.AsyncClient) -> None:
+async def test_a_token_request_with_a_compressed_form_is_an_invalid_request(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": FORM, "Content-Encoding": "gzip"}
     assert problem(await client.post("/token", content=b"x", headers=headers)) == (400, "invalid_request")

@@ -1,0 +1,31 @@
+"""The routes of the app, found by walking it."""
+
+from typing import NamedTuple
+
+from fastapi.routing import iter_route_contexts
+
+from jwtapi.app import _routed
+from jwtapi.settings import Settings
+
+
+class RouteOfApp(NamedTuple):
+    method: str
+    path: str
+
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+"""RFC 9110 §9.2.1: they change nothing."""
+
+
+def routes_of(settings: Settings) -> list[RouteOfApp]:
+    """Every method of every path, in the order in which the app looks for them."""
+    return [
+        RouteOfApp(method, route.path)
+        for route in iter_route_contexts(_routed(settings).routes)
+        for method in sorted(route.methods or ())
+        if route.path is not None
+    ]
+
+
+def changing_routes_of(settings: Settings) -> list[RouteOfApp]:
+    return [route for route in routes_of(settings) if route.method not in SAFE_METHODS]

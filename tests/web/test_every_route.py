@@ -1,0 +1,53 @@
+"""What must hold for every route, also for those that are added later."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeSettings, RunApi, on_sqlite
+from tests.support.api import PASSWORD, Api, refusal
+from tests.support.routes import RouteOfApp, changing_routes_of, routes_of
+
+ALICE = {"username": "alice", "password": PASSWORD}
+LIMITED: dict[RouteOfApp, dict[str, Any]] = {
+    RouteOfApp("POST", "/register"): {"json": ALICE},
+    RouteOfApp("POST", "/login"): {"json": ALICE},
+    RouteOfApp("POST", "/refresh"): {},
+    RouteOfApp("POST", "/token"): {"data": {"grant_type": "password", **ALICE}},
+}
+"""The routes that strangers can ask to do work, and a request of each that counts."""
+
+UNLIMITED = {
+    RouteOfApp("POST", "/logout"): "A forged token costs one signature check, and a real one ends one session, once.",
+    RouteOfApp("PATCH", "/api/settings"): "Only a signed-in user can change settings, and the logins are limited.",
+}
+"""The routes without a limit, each with the reason."""
+
+
+@on_sqlite
+def test_every_route_that_changes_something_is_listed_with_its_limit_or_with_a_reason_for_none(
+    make_settings: MakeSettings,
+) -> None:
+    assert sorted(changing_routes_of(make_settings())) == sorted([*LIMITED, *UNLIMITED])
+
+
+@pytest.mark.parametrize("route", LIMITED, ids=str)
+async def test_a_second_request_to_a_limited_route_is_refused_where_the_limit_is_one(
+    run_api: RunApi, route: RouteOfApp
+) -> None:
+    one = dict.fromkeys(("login_rate_limit", "register_rate_limit", "refresh_rate_limit"), "1/hour")
+    async with run_api(rate_limit_enabled=True, **one) as api:
+        client = api.client()
+        first = await client.request(route.method, route.path, **LIMITED[route])
+        second = await client.request(route.method, route.path, **LIMITED[route])
+    assert first.status_code != 429
+    assert refusal(second)[0] == 429
+
+
+@on_sqlite
+async def test_every_route_under_api_refuses_a_request_without_an_access_token(api: Api) -> None:
+    guarded = [route for route in routes_of(api.services.settings) if route.path.startswith("/api")]
+    assert RouteOfApp("PATCH", "/api/settings") in guarded
+    for method, path in guarded:
+        response = await api.client().request(method, path)
+        assert (path, refusal(response)) == (path, (401, "access_token_required", "Access token required"))
