@@ -1,5 +1,8 @@
+import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 
 from jwtapi.composition import settings_class
 from jwtapi.settings import Settings, load_settings
+from jwtapi.storage.database import Database
 from tests.support.api import Api, running_api
 from tests.support.clock import FakeClock
 from tests.support.postgresql import PostgreSQL, running_postgresql
@@ -43,11 +47,21 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield postgresql
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database to copy: to migrate one for each test would take longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    with ThreadPoolExecutor(1) as thread:  # this thread's event loop is the tests'
+        thread.submit(asyncio.run, Database(f"sqlite+aiosqlite:///{file}").migrate()).result()
+    return file
+
+
 @pytest.fixture(params=("sqlite", "postgresql"))
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of the test's own: whoever asks for it, or for an API, runs on both kinds."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/test.db"
+        migrated: Path = request.getfixturevalue("migrated_file")
+        yield f"sqlite:///{shutil.copy(migrated, tmp_path / 'test.db')}"
     else:
         postgresql: PostgreSQL = request.getfixturevalue("postgresql")
         url = postgresql.new_database()

@@ -49,7 +49,8 @@ TAGS = [
 class JwtapiApp(FastAPI):
     """FastAPI with the layers of jwtapi around it, and without its outermost layer, which answers faults.
 
-    RequestContext answers them, in our form. This leans on the order of FastAPI's layers.
+    RequestContext answers them, in our form. This leans on `build_middleware_stack` and `ServerErrorMiddleware.app`,
+    which are not documented.
     """
 
     surround: Callable[[ASGIApp], ASGIApp]

@@ -1,4 +1,8 @@
-"""HTTP/1.1 on a connection: uvicorn's protocol, with the bounds that it leaves out."""
+"""HTTP/1.1 on a connection: uvicorn's protocol, with the bounds that it leaves out.
+
+This file leans on the inside of uvicorn's `HttpToolsProtocol`: its methods, its attributes (`cycle`, `flow`,
+`parser`, `headers`, `timeout_keep_alive_task` and others) and those of its request cycle. None of them is documented.
+"""
 
 import asyncio
 from collections import deque

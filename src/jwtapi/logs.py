@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from json.encoder import encode_basestring_ascii as quoted
+from json.encoder import encode_basestring_ascii as quoted  # undocumented; json.dumps takes longer for one text
 from select import PIPE_BUF
 from typing import Any, NamedTuple, TextIO
 

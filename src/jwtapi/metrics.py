@@ -204,6 +204,7 @@ class Metrics:
         folder = os.environ.get(_SHARED_FOLDER)
         if folder is None:
             return generate_latest(self._registry)
+        # The library documents no way to list the processes; the names of its files have them.
         for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
             if not _is_alive(pid):
                 with suppress(FileNotFoundError):  # another worker is asked at the same time, and was first

@@ -1,4 +1,7 @@
-"""`/metrics` on a port or a socket file of its own (METRICS_LISTEN)."""
+"""`/metrics` on a port or a socket file of its own (METRICS_LISTEN).
+
+This file makes uvicorn's protocol itself, with a `ServerState`. Neither the constructor nor the class is documented.
+"""
 
 import asyncio
 import socket

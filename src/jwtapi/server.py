@@ -1,4 +1,8 @@
-"""Runs the app under uvicorn, in one process or in several."""
+"""Runs the app under uvicorn, in one process or in several.
+
+This file leans on two undocumented parts of uvicorn: the exit status `STARTUP_FAILURE`, and the list `processes` of its
+supervisor.
+"""
 
 import asyncio
 import multiprocessing

@@ -1,4 +1,8 @@
-"""What signals do to a server: SIGTERM drains it first (DRAIN_SECONDS), SIGHUP and its like do not end it."""
+"""What signals do to a server: SIGTERM drains it first (DRAIN_SECONDS), SIGHUP and its like do not end it.
+
+This file overrides methods that uvicorn does not document: `handle_exit` and `on_tick` of its `Server`; `handle_term`,
+`handle_signals` and `terminate_all` of its `Multiprocess`. It uses their attributes `sockets` and `should_exit`.
+"""
 
 import asyncio
 import os

@@ -92,7 +92,18 @@ def test_a_connection_that_sends_an_incomplete_request_after_an_answer_is_closed
         assert connection.recv(100) == b""
 
 
-def test_trailers_are_not_stored_and_are_bounded(server: Server) -> None:
+def test_trailers_of_a_connection_that_is_open_are_not_kept(server: Server) -> None:
+    before = psutil.Process(server.pid).memory_info().rss
+    with connect(server) as connection, server.client() as client:
+        connection.sendall(
+            b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 150_000
+        )
+        for _ in range(50):  # between these the server reads the trailers
+            assert client.get("/").status_code == 200
+        assert psutil.Process(server.pid).memory_info().rss - before < 10_000_000
+
+
+def test_trailers_are_not_kept_and_have_an_end(server: Server) -> None:
     before = psutil.Process(server.pid).memory_info().rss
     with connect(server) as connection, pytest.raises(ConnectionError):  # noqa: PT012  it is cut while we send
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")

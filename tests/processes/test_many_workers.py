@@ -121,9 +121,11 @@ async def test_each_worker_answers_with_the_metrics_of_all_workers(server: Serve
     assert 'jwtapi_requests_total{method="GET",route="/",status="200"} 20.0' in text
     assert "jwtapi_hashes_pending 0.0" in text
     async with server.async_client() as client, asyncio.timeout(30):  # each looks once a second
-        while "process_max_fds" not in (text := (await client.get("/metrics")).text):
+        of_workers = workers_of(server)
+        expected = {"process_max_fds", f"jwtapi_workers {len(of_workers)}.0"}
+        while not all(part in text for part in expected):
             await asyncio.sleep(0.05)
-    of_workers = workers_of(server)
+            text = (await client.get("/metrics")).text
     numbers = dict(re.findall(r"^(\w+) (\S+)$", text, re.MULTILINE))
     assert float(numbers["jwtapi_workers"]) == len(of_workers)
     assert float(numbers["jwtapi_database_pool_size"]) % len(of_workers) == 0

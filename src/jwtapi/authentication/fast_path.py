@@ -1,4 +1,7 @@
-"""Answers the most frequent requests without FastAPI."""
+"""Answers the most frequent requests without FastAPI.
+
+This file leans on the form of FastAPI's answers, which it repeats, and on `scope["route"]`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

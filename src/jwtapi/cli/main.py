@@ -58,7 +58,7 @@ app.command()(doctor)
 
 
 class _WaitingCommand(TyperCommand):
-    """typer knows no option whose value may be left out."""
+    """typer knows no option whose value may be left out. It does not document `parse_args`, which is Click's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [f"{_WAIT}=inf" if word == _WAIT else word for word in args])

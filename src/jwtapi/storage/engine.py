@@ -135,6 +135,7 @@ def _open_postgresql(
             raise OSError(None, "the address is not understood") from None
 
     def adapted() -> Any:
+        # `async_creator_fn` and the names after it are SQLAlchemy's own, and only partly documented.
         dialect: Any = engine.dialect
         return dialect.dbapi.connect(
             async_creator_fn=connect,

@@ -42,6 +42,8 @@ PREFLIGHT_SECONDS = 2 * 3600
 
 
 class Cors(CORSMiddleware):
+    """Leans on methods and attributes of Starlette's class that are not documented: those used below."""
+
     def __init__(self, app: ASGIApp, *, origins: Collection[str], headers: Collection[str]) -> None:
         super().__init__(
             app,

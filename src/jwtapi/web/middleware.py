@@ -103,6 +103,7 @@ class RequestContext:
             seconds = time.perf_counter() - started
             log_request(scope, status, seconds)
             if self._metrics is not None:
+                # `route` in the scope is not documented by Starlette.
                 # The route's pattern, not the path: what strangers make up must not become label values.
                 route = getattr(routed.get("route"), "path", "none")
                 self._metrics.count_request(_known(scope["method"]), route, status, seconds)

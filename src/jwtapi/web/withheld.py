@@ -10,6 +10,7 @@ class WithoutQueryAndCookies:
     """Any request could have an endless query, or a cookie that Python unquotes in quadratic time (CVE-2024-7592).
 
     Starlette parses them when `Request.query_params` and `Request.cookies` are looked at, and FastAPI always looks.
+    This leans on the source of both: they read these two from the ASGI scope, and from nowhere else.
     """
 
     def __init__(self, app: ASGIApp) -> None:

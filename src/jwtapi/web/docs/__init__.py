@@ -1,4 +1,7 @@
-"""GET /docs: Swagger UI, all of it from this server, so that it works on a closed network."""
+"""GET /docs: Swagger UI, all of it from this server, so that it works on a closed network.
+
+This file leans on the folder `static` of fastapi_offline, and on the names of the files in it. Neither is documented.
+"""
 
 import gzip
 import mimetypes
