@@ -10,7 +10,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from jwtapi.settings import load_settings
-from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE
 from jwtapi.storage.schema import metadata
 
@@ -35,7 +35,7 @@ def run(connection: Connection) -> None:
 async def run_from_the_command_line() -> None:
     from jwtapi.composition import settings_class  # noqa: PLC0415  it loads the features, with their tables
 
-    engine = open_patient_engine(load_settings(kind=settings_class()).database_url.get_secret_value())
+    engine = create_migration_engine(load_settings(kind=settings_class()).database_url.get_secret_value())
     async with with_transactions(engine).begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()

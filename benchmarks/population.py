@@ -14,7 +14,7 @@ from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.sessions.cache import principal_of
 from jwtapi.storage.database import Database
-from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.sessions import Session, SessionOfUser, sessions
 from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
@@ -69,7 +69,7 @@ async def fill(url: str, *, users: int, sessions: int) -> None:
     database = Database(driver_url(url))
     await database.migrate()
     await database.close()
-    engine = open_patient_engine(driver_url(url))
+    engine = create_migration_engine(driver_url(url))
     words = _DIALECTS[engine.dialect.name] | {"numbers": _NUMBERS[engine.dialect.name]}
     async with with_transactions(engine).begin() as connection:
         if engine.dialect.name == "sqlite":
@@ -89,7 +89,7 @@ async def fill(url: str, *, users: int, sessions: int) -> None:
 
 async def some_sessions(url: str, count: int) -> list[tuple[Session, User]]:
     """As many sessions with their users, from all over the table, as it is ordered by random ids."""
-    engine = open_patient_engine(driver_url(url))
+    engine = create_migration_engine(driver_url(url))
     columns = [column for column in sessions.c if column is not sessions.c.expires_on]
     query = select(*columns, users).join_from(sessions, users).order_by(sessions.c.id).limit(count)
     async with engine.connect() as connection:

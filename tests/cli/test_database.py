@@ -8,8 +8,8 @@ import pytest
 from typer.testing import Result
 
 from jwtapi.cli import database
-from jwtapi.cli.database import _watch
-from jwtapi.storage.copying import Done
+from jwtapi.cli.database import _progress
+from jwtapi.copying.copy import Advance
 from tests.cli.conftest import Run
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
@@ -201,15 +201,15 @@ def test_db_copy_reports_a_difference_at_the_end(
 ) -> None:
 
     @contextmanager
-    def meddle(what: str, rows: int) -> Iterator[Done]:
+    def meddle(what: str, rows: int) -> Iterator[Advance]:
         if what == "Copying events":
             with sqlite3.connect(folder / "there.db") as there:
                 there.execute("UPDATE users SET settings = '{\"a\": 1}' WHERE username = 'bob'")
             there.close()
-        with _watch(what, rows) as done:
-            yield done
+        with _progress(what, rows) as advance:
+            yield advance
 
-    monkeypatch.setattr(database, "_watch", meddle)
+    monkeypatch.setattr(database, "_progress", meddle)
     result = copy(here, THERE)
     assert result.exit_code == 1
     assert result.stderr.endswith("TO differs from FROM in users. Let nobody write to TO, and copy again.\n")

@@ -176,7 +176,7 @@ async def test_holding_a_connection_to_a_missing_database_is_an_outage(postgresq
     missing = postgresql.new_database().replace("/test_", "/missing_")
     database = Database(missing.replace("postgresql://", "postgresql+asyncpg://"))
     with pytest.raises(StorageUnavailable):
-        async with database.hold_connection():
+        async with database.dedicated_connection():
             raise AssertionError("connected to nothing")
 
 
@@ -194,7 +194,7 @@ async def test_a_cancelled_attempt_to_hold_a_connection_keeps_none(
             await close(connection)
 
     async def hold() -> None:
-        async with database.hold_connection():
+        async with database.dedicated_connection():
             raise AssertionError("not cancelled")
 
     monkeypatch.setattr(AsyncConnection, "close", close_slowly)

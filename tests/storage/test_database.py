@@ -116,7 +116,7 @@ async def test_only_hasty_writes_do_not_wait_for_the_disk_of_sqlite(database: Da
     full, normal = 2, 1
     for _ in range(10):  # whichever connections of the pool they get
         assert await level(database.write()) == full
-        assert await level(database.write_hastily()) == normal
+        assert await level(database.write(durable=False)) == normal
 
 
 async def test_the_files_of_an_sqlite_database_are_for_their_owner_alone(database: Database, path: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
-from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE, Schema, UnusableSchema, known_revisions
 from jwtapi.storage.schema import metadata
 from jwtapi.urls.database import parse_database_url
@@ -94,7 +94,7 @@ class Own:
             result = use(connection)
             return [tuple(row) for row in result] if result is not None and result.returns_rows else []
 
-        engine = open_patient_engine(self.url)
+        engine = create_migration_engine(self.url)
         async with with_transactions(engine).begin() as connection:
             rows = await connection.run_sync(run)
         await engine.dispose()

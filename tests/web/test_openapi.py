@@ -217,7 +217,7 @@ def by_a_failure(error: Exception) -> Provoke:
                 for name in ("hash", "verify"):
                     patch.setattr(PasswordHasher, name, fail)
             elif isinstance(error, StorageUnavailable):
-                for block in ("read", "write", "write_hastily"):
+                for block in ("read", "write"):
                     patch.setattr(type(api.services[Database]), block, fail)
                 patch.setattr(type(api.services[Readiness]), "check", fail)
                 patch.setattr(Authenticator, "session", fail)

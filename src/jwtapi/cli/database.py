@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from jwtapi.cli.running import fail
-from jwtapi.storage.copying import Copied, Done, WouldDestroy
-from jwtapi.storage.copying import copy as copy_database
-from jwtapi.storage.sides import CannotCopy
+from jwtapi.copying.copy import Advance, Copied, TargetHasMore, copy_database
+from jwtapi.copying.endpoints import CannotCopy
 from jwtapi.urls.database import parse_database_url
 
 app = typer.Typer(help="Administer databases.", no_args_is_help=True)
@@ -42,10 +41,10 @@ def copy(
     """
     source_url, target_url = _url("FROM", source), _url("TO", target)
     try:
-        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, watch=_watch))
+        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=_progress))
     except CannotCopy as error:
         fail(str(error))
-    except WouldDestroy as error:
+    except TargetHasMore as error:
         fail(
             f"{_what_only_target_has(error)} Nothing was copied. "
             "If TO may lose all that FROM does not have, add --overwrite."
@@ -53,7 +52,7 @@ def copy(
     _report(copied)
 
 
-def _what_only_target_has(error: WouldDestroy) -> str:
+def _what_only_target_has(error: TargetHasMore) -> str:
     if error.users:
         return (
             f"Users that TO has and FROM does not: {error.users}. "
@@ -76,7 +75,7 @@ def _is_terminal() -> bool:
 
 
 @contextmanager
-def _watch(what: str, rows: int) -> Iterator[Done]:
+def _progress(what: str, rows: int) -> Iterator[Advance]:
     if _is_terminal():
         with typer.progressbar(length=rows, label=f"{what:18}", file=sys.stderr) as bar:
             yield bar.update

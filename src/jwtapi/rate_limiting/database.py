@@ -19,7 +19,7 @@ class DatabaseStorage:
         # Milliseconds: older versions of SQLite write 15 digits into JSON, and `release` must find the same number.
         now = math.floor(self._clock().timestamp() * 1000) / 1000
         latest = now + CLOCKS_DIFFER_BY
-        async with self._database.write_hastily() as uow:
+        async with self._database.write(durable=False) as uow:
             counted = await uow.rate_limits.hit(window, amount=limit.amount, period=period, now=now, latest=latest)
             admitted = counted is not None
             if counted is None:
@@ -37,11 +37,11 @@ class DatabaseStorage:
         )
 
     async def release(self, attempt: Attempt) -> None:
-        async with self._database.write_hastily() as uow:
+        async with self._database.write(durable=False) as uow:
             await uow.rate_limits.take_back(attempt.window, float(attempt.entry))
 
     async def clear(self, window: str) -> None:
-        async with self._database.write_hastily() as uow:
+        async with self._database.write(durable=False) as uow:
             await uow.rate_limits.clear(window)
 
     async def close(self) -> None:

@@ -57,7 +57,7 @@ class Arrivals:
 
     async def _write(self) -> None:
         while batch := dict(islice(self._noted.items(), _BATCH)):
-            async with self._database.write_hastily() as uow:
+            async with self._database.write(durable=False) as uow:
                 await uow.sessions.mark_arrived(batch)
             for session_id, generation in batch.items():
                 if self._noted.get(session_id) == generation:

@@ -82,7 +82,7 @@ class ChangeFeed:
         """Follow the events until cancelled, whatever happens to the database meanwhile."""
         while True:
             try:
-                async with self._database.hold_connection() as connection:
+                async with self._database.dedicated_connection() as connection:
                     await self._follow(EventRepository(connection), await _open_signal(connection, self._wake))
                 if not self._is_interrupted:
                     log.warning("changes made elsewhere go unheard", cause="requests need the only connection")
@@ -105,7 +105,7 @@ class ChangeFeed:
         ignored = self._ignored_types()
         for subscriber in self._subscribers:
             subscriber.on_gap()  # nobody has read what was committed until now
-        while not self._database.wants_connection_back():
+        while not self._database.dedicated_connection_is_needed():
             await self._sleep()
             asked_at = time.monotonic()
             async with asyncio.timeout(WAIT_SECONDS):

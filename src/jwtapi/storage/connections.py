@@ -27,7 +27,7 @@ class Connections:
         self._line = asyncio.Lock()
         self._open = 0
         self._held = 0
-        self.should_give_back = False
+        self.requests_need_held = False
         """The only connection is one that is kept for long, and a request wants it."""
         pool = engine.sync_engine.pool
         event.listen(pool, "checkin", lambda *_: self._given_back.set())
@@ -52,7 +52,7 @@ class Connections:
             yield
         finally:
             self._held -= 1
-            self.should_give_back = False
+            self.requests_need_held = False
 
     async def _enter(self, stack: AsyncExitStack, engine: AsyncEngine) -> AsyncConnection:
         try:
@@ -70,7 +70,7 @@ class Connections:
                     left = until - asyncio.get_running_loop().time()
                     if not is_out_of_connections(error) or left <= 0:
                         raise
-                self.should_give_back = self._held > 0 and self._open <= self._held
+                self.requests_need_held = self._held > 0 and self._open <= self._held
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, _RETRY_SECONDS)):
                         await self._given_back.wait()

@@ -1,4 +1,4 @@
-"""Opens transactions: `read()` and `write()`, a block for a use-case."""
+"""The database: `read()` and `write()` each open one block for a use case."""
 
 import asyncio
 import time
@@ -16,12 +16,12 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import Settings
 from jwtapi.storage.connections import Connections
 from jwtapi.storage.engine import (
-    HASTY,
+    NOT_DURABLE,
     POOL_SIZE,
     STATEMENT_CACHE,
     WAIT_SECONDS,
+    create_migration_engine,
     open_engine,
-    open_patient_engine,
     sqlite_path,
     with_transactions,
 )
@@ -50,15 +50,15 @@ class OutdatedSchema(Exception):
 
 
 class Block(NamedTuple):
-    """How a block on the database went; times are in seconds."""
+    """How a block on the database went. Times are in seconds."""
 
     writes: bool
     waited: float
-    """Until it had a connection, and on SQLite the lock of those that write."""
+    """Until it had a connection and, if it writes to SQLite, the lock of the writers."""
     lasted: float
-    """Waits included."""
+    """From the beginning of the wait to the end of the block."""
     failed: bool
-    """It ended as StorageUnavailable."""
+    """Whether it raised StorageUnavailable."""
 
 
 class PoolState(NamedTuple):
@@ -67,11 +67,11 @@ class PoolState(NamedTuple):
     most: int
     in_use: int
     waiting: int
-    """Blocks that have none yet, or not yet the lock of those that write."""
+    """Blocks that still wait for a connection, or for the lock of the writers."""
 
 
 class Database:
-    """Every failure to reach or use the database leaves here as `StorageUnavailable`, in bounded time."""
+    """Each method raises `StorageUnavailable`, within a bounded time, if the database cannot be reached or used."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Database:
         wait_seconds: float = WAIT_SECONDS,
         on_block: Callable[[Block], None] | None = None,
     ) -> None:
-        """`on_block` is told of each block when it is over.
+        """`on_block` is called at the end of each block.
 
         Raises:
             StorageUnavailable: the file of an SQLite database cannot be opened.
@@ -100,13 +100,14 @@ class Database:
             raise StorageUnavailable from error
         self._writing = with_transactions(self._engine)
         self._connections = Connections(self._engine)
-        # SQLite has one writer at a time. Waiting in line here is fair and wakes at once; its own lock is polled.
+        # SQLite allows one writer at a time. Writers queue here, because this queue is fair and wakes the next writer
+        # immediately. SQLite's own lock would be polled.
         self._writers: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._subscribers: list[Callable[[Sequence[Event]], None]] = []
 
     @classmethod
     def of(cls, settings: Settings, *, on_block: Callable[[Block], None] | None = None) -> "Database":
-        """The one that the settings name."""
+        """Open the database that the settings name."""
         return cls(
             settings.database_url.get_secret_value(),
             pool_size=settings.database_pool_size,
@@ -119,47 +120,52 @@ class Database:
         return self._engine.dialect.name == "sqlite"
 
     def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
-        """Call `listener` with the events of each unit of work of this process when it is over, committed or not."""
+        """Call `listener` with the events of each unit of work of this process when it ends, committed or not."""
         self._subscribers.append(listener)
 
     def trace(self, tracer: "Tracer") -> None:
-        """Give each statement of a request that has a span one of its own."""
-        from jwtapi.storage.statement_spans import trace_statements  # noqa: PLC0415  an extra
+        """Make a span for each statement of a request that has a span."""
+        from jwtapi.storage.statement_spans import trace_statements  # noqa: PLC0415  needs the extra `otel`
 
         trace_statements(self._engine, tracer)
 
     def connections(self) -> PoolState:
-        pool: Any = self._engine.pool  # both kinds of database have one that counts
+        pool: Any = self._engine.pool  # with both kinds of database the pool counts its connections
         return PoolState(most=pool.size(), in_use=pool.checkedout(), waiting=self._waiting)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        """A block that changes nothing. Each of its statements sees what was committed before it."""
+        """Open a block that changes nothing. Each statement sees everything that was committed before the statement."""
         async with self._block(writes=False) as connection:
             yield UnitOfWork(connection)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction: leaving the block commits, an exception rolls back.
+    def write(self, *, durable: bool = True) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a transaction: the end of the block commits, and an exception rolls back.
 
-        Nothing slow belongs inside: on SQLite nobody else can write meanwhile.
+        Do nothing slow inside, because on SQLite nobody else can write meanwhile.
+
+        With `durable=False` the block does not wait for the disk, and a power cut may undo it. Use it for statements
+        that need no common transaction, because on PostgreSQL each one commits by itself, and that add no events.
         """
+        return self._write_durably() if durable else self._write_without_waiting_for_the_disk()
+
+    @asynccontextmanager
+    async def _write_durably(self) -> AsyncIterator[UnitOfWork]:
         async with self._block(writes=True) as connection:
             uow = UnitOfWork(connection)
             try:
                 async with connection.begin():
                     yield uow
             finally:
-                # Also when the commit failed: its answer may have been lost, and not the commit.
+                # Call the listeners even if the commit failed: perhaps only its answer was lost, not the commit.
                 for listener in self._subscribers if uow.events.added else ():
                     listener(uow.events.added)
 
     @asynccontextmanager
-    async def write_hastily(self) -> AsyncIterator[UnitOfWork]:
-        """For single statements whose effect a power cut may undo, and that no disk is waited for."""
+    async def _write_without_waiting_for_the_disk(self) -> AsyncIterator[UnitOfWork]:
         if self.is_sqlite:
             async with self._block(writes=True) as connection:
-                await connection.execution_options(**{HASTY: True})
+                await connection.execution_options(**{NOT_DURABLE: True})
                 async with connection.begin():
                     yield UnitOfWork(connection)
         else:
@@ -168,7 +174,7 @@ class Database:
 
     @asynccontextmanager
     async def _block(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-        """A connection; everything inside, waiting for it included, takes no longer than `wait_seconds`."""
+        """Open a connection. The block, with its wait for the connection, takes at most `wait_seconds`."""
         began = time.monotonic()
         connected: float | None = None
         failed = False
@@ -191,13 +197,13 @@ class Database:
                 self._on_block(Block(writes, connected - began, ended - began, failed))
 
     @asynccontextmanager
-    async def hold_connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection outside any transaction, for as long as the block lasts; it is not used again afterwards.
+    async def dedicated_connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection outside any transaction for as long as the block lasts. It is not reused afterwards.
 
-        What is done with it has to bound its own time, and to leave the block when `wants_connection_back` says so. It
-        is never the last one that the server grants: there is one more, for the requests.
+        The block limits the time of its own statements, and ends when `dedicated_connection_is_needed` returns True.
+        The block begins only if the server grants another connection too, because the requests need one.
         """
-        with _faults_translated():
+        with _translate_driver_errors():
             spare = await self._connect()
             try:
                 connection = await self._connect()
@@ -205,16 +211,16 @@ class Database:
                 await spare.close()
                 raise
             try:
-                await spare.close()  # back into the pool
+                await spare.close()  # it goes back into the pool
                 async with self._connections.holding():
                     yield connection
             finally:
                 await connection.invalidate()
                 await connection.close()
 
-    def wants_connection_back(self) -> bool:
-        """Tell whether the connection that is held is the only one left, and a request wants it."""
-        return self._connections.should_give_back
+    def dedicated_connection_is_needed(self) -> bool:
+        """Return whether the dedicated connection is the only one left while a request waits for a connection."""
+        return self._connections.requests_need_held
 
     async def _connect(self) -> AsyncConnection:
         connecting = asyncio.create_task(self._engine.connect().start())
@@ -222,33 +228,33 @@ class Database:
             async with asyncio.timeout(self._wait_seconds):
                 return await asyncio.shield(connecting)
         except BaseException:
-            # Seen to its end also when nobody wants it any more: SQLite's driver has a thread that will answer, and
-            # must find the event loop.
+            # Wait until the attempt ends, even if its result is no longer needed: a thread of SQLite's driver will
+            # deliver the result, and the event loop must still run then.
             await asyncio.wait([connecting])
             if connecting.exception() is None:
                 await connecting.result().close()
             raise
 
     async def check(self) -> Schema:
-        """Make sure that the database answers and has this version's schema, or a later one; say which of the two.
+        """Make sure that the database answers, and return whether its schema is of this version or of a later one.
 
         Raises:
-            StorageUnavailable: it does not answer.
-            OutdatedSchema: it does, with an earlier schema or none.
-            UnusableSchema: it does, with what jwtapi did not make.
+            StorageUnavailable: the database does not answer.
+            OutdatedSchema: the schema is of an earlier version, or there is none.
+            UnusableSchema: the database has tables that jwtapi did not make.
         """
         async with self._block(writes=False) as connection:
             schema = await connection.run_sync(schema_of)
             if schema is Schema.OUTDATED:
-                await connection.invalidate()  # its search_path is that of its first moment
+                await connection.invalidate()  # it keeps the search_path that was set when it was opened
                 raise OutdatedSchema
             return schema
 
     async def rehearse_login(self) -> None:
-        """Make sure that a login would not fail for the database; leaves nothing behind.
+        """Make sure that the database would not make a login fail. Changes nothing.
 
         Raises:
-            StorageUnavailable: it would.
+            StorageUnavailable: the database would make it fail.
         """
         async with self._writing_alone() as connection:
             await rehearse_login(connection)
@@ -257,7 +263,7 @@ class Database:
                 await asyncio.to_thread(write_beside, path)
 
     async def rehearse_housekeeping(self) -> None:
-        """As `rehearse_login`, of what is deleted in the background."""
+        """As `rehearse_login`, for the rows that housekeeping deletes in the background."""
         async with self._writing_alone() as connection:
             await rehearse_housekeeping(connection)
 
@@ -267,10 +273,10 @@ class Database:
             yield connection
 
     async def rehearse_pooler(self) -> None:
-        """Make sure that connections do not share what they prepare, as behind a pooler that keeps no statements.
+        """Make sure that each connection has its own prepared statements. Behind some poolers connections share them.
 
         Raises:
-            StorageUnavailable: they do, or the database does not answer.
+            StorageUnavailable: connections share prepared statements, or the database does not answer.
         """
         if self.is_sqlite or not self._prepares:
             return
@@ -284,14 +290,14 @@ class Database:
                 try:
                     for connection in (one, another):
                         statement = await (await _driver_of(connection)).prepare("SELECT 1", name=name)
-                        await statement.fetch()  # until then a pooler leaves it its server
+                        await statement.fetch()  # before that, a pooler does not change its server
                 except asyncpg.PostgresError as error:
                     raise StorageUnavailable from error
 
     async def connections_for_us(self) -> int | None:
-        """How many connections the database gives our role and whoever shares them; None if that is no matter.
+        """Return how many connections the database grants to all clients that sign in with our role.
 
-        It is none on SQLite, and behind a pooler.
+        Returns None for SQLite and behind a pooler, where this number does not matter.
         """
         if self.is_sqlite:
             return None
@@ -301,15 +307,15 @@ class Database:
             return int((await connection.execute(_CONNECTIONS)).scalar_one())
 
     async def migrate(self) -> None:
-        """Bring the schema up to date. Of several at once one does it and the others wait; it may take its time.
+        """Bring the schema up to date. It has no time limit. If several processes try it, one migrates, the others wait.
 
         Raises:
             StorageUnavailable: the database does not answer.
-            UnusableSchema: it has what jwtapi did not make, and is as it was.
+            UnusableSchema: the database has tables that jwtapi did not make. It was not changed.
         """
-        engine = open_patient_engine(self._url)
+        engine = create_migration_engine(self._url)
         try:
-            with _faults_translated():
+            with _translate_driver_errors():
                 async with with_transactions(engine).begin() as connection:
                     await connection.run_sync(upgrade)
         finally:
@@ -320,14 +326,14 @@ class Database:
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
-        """Everything inside, waiting for a connection or a lock included, takes no longer than `wait_seconds`."""
-        with _faults_translated():
+        """Limit the block, with its waits for a connection and for locks, to `wait_seconds`."""
+        with _translate_driver_errors():
             async with asyncio.timeout(self._wait_seconds):
                 yield
 
 
 async def _is_pooled(connection: AsyncConnection) -> bool:
-    """Tell whether a pooler is between: it tells clients of a process that is not the server's."""
+    """Return whether there is a pooler in between: it reports another process id than the server's."""
     process = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
     return bool(process != (await _driver_of(connection)).get_server_pid())
 
@@ -337,14 +343,14 @@ async def _driver_of(connection: AsyncConnection) -> Any:
 
 
 @contextmanager
-def _faults_translated() -> Iterator[None]:
+def _translate_driver_errors() -> Iterator[None]:
     try:
         yield
     except (DataError, ProgrammingError) as error:
         if is_of_operator(error):
             raise StorageUnavailable from error
-        raise  # faults of ours
+        raise  # a bug in our statements
     except IntegrityError:
-        raise  # as well
+        raise  # the repository that ran the statement handles it
     except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error

@@ -1,4 +1,4 @@
-"""How to connect: what SQLite needs told at each connection, and bounds on every wait."""
+"""Opens connections, with the settings that each kind of database needs, and with a limit on every wait."""
 
 import itertools
 import os
@@ -14,26 +14,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from jwtapi.storage.faults import belongs_to_connection
 
 WAIT_SECONDS = 2
-"""How long a block may take, with its waits for a connection and for locks, before its caller is told to come back
-later. Giving up a connection that does not answer can take two seconds more."""
+"""How long a block may take, with its waits for a connection and for locks. Then the caller gets an error. Closing a
+connection that does not answer can take two seconds more."""
 
 POOL_SIZE = 10
-"""Connections to PostgreSQL for the requests of a process; one more follows the changes."""
+"""Connections to PostgreSQL for the requests of a process. The change feed has one more."""
 
 STATEMENT_CACHE = 100
-"""Statements that each connection to PostgreSQL keeps prepared; there are fewer."""
+"""Statements that each connection to PostgreSQL keeps prepared. We have fewer."""
 
 APPLICATION_NAME = "jwtapi"
-"""In pg_stat_activity, unless the address or PGAPPNAME says another."""
+"""The name in pg_stat_activity, unless the URL or PGAPPNAME sets another one."""
 
 WRITE = "jwtapi_write"
-"""Execution option of a connection whose transaction is going to write."""
+"""Execution option of a connection whose transactions write."""
 
-HASTY = "jwtapi_hasty"
-"""Execution option of a connection whose transaction need not survive a power cut."""
+NOT_DURABLE = "jwtapi_not_durable"
+"""Execution option of a connection whose transaction may be lost in a power cut."""
 
 _SQLITE_POOL_SIZE = 4
-"""One of them follows the changes, one writes; as only one thread at a time runs Python, more readers bring nothing."""
+"""One for the change feed and one for the writer. More readers would not be faster, because only one thread runs Python
+at a time."""
 
 _MIGRATION_WAIT_SECONDS = 600
 
@@ -42,14 +43,14 @@ _numbers = itertools.count()
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers and the writer do not wait for each other
-    "PRAGMA synchronous = FULL",  # what was answered survives a power cut, not only a crash of the process
+    "PRAGMA synchronous = FULL",  # a commit survives a power cut, not only a crash of the process
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -500",  # KiB a connection; what is beyond it the system's cache has
+    "PRAGMA cache_size = -500",  # KiB for each connection; the system caches the rest of the file
 )
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite database; None for any other."""
+    """Return the file of an SQLite database, and None for PostgreSQL."""
     scheme, _, path = url.partition(":///")
     return Path(path) if scheme.startswith("sqlite") else None
 
@@ -61,13 +62,13 @@ def open_engine(
     statement_cache: int = STATEMENT_CACHE,
     wait_seconds: float = WAIT_SECONDS,
 ) -> AsyncEngine:
-    """For requests: no wait is long, and each statement stands for itself.
+    """Create the engine for requests: it limits every wait, and each statement commits by itself.
 
-    Without a statement cache each is prepared anew and without a name, and run before the next Sync, so that no pooler
-    can send its messages to two servers.
+    With `statement_cache=0` each statement is prepared without a name and run before the next Sync message. So a pooler
+    cannot send the messages of one statement to two servers.
 
     Raises:
-        OSError: there can be no SQLite file at that place.
+        OSError: the SQLite file cannot be created.
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=wait_seconds)
@@ -76,7 +77,7 @@ def open_engine(
         statement_cache=statement_cache,
         connect_timeout=wait_seconds,
         command_timeout=wait_seconds,
-        # What only reads takes one round trip instead of three; so does the look whether a connection is alive.
+        # A block that reads takes one round trip instead of three. So does the check whether a connection is alive.
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size + 1,
         max_overflow=0,
@@ -85,11 +86,11 @@ def open_engine(
     )
 
 
-def open_patient_engine(url: str) -> AsyncEngine:
-    """For migrations, which may wait for each other and take their time, and go through any pooler.
+def create_migration_engine(url: str) -> AsyncEngine:
+    """Create the engine for migrations: statements have no time limit, and work through every pooler.
 
     Raises:
-        OSError: there can be no SQLite file at that place.
+        OSError: the SQLite file cannot be created.
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=_MIGRATION_WAIT_SECONDS)
@@ -99,7 +100,7 @@ def open_patient_engine(url: str) -> AsyncEngine:
 
 
 def with_transactions(engine: AsyncEngine) -> AsyncEngine:
-    """The same connections, to write in transactions."""
+    """Return an engine with the same connections, for blocks that write in transactions."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(**{WRITE: True})
     return engine.execution_options(isolation_level="READ COMMITTED")
@@ -108,7 +109,7 @@ def with_transactions(engine: AsyncEngine) -> AsyncEngine:
 def _open_postgresql(
     url: str, *, statement_cache: int, connect_timeout: float, command_timeout: float | None, **options: Any
 ) -> AsyncEngine:
-    """The driver itself reads the address, so that it may say all that libpq's may: of TLS, of several hosts."""
+    """Let the driver itself parse the URL, so that all parameters of libpq work, such as TLS and several hosts."""
     address = url.replace("postgresql+asyncpg:", "postgresql:", 1)
     names_itself = "application_name" in dict(parse_qsl(urlsplit(address).query))
     server_settings = {} if names_itself else {"application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME}
@@ -124,18 +125,18 @@ def _open_postgresql(
                 statement_cache_size=statement_cache,
                 server_settings=server_settings,
             )
-        except (asyncpg.InterfaceError, ssl.SSLError):  # some of which are ValueErrors too
+        except (asyncpg.InterfaceError, ssl.SSLError):  # some of them are ValueErrors too, which are handled below
             raise
         except FileNotFoundError as error:
-            # Of a server's socket that is not there it says the same.
+            # The driver raises the same error if the server's socket file is missing.
             error.filename = _missing_file_for_tls(url)
             raise
         except (ValueError, TypeError):
-            # What parses the address repeats a part of it, which may be the password.
+            # The message repeats a part of the URL, which may be the password.
             raise OSError(None, "the address is not understood") from None
 
     def adapted() -> Any:
-        # `async_creator_fn` and the names after it are SQLAlchemy's own, and only partly documented.
+        # `async_creator_fn` and the parameters after it are SQLAlchemy's own, and only partly documented.
         dialect: Any = engine.dialect
         return dialect.dbapi.connect(
             async_creator_fn=connect,
@@ -144,7 +145,7 @@ def _open_postgresql(
         )
 
     engine = create_async_engine("postgresql+asyncpg://", creator=adapted, hide_parameters=True, **options)
-    _renew_connections(engine)
+    _replace_faulty_connections(engine)
     return engine
 
 
@@ -155,11 +156,11 @@ def _missing_file_for_tls(url: str) -> str | None:
 
 
 def _new_statement_name() -> str:
-    """Nobody else's: a pooler that mixes connections up could otherwise run another process's statement for ours."""
+    """Return a name that no other process uses. Otherwise a pooler could run another process's statement for ours."""
     return f"jwtapi_{_PROCESS}_{next(_numbers):x}"
 
 
-def _renew_connections(engine: AsyncEngine) -> None:
+def _replace_faulty_connections(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def _renew(context: ExceptionContext) -> None:
         if belongs_to_connection(context.original_exception):
@@ -172,11 +173,11 @@ def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
         url, pool_size=_SQLITE_POOL_SIZE, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True
     )
 
-    _renew_connections(engine)
+    _replace_faulty_connections(engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(dbapi_connection: Any, _: Any) -> None:
-        # None: the driver begins no transaction of its own accord; `_begin` does.
+        # With None the driver begins no transactions. `_begin` does.
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
@@ -188,24 +189,25 @@ def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if not options.get(WRITE):
-            return  # a reader's single statements need no transaction
-        # NORMAL waits for no disk at a commit, yet keeps the order: after a power cut the last commits are missing.
-        level = "NORMAL" if options.get(HASTY) else "FULL"
+            return  # the single statements of a reader need no transaction
+        # With NORMAL a commit does not wait for the disk. After a power cut the last commits are missing, but the file
+        # is consistent.
+        level = "NORMAL" if options.get(NOT_DURABLE) else "FULL"
         if connection.info.setdefault("synchronous", "FULL") != level:
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
             connection.info["synchronous"] = level
-        # A writer takes the lock first: a deferred transaction that reads and then writes fails at once, whatever the
-        # busy_timeout, if somebody wrote in between.
+        # A writer takes the lock first. A deferred transaction that reads and then writes would fail immediately,
+        # without waiting for busy_timeout, if another connection has written in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
 def _make_private(path: Path) -> None:
-    """Create the file for its owner alone; SQLite gives its -wal and -shm the same mode.
+    """Create the file so that only its owner can read it. SQLite gives its -wal and -shm files the same mode.
 
     Raises:
-        OSError: no file can be had there. Better now than on a thread of the driver.
+        OSError: the file cannot be created. This is better reported here than on a thread of the driver.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

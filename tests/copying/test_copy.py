@@ -15,15 +15,15 @@ import pytest
 from sqlalchemy import create_engine, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jwtapi.copying.copy import Advance, Changes, Copied, Progress, TargetHasMore, copy_database
+from jwtapi.copying.endpoints import PAGE, CannotCopy
 from jwtapi.sign_in.events import LOGIN_FAILED
-from jwtapi.storage.copying import Changes, Copied, Done, Watch, WouldDestroy, copy
 from jwtapi.storage.database import Database
-from jwtapi.storage.engine import open_patient_engine, with_transactions
+from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.events import Event, events
 from jwtapi.storage.metadata import columns_of, persistent_tables
 from jwtapi.storage.schema import metadata
 from jwtapi.storage.sessions import Session, sessions
-from jwtapi.storage.sides import PAGE, CannotCopy
 from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
 from jwtapi.users.events import PASSWORD_CHANGED
@@ -68,7 +68,7 @@ async def writing(url: str) -> AsyncIterator[AsyncConnection]:
     database = Database(url)
     await database.migrate()
     await database.close()
-    engine = open_patient_engine(url)
+    engine = create_migration_engine(url)
     async with with_transactions(engine).begin() as connection:
         yield connection
     await engine.dispose()
@@ -108,15 +108,15 @@ def new_event(id_: int, user: User | None = None, **values: Any) -> Event:
 
 
 @contextmanager
-def unwatched(_what: str, _rows: int) -> Iterator[Done]:
+def no_progress(_what: str, _rows: int) -> Iterator[Advance]:
     yield lambda _: None
 
 
 async def copied(
-    source: str, target: str, *, overwrite: bool = False, watch: Watch = unwatched, page_size: int = PAGE
+    source: str, target: str, *, overwrite: bool = False, progress: Progress = no_progress, page_size: int = PAGE
 ) -> dict[str, Copied]:
     """Copy, and see that the databases are equal and that it says so."""
-    tables = await copy(source, target, overwrite=overwrite, watch=watch, page_size=page_size)
+    tables = await copy_database(source, target, overwrite=overwrite, progress=progress, page_size=page_size)
     assert await contents(source) == await contents(target)
     assert [table.name for table in tables if table.source != table.target] == []
     return {table.name: table for table in tables}
@@ -126,17 +126,17 @@ def changes(tables: dict[str, Copied]) -> list[Changes]:
     return [table.changes for table in tables.values()]
 
 
-def meanwhile(step: str, act: Callable[[], Coroutine[Any, Any, None]]) -> Watch:
+def meanwhile(step: str, act: Callable[[], Coroutine[Any, Any, None]]) -> Progress:
     """Somebody else acts when the step begins."""
 
     @contextmanager
-    def watch(what: str, _rows: int) -> Iterator[Done]:
+    def progress(what: str, _rows: int) -> Iterator[Advance]:
         if what == step:
             with ThreadPoolExecutor() as somebody:
                 somebody.submit(asyncio.run, act()).result()
         yield lambda _: None
 
-    return watch
+    return progress
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
@@ -234,7 +234,7 @@ async def test_a_second_copy_writes_only_what_has_changed(new_url: NewUrl, sourc
     again = [replace(user, id=UUID(int=n)) for n, user in enumerate(gone[:3])]
     again += [replace(gone[3], id=UUID(int=2**128 - 1))]
     await fill(here, *again, new_session(kept[1]), new_session(again[0]), new_event(2))
-    with pytest.raises(WouldDestroy):
+    with pytest.raises(TargetHasMore):
         await copied(here, there, page_size=SMALL)
     # Users who swapped names are deleted and written again, with their sessions.
     assert changes(await copied(here, there, overwrite=True, page_size=SMALL)) == [
@@ -250,7 +250,7 @@ async def test_a_copy_deletes_users_that_only_the_target_has_only_with_overwrite
     await fill(here, new_user("alice"))
     await fill(there, bob, new_user("carol"), new_session(bob), new_event(1, bob))
     before = await contents(there)
-    with pytest.raises(WouldDestroy) as refused:
+    with pytest.raises(TargetHasMore) as refused:
         await copied(here, there)
     assert refused.value.users == 2
     assert await contents(there) == before
@@ -270,7 +270,7 @@ async def test_a_copy_undoes_changes_of_a_server_on_the_target_only_with_overwri
         await connection.execute(delete(events).where(events.c.id == id_))
     await fill(there, new_event(id_, type=PASSWORD_CHANGED.name))
     before = await contents(there)
-    with pytest.raises(WouldDestroy) as refused:
+    with pytest.raises(TargetHasMore) as refused:
         await copied(here, there)
     assert refused.value.users == 0
     assert await contents(there) == before
@@ -280,8 +280,8 @@ async def test_a_copy_undoes_changes_of_a_server_on_the_target_only_with_overwri
 async def test_a_user_who_registers_on_the_target_during_a_copy_is_not_deleted(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await fill(here, new_user("alice"))
-    watch = meanwhile("Copying users", lambda: fill(there, new_user("bob")))
-    tables = await copy(here, there, overwrite=False, watch=watch)
+    progress = meanwhile("Copying users", lambda: fill(there, new_user("bob")))
+    tables = await copy_database(here, there, overwrite=False, progress=progress)
     assert [(table.name, table.source.rows, table.target.rows) for table in tables if table.source != table.target] == [
         ("users", 1, 2)
     ]
@@ -295,8 +295,8 @@ async def test_a_copy_has_the_source_as_it_was_at_the_start(new_url: NewUrl, kin
     before = await contents(here)
     bob = new_user("bob")
     for step in ("Copying users", "Copying events", "Comparing users"):
-        watch = meanwhile(step, lambda: fill(here, bob, new_session(bob), new_event(2)))
-        tables = await copy(here, there, overwrite=False, watch=watch)
+        progress = meanwhile(step, lambda: fill(here, bob, new_session(bob), new_event(2)))
+        tables = await copy_database(here, there, overwrite=False, progress=progress)
         assert [table.name for table in tables if table.source != table.target] == []
         assert await contents(there) == before
         async with writing(here) as connection:
@@ -310,22 +310,22 @@ async def test_after_an_interrupted_copy_the_next_one_writes_the_rest(new_url: N
         pass
 
     @contextmanager
-    def watch(what: str, _rows: int) -> Iterator[Done]:
+    def progress(what: str, _rows: int) -> Iterator[Advance]:
         pages = 0
 
-        def done(_: int) -> None:
+        def advance(_: int) -> None:
             nonlocal pages
             pages += 1
             if what == step and pages == 2:
                 raise Interrupted
 
-        yield done
+        yield advance
 
     here, there = new_url("sqlite"), new_url("postgresql")
     people = [new_user(f"user{n}") for n in range(10)]
     await fill(here, *people, *map(new_session, people), *map(new_event, range(1, 11)))
     with pytest.raises(Interrupted):
-        await copy(here, there, overwrite=False, watch=watch, page_size=SMALL)
+        await copy_database(here, there, overwrite=False, progress=progress, page_size=SMALL)
     written = {
         "Copying users": (6, 0, 0),
         "Copying sessions": (10, 6, 0),
@@ -378,7 +378,7 @@ async def test_a_copy_needs_a_source_with_the_schema(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await Database(here).close()  # which makes the file
     with pytest.raises(CannotCopy, match=r"^FROM has no schema, .*run `jwtapi migrate` on it"):
-        await copy(here, there, overwrite=True, watch=unwatched)
+        await copy_database(here, there, overwrite=True, progress=no_progress)
 
 
 @pytest.mark.parametrize("later", ("FROM", "TO"))
@@ -388,7 +388,7 @@ async def test_a_copy_refuses_the_schema_of_a_later_version(new_url: NewUrl, lat
     async with writing(here if later == "FROM" else there) as connection:
         await connection.exec_driver_sql("UPDATE jwtapi_schema_version SET version_num = '9999'")
     with pytest.raises(CannotCopy, match=rf"^{later} has the schema of a later version"):
-        await copy(here, there, overwrite=True, watch=unwatched)
+        await copy_database(here, there, overwrite=True, progress=no_progress)
 
 
 @pytest.mark.parametrize("spoil", ("UPDATE users SET id = 'x'", "UPDATE users SET created_at = 'yesterday'"))
@@ -398,7 +398,7 @@ async def test_the_error_about_an_unreadable_row_names_its_database(new_url: New
     async with writing(here) as connection:
         await connection.exec_driver_sql(spoil)
     with pytest.raises(CannotCopy, match=r"^FROM cannot be used: ValueError"):
-        await copy(here, there, overwrite=False, watch=unwatched)
+        await copy_database(here, there, overwrite=False, progress=no_progress)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ async def test_the_error_about_rows_that_the_target_refuses_names_the_rows(
         connection.execute(insert(table), asdict(row))
     heedless.dispose()
     with pytest.raises(CannotCopy, match=rf"^TO does not take the {table.name} from {row.id} to {row.id}: \w+\.$"):
-        await copy(here, there, overwrite=False, watch=unwatched)
+        await copy_database(here, there, overwrite=False, progress=no_progress)
 
 
 def test_every_table_but_that_of_the_rate_limits_is_copied() -> None:

@@ -1,0 +1,1 @@
+"""`jwtapi db copy`: makes one database a copy of another."""
