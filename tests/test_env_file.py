@@ -72,7 +72,7 @@ def problems(env_file: Path) -> list[str]:
         ('JWT_SECRET="hunter2\nENVIRONMENT=production\nHOST="::"', f"line 3: {NOT_UNDERSTOOD}"),
         (
             "JWT_SECRET='hunter2\nENVIRONMENT=production\nHOST=h'",
-            "line 3: the value goes on over further lines; close the quote",
+            "line 3: the value continues on the next line; close the quote",
         ),
         ('JWT_SECRET="hunter2" and more', f"line 3: {NOT_UNDERSTOOD}"),
         ("JWT_SECRET=hunter\0", f"line 3: {NOT_UNDERSTOOD}"),

@@ -18,7 +18,7 @@ def test_a_python_release_with_known_holes_is_reported(
 ) -> None:
     (problem,) = interpreter_problems(version)
     assert problem.startswith(f"Python {'.'.join(map(str, version))} has known holes, ")
-    assert f"({', '.join(holes)}): take {wanted} or later" in problem
+    assert f"({', '.join(holes)}): use {wanted} or later" in problem
 
 
 @pytest.mark.parametrize("version", ((3, 11, 16), (3, 12, 14), (3, 13, 14), (3, 14, 6), (3, 15, 0), (4, 0, 0)))

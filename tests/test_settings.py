@@ -105,16 +105,16 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
             "REFRESH_SECRET_PREVIOUS: shorter than 32 bytes; make one with `jwtapi secrets`",
         ),
         ("MAX_SESSIONS_PER_USER=0", "MAX_SESSIONS_PER_USER: Input should be greater than or equal to 1"),
-        ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: production wants 10 or more"),
+        ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: must be 10 or more in production"),
         ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),
         ("COOKIE_NAME=__Host-r", "COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true"),
         ("COOKIE_NAME=a;b", "COOKIE_NAME: String should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
-        ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
-        ("LOGIN_RATE_LIMIT=5/minute;9/hour", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
-        ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
-        ("ACCOUNT_RATE_LIMIT=x", "ACCOUNT_RATE_LIMIT: wants one limit, such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=often", "LOGIN_RATE_LIMIT: must be one limit, such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=5/minute;9/hour", "LOGIN_RATE_LIMIT: must be one limit, such as 10/15 minutes"),
+        ("LOGIN_RATE_LIMIT=0/minute", "LOGIN_RATE_LIMIT: must be one limit, such as 10/15 minutes"),
+        ("ACCOUNT_RATE_LIMIT=x", "ACCOUNT_RATE_LIMIT: must be one limit, such as 10/15 minutes"),
         *(
-            (f"{name}={limit}", f"{name}: wants at most 1000000, within at most 30 days")
+            (f"{name}={limit}", f"{name}: must be at most 1000000 attempts, within at most 30 days")
             for name in ("LOGIN_RATE_LIMIT", "ACCOUNT_RATE_LIMIT", "REGISTER_RATE_LIMIT", "REFRESH_RATE_LIMIT")
             for limit in ("1000001/minute", "10/31 days", "10/year")
         ),
@@ -124,16 +124,16 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         ),
         (
             "RATE_LIMIT_STORAGE_URI=mysql://x",
-            "RATE_LIMIT_STORAGE_URI: wants database://, redis://host:port or memory://",
+            "RATE_LIMIT_STORAGE_URI: must be database://, redis://host:port or memory://",
         ),
         (
             "TRUSTED_PROXIES=10.0.0.0/8,proxy",
-            "TRUSTED_PROXIES: wants addresses or networks such as 10.0.0.0/8, comma separated",
+            "TRUSTED_PROXIES: must be addresses or networks such as 10.0.0.0/8, comma separated",
         ),
         *(
             (
                 f"CORS_ORIGINS={origin}",
-                "CORS_ORIGINS: wants origins such as https://app.example.com, comma separated; no path, no wildcard",
+                "CORS_ORIGINS: must be origins such as https://app.example.com, comma separated; no path, no wildcard",
             )
             for origin in (
                 "*",
@@ -150,14 +150,14 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         *(
             (
                 f"CORS_HEADERS={headers}",
-                "CORS_HEADERS: wants names of request headers such as x-tenant, comma separated; no wildcard",
+                "CORS_HEADERS: must be names of request headers such as x-tenant, comma separated; no wildcard",
             )
             for headers in ("*", "x-tenant, *", "x tenant", "x-tenant: 1", "ü")
         ),
         *(
             (
                 f"ROOT_PATH={path}",
-                "ROOT_PATH: wants a path such as /sso: a / in front, none at the end, letters, digits and ._~- between",
+                "ROOT_PATH: must be a path such as /sso: a / before each part, and parts of letters, digits and ._~-",
             )
             for path in (
                 "sso",
@@ -182,7 +182,7 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         *(
             (
                 f"COOKIE_DOMAIN={domain}",
-                "COOKIE_DOMAIN: wants a domain such as example.com, of which this server is; no address, no port",
+                "COOKIE_DOMAIN: must be a domain such as example.com, that this server is in; no address, no port",
             )
             for domain in ("com", "localhost", "10.0.0.1", "https://example.com", "example.com:443", "*.example.com")
         ),
@@ -193,7 +193,7 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         *(
             (
                 f"DATABASE_URL={url}",
-                "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
+                "DATABASE_URL: must be sqlite:///path/to/file.db or postgresql://user:password@host/name",
             )
             for url in ("jwtapi.db", "mysql://host/name")
         ),
@@ -201,7 +201,7 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         *(
             (
                 f"DATABASE_URL={url}",
-                "DATABASE_URL: wants a file: an in-memory database forgets everybody at each start",
+                "DATABASE_URL: must name a file: an in-memory database loses all users at each start",
             )
             for url in ("sqlite://", "sqlite:///:memory:")
         ),
@@ -305,7 +305,7 @@ def test_a_wrong_metrics_listen_is_refused(make_settings: MakeSettings, address:
     with pytest.raises(SettingsError) as error:
         make_settings(metrics_listen=address)
     assert error.value.problems == [
-        "METRICS_LISTEN: wants host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock"
+        "METRICS_LISTEN: must be host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock"
     ]
 
 

@@ -67,7 +67,7 @@ def test_an_origin_is_read_as_browsers_send_it(written: str, sent: str) -> None:
     ),
 )
 def test_a_text_that_no_page_has_as_its_origin_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="wants origins such as") as error:
+    with pytest.raises(ValueError, match="must be origins such as") as error:
         parse_origin(text)
     assert error.value.__suppress_context__
 
@@ -88,7 +88,7 @@ def test_a_cookie_domain_is_read_as_browsers_read_it(written: str, understood: s
     ),
 )
 def test_a_cookie_domain_that_browsers_reject_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="wants a domain such as"):
+    with pytest.raises(ValueError, match="must be a domain such as"):
         parse_domain(text)
 
 

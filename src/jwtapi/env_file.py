@@ -104,7 +104,7 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         if path.is_symlink():
-            raise EnvFileError([f"{path}: leads to a file that does not exist"]) from None
+            raise EnvFileError([f"{path}: is a link to a file that does not exist"]) from None
         _require_working_directory()
         return ""
     except OSError as error:
@@ -128,7 +128,7 @@ def _fault_of(binding: Binding, known: set[str]) -> str | None:
     if binding.value is None or _NAME.fullmatch(binding.key) is None:
         return "not understood; write NAME=value"
     if _LINE_END.search(binding.original.string.strip()) is not None:
-        return "the value goes on over further lines; close the quote"
+        return "the value continues on the next line; close the quote"
     for part in parse_variables(binding.value):
         if isinstance(part, Variable) and part.default is None and part.name not in known:
             return "${…} refers to a variable that is not set"

@@ -1,4 +1,4 @@
-"""Which releases of Python have holes that a client of this server comes near."""
+"""Releases of Python with security holes that clients of this server can reach."""
 
 import sys
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Hole(NamedTuple):
     name: str
     closed_in: Mapping[tuple[int, int], int]
-    """The first patch release without it, of each minor that ever had it."""
+    """The first patch release without the hole, for each minor version that ever had it."""
 
 
 HOLES = (
@@ -20,7 +20,7 @@ RUNNING = sys.version_info[:3]
 
 
 def interpreter_problems(version: tuple[int, int, int] | None = None) -> list[str]:
-    """Name the holes of the running Python or of this version, and the release that has none of them."""
+    """Name the holes of a version of Python, by default the running one, and the first release without them."""
     major, minor, patch = version or RUNNING
     closed_in = {hole.name: hole.closed_in.get((major, minor), 0) for hole in HOLES}
     still_open = [name for name, closed in closed_in.items() if patch < closed]
@@ -29,4 +29,4 @@ def interpreter_problems(version: tuple[int, int, int] | None = None) -> list[st
     holes = ", ".join(still_open)
     sound = f"{major}.{minor}.{max(closed_in.values())}"
     running = f"Python {major}.{minor}.{patch}"
-    return [f"{running} has known holes, unless whoever built it closed them ({holes}): take {sound} or later"]
+    return [f"{running} has known holes, unless its distributor has closed them ({holes}): use {sound} or later"]

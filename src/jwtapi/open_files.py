@@ -27,7 +27,7 @@ def problems_of_open_files() -> list[str]:
     if (allowed := _allowed(hard)) >= WANTED:
         return []
     advice = "raise the hard limit (LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
-    return [f"RLIMIT_NOFILE: a worker wants {WANTED} open files, and may have {allowed}: {advice}"]
+    return [f"RLIMIT_NOFILE: a worker needs {WANTED} open files, and is allowed {allowed}: {advice}"]
 
 
 async def watch_open_files(look_seconds: float = LOOK_SECONDS) -> None:
@@ -40,7 +40,7 @@ async def watch_open_files(look_seconds: float = LOOK_SECONDS) -> None:
         await asyncio.sleep(look_seconds)
         fault = _fault_of_opening()
         if fault is not None and not are_used_up:
-            log.error("no file can be opened: new connections are closed at once", cause=fault)
+            log.error("no file can be opened: new connections are closed immediately", cause=fault)
         elif fault is None and are_used_up:
             log.info("files can be opened again")
         are_used_up = fault is not None

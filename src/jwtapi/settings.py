@@ -101,13 +101,13 @@ def _each(check: Callable[[str], str]) -> AfterValidator:
 
 def _header_name(name: str) -> str:
     if name == "*" or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):  # RFC 9110 §5.1
-        raise ValueError("wants names of request headers such as x-tenant, comma separated; no wildcard")
+        raise ValueError("must be names of request headers such as x-tenant, comma separated; no wildcard")
     return name.lower()
 
 
 def _root_path(path: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path) or not {".", ".."}.isdisjoint(path.split("/")):
-        raise ValueError("wants a path such as /sso: a / in front, none at the end, letters, digits and ._~- between")
+        raise ValueError("must be a path such as /sso: a / before each part, and parts of letters, digits and ._~-")
     return path
 
 
@@ -117,13 +117,13 @@ def _proxy(network: str) -> str:
     try:
         ipaddress.ip_network(network)
     except ValueError:
-        raise ValueError("wants addresses or networks such as 10.0.0.0/8, comma separated") from None
+        raise ValueError("must be addresses or networks such as 10.0.0.0/8, comma separated") from None
     return network
 
 
 def _username(name: str) -> str:
     if name.split() != [name]:
-        raise ValueError("wants user names such as admin, comma separated")
+        raise ValueError("must be user names such as admin, comma separated")
     return name
 
 
@@ -133,9 +133,10 @@ def _rate_limit(text: str) -> str:
     except ValueError:
         found = []
     if len(found) != 1 or found[0].amount < 1:
-        raise ValueError("wants one limit, such as 10/15 minutes")
+        raise ValueError("must be one limit, such as 10/15 minutes")
     if found[0].amount > MAX_RATE_LIMIT or found[0].get_expiry() > MAX_RATE_LIMIT_SECONDS:
-        raise ValueError(f"wants at most {MAX_RATE_LIMIT}, within at most {MAX_RATE_LIMIT_SECONDS // 86400} days")
+        days = MAX_RATE_LIMIT_SECONDS // 86400
+        raise ValueError(f"must be at most {MAX_RATE_LIMIT} attempts, within at most {days} days")
     return text
 
 
@@ -156,7 +157,7 @@ def parse_listen_address(address: str) -> tuple[str, int] | Path:
         return Path(address.removeprefix("unix:"))
     match = re.fullmatch(r"(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})", address, re.ASCII)
     if match is None or not 0 < int(match[3]) <= MAX_PORT:
-        raise ValueError("wants host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock")
+        raise ValueError("must be host:port, such as 127.0.0.1:9100 or [::1]:9100, or unix:/path/to/file.sock")
     return match[1] or match[2], int(match[3])
 
 
@@ -172,7 +173,7 @@ def _collector(url: str) -> str:
     except ValueError:  # http://[
         is_sound = False
     if not is_sound or parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("wants http://host:port of a collector; what it asks for is in OTEL_EXPORTER_OTLP_HEADERS")
+        raise ValueError("must be http://host:port of a collector; its headers are in OTEL_EXPORTER_OTLP_HEADERS")
     if not _is_installed("opentelemetry.exporter.otlp.proto.http") or not _is_installed("opentelemetry.sdk"):
         raise ValueError("needs OpenTelemetry; install it with: pip install 'jwtapi[otel]'")
     return url.rstrip("/")
@@ -187,7 +188,7 @@ def _check_collector_headers() -> None:
     for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
         for header in os.environ.get(variable, "").split(","):
             if header.strip() and not _COLLECTOR_HEADER.fullmatch(header.strip()):
-                raise ValueError(f"{variable}: wants name=value, comma separated, such as api-key=...")
+                raise ValueError(f"{variable}: must be name=value, comma separated, such as api-key=...")
 
 
 def _is_installed(module: str) -> bool:
@@ -204,7 +205,7 @@ def _fits_a_socket(path: str) -> bool:
 def _socket_path(path: Path) -> Path:
     if not path.is_absolute() or not _fits_a_socket(str(path)):
         raise ValueError(
-            f"wants the whole path of a socket file, at most {MAX_PATH_BYTES} bytes: /run/jwtapi/jwtapi.sock"
+            f"must be the absolute path of a socket file of at most {MAX_PATH_BYTES} bytes: /run/jwtapi/jwtapi.sock"
         )
     return path
 
@@ -330,7 +331,7 @@ class Settings(_FromOurSources):
     def _check_together(self) -> Self:
         self._check_that_secrets_differ()
         if self.in_production and self.bcrypt_rounds < MIN_PRODUCTION_ROUNDS:
-            raise ValueError(f"BCRYPT_ROUNDS: production wants {MIN_PRODUCTION_ROUNDS} or more")
+            raise ValueError(f"BCRYPT_ROUNDS: must be {MIN_PRODUCTION_ROUNDS} or more in production")
         if self.refresh_token_ttl > self.session_max_age:
             raise ValueError("REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE")
         if self.uds is not None and self.metrics_listen == f"unix:{self.uds}":

@@ -24,7 +24,7 @@ def parse_origin(text: str) -> str:
         return _parse_origin(text)
     except ValueError:
         raise ValueError(
-            "wants origins such as https://app.example.com, comma separated; no path, no wildcard"
+            "must be origins such as https://app.example.com, comma separated; no path, no wildcard"
         ) from None
 
 
@@ -39,7 +39,7 @@ def parse_domain(text: str) -> str:
     except ValueError:
         domain = ""
     if "." not in domain.removesuffix(".") or domain.endswith(".") or _is_address(domain):
-        raise ValueError("wants a domain such as example.com, of which this server is; no address, no port")
+        raise ValueError("must be a domain such as example.com, that this server is in; no address, no port")
     return domain
 
 

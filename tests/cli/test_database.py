@@ -146,7 +146,7 @@ def test_db_copy_does_not_create_a_missing_source(copy: Copy, folder: Path) -> N
 def test_db_copy_does_not_migrate_a_source_without_the_schema(copy: Copy, folder: Path, postgresql: PostgreSQL) -> None:
     result = copy(postgresql.new_empty_database(), THERE)
     assert result.exit_code == 1
-    assert result.stderr == ("FROM has no schema, or that of an earlier version: run `jwtapi migrate` on it.\n")
+    assert result.stderr == ("FROM has no schema or an earlier one: run `jwtapi migrate` on it.\n")
     assert list(folder.iterdir()) == []
 
 
@@ -174,14 +174,14 @@ def test_db_copy_refuses_to_copy_a_postgresql_database_onto_itself(
     (
         (
             "mysql://alice:hunter2@host/name",
-            r"wants sqlite:///path/to/file\.db or postgresql://user:password@host/name\.",
+            r"must be sqlite:///path/to/file\.db or postgresql://user:password@host/name\.",
         ),
-        ("postgresql://alice:hunt/er2@host/hunter2", "has a character that a URL cannot have as it is: "),
-        ("sqlite:///:memory:", "wants a file: "),
-        ("sqlite:///a-folder", r"cannot be used: IsADirectoryError\. Is the URL right, is it running\?"),
+        ("postgresql://alice:hunt/er2@host/hunter2", "has a character that must be escaped in a URL: "),
+        ("sqlite:///:memory:", "must name a file: "),
+        ("sqlite:///a-folder", r"cannot be used: IsADirectoryError\. Is the URL right, and is the database running\?"),
         ("sqlite:///no-database.db", r"cannot be used: SQLITE_NOTADB\. "),
         ("postgresql://alice:hunter2@127.0.0.1:1/name", r"cannot be used: ConnectionRefusedError\. "),
-        ("postgresql://alice:hunter2@127.0.0.1/name?sslmode=hunter2", "wants sslmode to be "),
+        ("postgresql://alice:hunter2@127.0.0.1/name?sslmode=hunter2", "has an invalid sslmode: it must be "),
     ),
 )
 def test_db_copy_reports_a_url_that_cannot_be_used(

@@ -133,7 +133,7 @@ def test_the_doctor_reports_too_low_a_limit_of_open_files(run: Run, monkeypatch:
     run("migrate")
     monkeypatch.setattr("resource.getrlimit", lambda _: (256, 1024))
     assert only_problem(run) == (
-        "RLIMIT_NOFILE: a worker wants 4096 open files, and may have 1024: "
+        "RLIMIT_NOFILE: a worker needs 4096 open files, and is allowed 1024: "
         "raise the hard limit (LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
     )
     monkeypatch.setattr("resource.getrlimit", lambda _: (256, -1))
@@ -320,7 +320,7 @@ def test_the_doctor_reports_a_deleted_working_directory(run: Run, configuration:
 def test_the_doctor_reports_a_dot_env_that_is_a_broken_link(run: Run, configuration: Path) -> None:
     configuration.rename(configuration.with_name("kept"))
     configuration.symlink_to("gone")
-    assert only_problem(run) == ".env: leads to a file that does not exist"
+    assert only_problem(run) == ".env: is a link to a file that does not exist"
 
 
 def test_the_doctor_reports_a_database_that_others_can_read(run: Run, folder: Path) -> None:
@@ -502,7 +502,7 @@ def test_the_doctor_reports_a_database_without_tls(run: Run, monkeypatch: pytest
         monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{port}/d?sslmode=require")
         assert only_problem(run) == (
             "DATABASE_URL: the database does not answer: ConnectionError: the server takes no TLS. "
-            "Is it running, and does it take TLS, as sslmode in DATABASE_URL wants?"
+            "Is it running, and does it accept TLS, which sslmode in DATABASE_URL requires?"
         )
 
 

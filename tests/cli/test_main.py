@@ -188,7 +188,10 @@ def test_commands_work_and_warn_on_the_schema_of_a_later_version(run: Run, folde
     with structlog.testing.capture_logs() as logs:
         assert run("user", "list").exit_code == 0
     assert [(entry["log_level"], entry["event"]) for entry in logs] == [
-        ("warning", "a later version has migrated the database; this one may run on it if it is the one before")
+        (
+            "warning",
+            "a later version has migrated the database; this one works with it only if it is the version before",
+        )
     ]
 
 
@@ -218,9 +221,7 @@ def test_only_serving_and_migrating_change_the_schema_of_a_database_that_others_
     monkeypatch.setenv("DATABASE_URL", postgresql.new_empty_database())
     result = run("user", "list")
     assert result.exit_code == 1
-    assert result.stderr.endswith(
-        "DATABASE_URL: the database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.\n"
-    )
+    assert result.stderr.endswith("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.\n")
     assert run("serve").exit_code == 0
     assert run("user", "list").exit_code == 0
 

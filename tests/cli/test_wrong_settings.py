@@ -15,9 +15,9 @@ from tests.support.redis import OwnRedis, own_redis
 from tests.support.rights import as_nobody
 from tests.support.server import free_port
 
-ESCAPE = "has a character that a URL cannot have as it is: in user and password write @ as %40, "
-NO_POSTGRESQL_OR_SQLITE = "wants sqlite:///path/to/file.db or postgresql://user:password@host/name"
-NO_STORAGE = "wants database://, redis://host:port or memory://"
+ESCAPE = "has a character that must be escaped in a URL: in user and password write @ as %40, "
+NO_POSTGRESQL_OR_SQLITE = "must be sqlite:///path/to/file.db or postgresql://user:password@host/name"
+NO_STORAGE = "must be database://, redis://host:port or memory://"
 
 
 @pytest.fixture(autouse=True)
@@ -56,17 +56,23 @@ URLS = (
     # what libpq's URLs have, and the driver cannot do
     (
         "{GOOD}channel_binding=require",
-        "has channel_binding, which is supported as disable or prefer only: leave it out",
+        "has channel_binding, which is supported only as disable or prefer: leave it out",
     ),
-    ("{GOOD}gssencmode=require", "has gssencmode, which is supported as disable or prefer only: leave it out"),
-    ("{GOOD}load_balance_hosts=random", "has load_balance_hosts, which is supported as disable only: leave it out"),
-    ("{GOOD}client_encoding=latin1", "has client_encoding, which is supported as "),
+    ("{GOOD}gssencmode=require", "has gssencmode, which is supported only as disable or prefer: leave it out"),
+    ("{GOOD}load_balance_hosts=random", "has load_balance_hosts, which is supported only as disable: leave it out"),
+    ("{GOOD}client_encoding=latin1", "has client_encoding, which is supported only as "),
     ("{GOOD}require_auth=scram-sha-256", "has require_auth, which is not supported: leave it out"),
     ("{GOOD}hostaddr=192.0.2.1", "has hostaddr, which is not supported: leave it out"),
-    ("{GOOD}sslmode=hunter2", "wants sslmode to be allow, disable, prefer, require, verify-ca or verify-full"),
-    ("{GOOD}target_session_attrs=standby", "wants target_session_attrs to be any, primary or read-write"),
-    ("{GOOD}ssl_min_protocol_version=SSLv3", "wants ssl_min_protocol_version to be TLSv1, "),
-    ("{GOOD}sslrootcert=system", "wants sslrootcert to be a file"),
+    (
+        "{GOOD}sslmode=hunter2",
+        "has an invalid sslmode: it must be allow, disable, prefer, require, verify-ca or verify-full",
+    ),
+    (
+        "{GOOD}target_session_attrs=standby",
+        "has an invalid target_session_attrs: it must be any, primary or read-write",
+    ),
+    ("{GOOD}ssl_min_protocol_version=SSLv3", "has an invalid ssl_min_protocol_version: it must be TLSv1, "),
+    ("{GOOD}sslrootcert=system", "has sslrootcert=system, which is not supported: name a file"),
     ("postgresql://u:hunter2@{NOBODY}/d?sslmode=verify-full&sslrootcert=/nowhere/hunter.crt", "FileNotFoundError"),
     ("postgresql://u:hunter2@{NOBODY}/d?sslmode=verify-full", "ClientConfigurationError"),
     # what nobody knows
@@ -93,9 +99,9 @@ URLS = (
     ("postgresql://u:hunter2@host:65536/d", "has a port that is no number from 1 to 65535"),
     ("postgresql://u:hunter2@one,two:0/d", "has a port that is no number from 1 to 65535"),
     ("postgresql://u:hunter2@/d?host=one&port=five", "has a port that is no number from 1 to 65535"),
-    ("postgresql://u:hunter2@/d?host=one,two,three&port=1,2", "wants one port, or as many as hosts"),
-    ("postgresql://u:hunter2@one,,two/d", "has no host, or one that cannot be read"),
-    ("postgresql://u:hunter2@/d?host=one,,two", "has no host, or one that cannot be read"),
+    ("postgresql://u:hunter2@/d?host=one,two,three&port=1,2", "must have one port, or as many ports as hosts"),
+    ("postgresql://u:hunter2@one,,two/d", "has no valid host"),
+    ("postgresql://u:hunter2@/d?host=one,,two", "has no valid host"),
     ("postgresql://u:hunter2@::1/d", "an IPv6 address is written as [::1]"),
     ("postgresql://u:hunter2@no-such-host.invalid/d", "gaierror"),
     ("postgresql://u:hunter2@no..host/d", "OSError"),
@@ -108,9 +114,9 @@ URLS = (
     ("postgresql+psycopg://u:hunter2@{NOBODY}/d", NO_POSTGRESQL_OR_SQLITE),
     ("redis://:hunter2@{NOBODY}", NO_POSTGRESQL_OR_SQLITE),
     # files
-    ("sqlite://hunter2.db", "wants three slashes before a file"),
-    ("sqlite:///:memory:", "wants a file: "),
-    ("sqlite:///there.db?timeout=hunter2", "takes no parameters with SQLite"),
+    ("sqlite://hunter2.db", "must have three slashes before a relative path"),
+    ("sqlite:///:memory:", "must name a file: "),
+    ("sqlite:///there.db?timeout=hunter2", "must have no parameters with SQLite"),
     ("sqlite:///folder", "IsADirectoryError"),
     ("sqlite:///text.db", ""),
     ("sqlite:///foreign.db", "has tables of these names that jwtapi did not make: users. "),
@@ -162,8 +168,8 @@ def test_a_database_role_that_cannot_create_tables_is_reported(
     monkeypatch.setenv("DATABASE_URL", places["NO_RIGHTS"])
     for word in ("serve", "migrate"):
         assert said_by(run(word)) == (
-            "DATABASE_URL: The database cannot be migrated, and is as it was: InsufficientPrivilegeError: permission "
-            "denied for schema public. GRANT the role of DATABASE_URL what is missing."
+            "DATABASE_URL: The database could not be migrated, and was not changed: InsufficientPrivilegeError: "
+            "permission denied for schema public. GRANT the role of DATABASE_URL what is missing."
         )
     for words in (("user", "list"), ("doctor",)):
         assert "run `jwtapi migrate`" in said_by(run(*words)).replace("until the next start or", "run")
@@ -209,13 +215,13 @@ def test_a_database_url_of_several_hosts_works_if_one_answers(
 
 
 URIS = (
-    ("redis://:hunter2@host?foo=hunter2", "has a parameter that is not supported; redis:// takes client_name, db, "),
-    ("redis://:hunter2@host?ssl_cert_reqs=none", "has a parameter that is not supported; redis:// takes "),
-    ("rediss://:hunter2@host?ssl_cert_reqs=hunter2", "has a value for ssl_cert_reqs that it cannot have"),
-    ("redis://host?retry=hunter2", "has a parameter that is not supported; redis:// takes "),
-    ("redis://host?socket_timeout=hunter2", "has a value for socket_timeout that it cannot have"),
-    ("redis://host?protocol=9", "has a value for protocol that it cannot have"),
-    ("redis://host/hunter2", "wants the number of a database, or nothing, behind the host"),
+    ("redis://:hunter2@host?foo=hunter2", "has a parameter that is not supported; redis:// supports client_name, db, "),
+    ("redis://:hunter2@host?ssl_cert_reqs=none", "has a parameter that is not supported; redis:// supports "),
+    ("rediss://:hunter2@host?ssl_cert_reqs=hunter2", "has an invalid value for ssl_cert_reqs"),
+    ("redis://host?retry=hunter2", "has a parameter that is not supported; redis:// supports "),
+    ("redis://host?socket_timeout=hunter2", "has an invalid value for socket_timeout"),
+    ("redis://host?protocol=9", "has an invalid value for protocol"),
+    ("redis://host/hunter2", "must have nothing or the number of a database after the host"),
     ("redis://:hunter2@hunter2@host", ESCAPE),
     ("redis://:hunter2/hunter2@host", ESCAPE),
     ("redis://:12?hunter2@host", ESCAPE),

@@ -377,7 +377,7 @@ async def test_events_after_a_copy_are_numbered_from_the_highest_id_on(new_url: 
 async def test_a_copy_needs_a_source_with_the_schema(new_url: NewUrl) -> None:
     here, there = new_url("sqlite"), new_url("sqlite")
     await Database(here).close()  # which makes the file
-    with pytest.raises(CannotCopy, match=r"^FROM has no schema, .*run `jwtapi migrate` on it"):
+    with pytest.raises(CannotCopy, match=r"^FROM has no schema or .*run `jwtapi migrate` on it"):
         await copy_database(here, there, overwrite=True, progress=no_progress)
 
 
@@ -421,7 +421,7 @@ async def test_the_error_about_rows_that_the_target_refuses_names_the_rows(
     with heedless.begin() as connection:
         connection.execute(insert(table), asdict(row))
     heedless.dispose()
-    with pytest.raises(CannotCopy, match=rf"^TO does not take the {table.name} from {row.id} to {row.id}: \w+\.$"):
+    with pytest.raises(CannotCopy, match=rf"^TO does not accept the {table.name} from {row.id} to {row.id}: \w+\.$"):
         await copy_database(here, there, overwrite=False, progress=no_progress)
 
 

@@ -49,8 +49,8 @@ def test_the_start_leaves_tables_of_other_programs_alone(tmp_path: Path, workers
     with sqlite3.connect(tmp_path / "jwtapi.db") as database:
         database.execute("CREATE TABLE users (email TEXT)")
         assert complaint(tmp_path, WORKERS=workers) == (
-            "DATABASE_URL: The database has tables of these names that jwtapi did not make: users. They are as "
-            "they were. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
+            "DATABASE_URL: The database has tables of these names that jwtapi did not make: users. They were not "
+            "changed. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
         )
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("users",)]
     database.close()
@@ -90,6 +90,6 @@ def test_the_start_reports_wrong_settings_in_one_line(tmp_path: Path, workers: s
     line = complaint_in_json(tmp_path, WORKERS=workers)
     assert line["event"] == "The configuration is unusable."
     assert line["problems"] == [
-        "DATABASE_URL: wants sqlite:///path/to/file.db or postgresql://user:password@host/name",
-        "LOGIN_RATE_LIMIT: wants one limit, such as 10/15 minutes",
+        "DATABASE_URL: must be sqlite:///path/to/file.db or postgresql://user:password@host/name",
+        "LOGIN_RATE_LIMIT: must be one limit, such as 10/15 minutes",
     ]

@@ -54,7 +54,7 @@ async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
     with structlog.testing.capture_logs() as logs:
         assert refusal(await api.client().get("/health/ready")) == GONE
     assert [entry["event"] for entry in logs] == [
-        "the database has not the schema of this version; run `jwtapi migrate`",
+        "the database schema is out of date; run `jwtapi migrate`",
         "request",
     ]
 

@@ -75,7 +75,7 @@ def failing_clearly() -> Iterator[None]:
     except SettingsError as error:
         fail("The configuration is unusable.", error.problems)
     except OutdatedSchema:
-        fail("DATABASE_URL: the database has not the schema of this version of jwtapi yet: run `jwtapi migrate`.")
+        fail("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.")
     except UnusableSchema as error:
         fail(f"DATABASE_URL: {error}")
     except StorageUnavailable as error:

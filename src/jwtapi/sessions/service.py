@@ -203,7 +203,7 @@ class SessionService:
                 case Worth.PRESENT:
                     decided = session
                 case Worth.PRESENT_LATE:
-                    decided = await uow.sessions.hand_out_late(session, now=now)
+                    decided = await uow.sessions.reissue_late(session, now=now)
                 case Worth.REUSED:
                     return None, RefreshOutcome.REUSED
             if decided is not None:

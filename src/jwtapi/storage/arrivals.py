@@ -1,4 +1,4 @@
-"""Writes down which generation of a session's tokens has reached its client. No request waits for it."""
+"""Records which generation of a session's tokens has reached its client. No request waits for it."""
 
 import asyncio
 from contextlib import suppress
@@ -11,13 +11,13 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database
 
 _PAUSE_SECONDS = 0.2
-"""What is noted meanwhile is written together."""
+"""Generations that are noted during this pause are written together."""
 
 _BATCH = 200
-"""Sessions a transaction: on SQLite nobody else can write meanwhile."""
+"""Sessions in one transaction. A longer transaction would keep other writers of SQLite waiting."""
 
 _MAX_NOTED = 10_000
-"""Sessions. What cannot be written while the database is away is forgotten beyond it."""
+"""Sessions. During an outage of the database no more are noted."""
 
 log = structlog.get_logger()
 
@@ -29,17 +29,17 @@ class Arrivals:
         self._wake = asyncio.Event()
 
     def note(self, session_id: UUID, generation: int) -> None:
-        """Let it be written down soon that a token of this generation has reached the client."""
+        """Note that a token of this generation has reached the client. `run` writes it soon."""
         if len(self._noted) < _MAX_NOTED:
             self._noted[session_id] = max(generation, self._noted.get(session_id, 0))
             self._wake.set()
 
     def noted(self, session_id: UUID) -> int:
-        """The newest generation that is noted and perhaps not written yet; 0 if none is."""
+        """Return the newest generation that is noted but perhaps not written yet, or 0."""
         return self._noted.get(session_id, 0)
 
     async def run(self) -> None:
-        """Write down what is noted until cancelled, and then the rest."""
+        """Write the noted generations until cancelled, and then the rest."""
         try:
             while True:
                 await self._wake.wait()
@@ -48,11 +48,11 @@ class Arrivals:
                 try:
                     await self._write()
                 except StorageUnavailable:
-                    self._wake.set()  # try again; the requests that need the database say that it is away
+                    self._wake.set()  # try again; the requests that fail log the outage
                 except Exception:
-                    log.exception("writing down which tokens arrived failed")
+                    log.exception("recording which tokens arrived failed")
         finally:
-            with suppress(StorageUnavailable):  # at worst a retry that comes late is believed once more
+            with suppress(StorageUnavailable):  # then a late retry with an old token may succeed once more
                 await self._write()
 
     async def _write(self) -> None:

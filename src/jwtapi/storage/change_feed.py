@@ -1,4 +1,4 @@
-"""Hears of what other processes commit: follows the end of the events table, woken at once or by a short poll."""
+"""Delivers the events that other processes commit: reads new rows of the events table when notified, or by polling."""
 
 import asyncio
 import time
@@ -15,10 +15,10 @@ from jwtapi.storage.events import Event, EventRepository, EventType
 from jwtapi.storage.faults import reason_of
 
 POLL_SECONDS = 0.05
-"""How long a change may go unheard where nothing wakes us."""
+"""How late a change may arrive if no notification comes."""
 
 SILENCE_SECONDS = 5
-"""How long the database may say nothing, not even that nothing happened, before the feed no longer counts as live."""
+"""If no poll has succeeded for so long, the feed no longer counts as live."""
 
 _RETRY_SECONDS = 0.5
 _CHANNEL = "jwtapi_events"
@@ -33,7 +33,7 @@ class _Subscriber(NamedTuple):
 
 
 class ChangeFeed:
-    """One for each process, on one connection, however many subscribe."""
+    """Each process has one feed, on one connection, for all its subscribers."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class ChangeFeed:
         self._poll_seconds = poll_seconds
         self._silence_seconds = silence_seconds
         self._subscribers: list[_Subscriber] = []
-        self._made_at = time.monotonic()
-        self._heard_at = float("-inf")
+        self._created_at = time.monotonic()
+        self._polled_at = float("-inf")
         self._is_interrupted = False
         self._has_to_notify = False
         self._wake = asyncio.Event()
@@ -63,20 +63,20 @@ class ChangeFeed:
         on_events: Callable[[Sequence[Event]], None],
         on_gap: Callable[[], None],
     ) -> None:
-        """Pass on what any process commits, before `run` begins.
+        """Register callbacks for the events that any process commits. Call it before `run` begins.
 
-        `on_events` gets the events of the types that `wants` accepts, perhaps with others; always those of types that
-        only a later version declares. `on_gap` is called where events may be missing.
+        `on_events` gets the events of the types that `wants` accepts, perhaps with other events too. It always gets
+        events of types that only a later version declares. `on_gap` is called when events may have been missed.
         """
         self._subscribers.append(_Subscriber(wants, on_events, on_gap))
 
     def is_live(self) -> bool:
-        """Tell whether changes of the last seconds would have been heard of."""
-        return time.monotonic() - self._heard_at < self._silence_seconds
+        """Return whether every change has arrived, except those of the last seconds."""
+        return time.monotonic() - self._polled_at < self._silence_seconds
 
     def silence(self) -> float:
-        """Seconds since the database last said what is new, or that nothing is."""
-        return time.monotonic() - max(self._heard_at, self._made_at)
+        """Return the seconds since the last successful poll."""
+        return time.monotonic() - max(self._polled_at, self._created_at)
 
     async def run(self) -> None:
         """Follow the events until cancelled, whatever happens to the database meanwhile."""
@@ -85,26 +85,27 @@ class ChangeFeed:
                 async with self._database.dedicated_connection() as connection:
                     await self._follow(EventRepository(connection), await _open_signal(connection, self._wake))
                 if not self._is_interrupted:
-                    log.warning("changes made elsewhere go unheard", cause="requests need the only connection")
+                    log.warning("changes of other processes do not arrive", cause="requests need the only connection")
             except StorageUnavailable as error:
                 if not self._is_interrupted:
-                    log.warning("changes made elsewhere go unheard", cause=reason_of(error))
+                    log.warning("changes of other processes do not arrive", cause=reason_of(error))
             except Exception:
                 if not self._is_interrupted:
-                    log.exception("following the changes failed")
-            # The first time again at once: perhaps only a connection broke, and until there is one nothing is heard.
+                    log.exception("reading the changes of other processes failed")
+            # Retry the first failure immediately: often only the connection broke, and we miss changes until there is a
+            # new one.
             if not self._is_interrupted:
                 self._on_interruption()
             await asyncio.sleep(_RETRY_SECONDS if self._is_interrupted else 0)
             self._is_interrupted = True
 
     async def _follow(self, events: EventRepository, signal: "_ChangeSignal") -> None:
-        """Until requests need the connection."""
+        """Deliver new events until requests need the connection."""
         async with asyncio.timeout(WAIT_SECONDS):
             position = await events.end()
         ignored = self._ignored_types()
         for subscriber in self._subscribers:
-            subscriber.on_gap()  # nobody has read what was committed until now
+            subscriber.on_gap()  # events before `position` were not delivered
         while not self._database.dedicated_connection_is_needed():
             await self._sleep()
             asked_at = time.monotonic()
@@ -116,10 +117,10 @@ class ChangeFeed:
                     new, position = await events.since(position, ignored=ignored)
                     for subscriber in self._subscribers if new else ():
                         subscriber.on_events(new)
-            self._heard_at = asked_at
+            self._polled_at = asked_at
             if self._is_interrupted:
                 self._is_interrupted = False
-                log.info("hearing of changes again")
+                log.info("changes of other processes arrive again")
 
     async def _sleep(self) -> None:
         try:
@@ -146,7 +147,7 @@ class ChangeFeed:
 
 class _ChangeSignal(Protocol):
     async def poll(self) -> bool:
-        """Return, at little cost, whether there may be new events."""
+        """Return quickly whether there may be new events."""
 
     async def notify(self) -> None:
         """Wake the feeds of other processes."""

@@ -1,4 +1,4 @@
-"""Gives out the connections of a pool, also where the server grants no more of them."""
+"""Opens connections of a pool, and waits for a free one if the server refuses to open more."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,49 +10,50 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from jwtapi.storage.faults import is_out_of_connections
 
-_PATIENCE_SECONDS = 1.5
-"""How long to wait for one that is given back: below WAIT_SECONDS, so that the server's refusal is what is told."""
+_MAX_WAIT_SECONDS = 1.5
+"""How long to wait for a free connection. Shorter than WAIT_SECONDS, so that the error is the server's refusal."""
 
 _RETRY_SECONDS = 0.5
 
 
 class Connections:
-    """Where the server refuses another one (`too many connections`), requests wait in line for a free one.
+    """If the server refuses a new connection (`too many connections`), requests queue for a free one of the pool.
 
-    A pool knows only its own bound. It would pass the refusal on at once, though one of its own is free a moment later.
+    The pool itself knows only its own limit. It would fail immediately, although one of its connections may be free a
+    moment later.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._given_back = asyncio.Event()
-        self._line = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._queue = asyncio.Lock()
         self._open = 0
-        self._held = 0
-        self.requests_need_held = False
-        """The only connection is one that is kept for long, and a request wants it."""
+        self._dedicated = 0
+        self.dedicated_is_needed = False
+        """Whether all open connections are dedicated ones while a request waits for a connection."""
         pool = engine.sync_engine.pool
-        event.listen(pool, "checkin", lambda *_: self._given_back.set())
+        event.listen(pool, "checkin", lambda *_: self._freed.set())
         event.listen(pool, "connect", lambda *_: self._count(1))
         event.listen(pool, "close", lambda *_: self._count(-1))
 
     @asynccontextmanager
     async def connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """One of the pool, by the options of `engine`.
+        """Open a connection of the pool, with the options of `engine`.
 
         Raises:
-            DBAPIError: among other things, there is none in time.
+            DBAPIError: for example, no connection became free in time.
         """
         async with AsyncExitStack() as stack:
             yield await self._enter(stack, engine)
 
     @asynccontextmanager
-    async def holding(self) -> AsyncIterator[None]:
-        """Around the use of a connection that is kept for long."""
-        self._held += 1
+    async def dedicated(self) -> AsyncIterator[None]:
+        """Mark one connection as dedicated for as long as the block lasts."""
+        self._dedicated += 1
         try:
             yield
         finally:
-            self._held -= 1
-            self.requests_need_held = False
+            self._dedicated -= 1
+            self.dedicated_is_needed = False
 
     async def _enter(self, stack: AsyncExitStack, engine: AsyncEngine) -> AsyncConnection:
         try:
@@ -60,21 +61,21 @@ class Connections:
         except DBAPIError as error:
             if not is_out_of_connections(error):
                 raise
-        until = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
-        async with self._line:  # one of them asks again, not all: each refusal costs the server a process
+        until = asyncio.get_running_loop().time() + _MAX_WAIT_SECONDS
+        async with self._queue:  # only one request tries again, because each refusal costs the server a process
             while True:
-                self._given_back.clear()
+                self._freed.clear()
                 try:
                     return await stack.enter_async_context(engine.connect())
                 except DBAPIError as error:
                     left = until - asyncio.get_running_loop().time()
                     if not is_out_of_connections(error) or left <= 0:
                         raise
-                self.requests_need_held = self._held > 0 and self._open <= self._held
+                self.dedicated_is_needed = self._dedicated > 0 and self._open <= self._dedicated
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, _RETRY_SECONDS)):
-                        await self._given_back.wait()
+                        await self._freed.wait()
 
     def _count(self, change: int) -> None:
-        # The pool's own numbers have those in them that were cut and not replaced.
+        # The pool's own numbers include connections that were closed and not replaced.
         self._open += change

@@ -212,7 +212,7 @@ class Database:
                 raise
             try:
                 await spare.close()  # it goes back into the pool
-                async with self._connections.holding():
+                async with self._connections.dedicated():
                     yield connection
             finally:
                 await connection.invalidate()
@@ -220,7 +220,7 @@ class Database:
 
     def dedicated_connection_is_needed(self) -> bool:
         """Return whether the dedicated connection is the only one left while a request waits for a connection."""
-        return self._connections.requests_need_held
+        return self._connections.dedicated_is_needed
 
     async def _connect(self) -> AsyncConnection:
         connecting = asyncio.create_task(self._engine.connect().start())
@@ -307,7 +307,7 @@ class Database:
             return int((await connection.execute(_CONNECTIONS)).scalar_one())
 
     async def migrate(self) -> None:
-        """Bring the schema up to date. It has no time limit. If several processes try it, one migrates, the others wait.
+        """Bring the schema up to date, without a time limit. One of several processes does it, and the others wait.
 
         Raises:
             StorageUnavailable: the database does not answer.

@@ -20,7 +20,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
     {
         # SQLSTATE, or its first two characters, which are its class
         "08P01": "Leave out of DATABASE_URL the parameters that a pooler between does not take.",
-        "0A000": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
+        "0A000": "This is not PostgreSQL: name a PostgreSQL server in DATABASE_URL.",
         "28": "Is the password in DATABASE_URL right, and may this role sign in from here?",
         "3D000": "Create the database, or name another one in DATABASE_URL.",
         "42501": "GRANT the role of DATABASE_URL what is missing.",
@@ -28,7 +28,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "42703": "Restore it from a backup; or does search_path lead elsewhere?",
         "42601": "Mend the parameters in DATABASE_URL.",
         "42804": "Restore it from a backup; or does search_path lead elsewhere?",
-        "42883": "jwtapi wants PostgreSQL itself: name one in DATABASE_URL.",
+        "42883": "This is not PostgreSQL: name a PostgreSQL server in DATABASE_URL.",
         "42P07": "Another program has that name: give jwtapi a database of its own.",
         "42701": "Another program has that name: give jwtapi a database of its own.",
         "42704": "Leave out of DATABASE_URL the parameters that PostgreSQL does not have.",
@@ -62,7 +62,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "ClientConfigurationError": "Are sslmode and the files that it needs those of this server, in DATABASE_URL?",
         "TargetServerAttributeNotMatched": "No server of DATABASE_URL is what target_session_attrs asks for.",
         # of TLS, whose errors have numbers of their own
-        "ConnectionError": "Is it running, and does it take TLS, as sslmode in DATABASE_URL wants?",
+        "ConnectionError": "Is it running, and does it accept TLS, which sslmode in DATABASE_URL requires?",
         "SSLError": "Are sslmode and sslrootcert in DATABASE_URL those of this server?",
         "gaierror": "Is the host in DATABASE_URL right, and does its name resolve here?",
     }

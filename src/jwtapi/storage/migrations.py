@@ -75,7 +75,7 @@ def schema_of(connection: Connection) -> Schema:
         return Schema.CURRENT if revision == known[0] else Schema.OUTDATED
     if re.fullmatch(r"[0-9]{4}", revision) is None or revision < known[0]:
         raise UnusableSchema(
-            f"The table {VERSION_TABLE} has the revision {revision[:32]!r}, which no version of jwtapi makes. "
+            f"The table {VERSION_TABLE} has the revision {revision[:32]!r}, which belongs to no version of jwtapi. "
             "Restore a backup, or give jwtapi a database of its own."
         )
     return Schema.LATER
@@ -94,7 +94,9 @@ def upgrade(connection: Connection) -> None:
         case Schema.OUTDATED:
             _run_migrations(connection)
         case Schema.LATER:
-            log.warning("a later version has migrated the database; this one may run on it if it is the one before")
+            log.warning(
+                "a later version has migrated the database; this one works with it only if it is the version before"
+            )
 
 
 def _run_migrations(connection: Connection) -> None:
@@ -116,7 +118,7 @@ def _run_migrations(connection: Connection) -> None:
         if not has_answered(error):
             raise
         raise UnusableSchema(
-            f"The database cannot be migrated, and is as it was: {reason_of(error)}. {advice_on(error)}"
+            f"The database could not be migrated, and was not changed: {reason_of(error)}. {advice_on(error)}"
         ) from error
 
 
@@ -158,7 +160,7 @@ def _refuse_tables_of_others(connection: Connection) -> None:
     if taken:
         raise UnusableSchema(
             f"The database has tables of these names that jwtapi did not make: {', '.join(taken)}. "
-            "They are as they were. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
+            "They were not changed. Give jwtapi a database of its own, or on PostgreSQL a schema (search_path)."
         )
 
 

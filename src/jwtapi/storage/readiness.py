@@ -68,7 +68,7 @@ class Readiness:
             await self._database.check()
             await self._database.rehearse_login()
         except OutdatedSchema:
-            return _Fault("the database has not the schema of this version; run `jwtapi migrate`", None)
+            return _Fault("the database schema is out of date; run `jwtapi migrate`", None)
         except UnusableSchema as error:
             return _Fault("the database has a schema that jwtapi did not make", str(error))
         except StorageUnavailable as error:

@@ -1,6 +1,6 @@
 """Sessions: the table, the record and the queries.
 
-Every race about a session is decided here, by the condition of one statement.
+If several requests change a session, the condition of one statement here decides which of them succeeds.
 """
 
 from collections.abc import Mapping
@@ -43,9 +43,9 @@ sessions = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    # How often the session was refreshed. The one refresh token that is good now carries this number.
+    # How often the session was refreshed. The current refresh token carries this number.
     Column("generation", Integer, nullable=False),
-    # Random; every refresh token proves that its maker knew it, so REFRESH_SECRET alone forges nothing.
+    # Random. Every refresh token proves that its issuer knew the key, so REFRESH_SECRET alone cannot forge one.
     Column("key", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("refreshed_at", UtcDateTime, nullable=False),
@@ -56,17 +56,17 @@ sessions = Table(
     Column("previously_refreshed_at", UtcDateTime),
     # The newest generation of which a token is known to have reached the client; see sessions/worth.py.
     Column("arrived_generation", Integer, nullable=False, server_default="0"),
-    # The last generation that was handed out again to its predecessor after the grace; NULL if none ever was.
+    # The last generation whose token was issued again to the client of its predecessor after the grace; NULL if none.
     Column("late_generation", Integer),
-    # How and when the user proved to be the user, and where from. NULL in rows of versions before 0004.
+    # How, when and from where the user signed in. NULL in rows that were made before migration 0004.
     Column("amr", JSON(none_as_null=True)),
     Column("auth_time", UtcDateTime),
     Column("address", String(64)),
     Column("user_agent", String(256)),
-    # Computed by the database from `expires_at` (migration 0002). A refresh that changes no indexed column costs
-    # PostgreSQL no entry in any index, and the day changes once a day.
+    # The database computes it from `expires_at` (migration 0002). PostgreSQL writes no index entries for a refresh that
+    # changes no indexed column, and this column changes once a day.
     Column("expires_on", Date, index=True, info=COMPUTED),
-    # The sessions of a user that have not been ended. Whoever signs in and out all day leaves thousands that have.
+    # The sessions of a user that are not revoked. A user who signs in and out all day leaves thousands of revoked ones.
     Index(
         "ix_sessions_user_id_unrevoked",
         "user_id",
@@ -82,30 +82,30 @@ class Session:
     id: UUID
     user_id: UUID
     generation: int
-    """How often it was refreshed; the one refresh token that is good now carries this number."""
+    """How often the session was refreshed. The current refresh token carries this number."""
     key: bytes
-    """32 random bytes that every refresh token of the session proves."""
+    """32 random bytes. Every refresh token of the session proves that its issuer knew them."""
     created_at: datetime
     refreshed_at: datetime
     expires_at: datetime
-    """When it dies unless refreshed before; never past `ends_at`."""
+    """When the session ends unless it is refreshed before. Never later than `ends_at`."""
     ends_at: datetime
-    """When it dies however often it is refreshed."""
+    """When the session ends, even if it is refreshed."""
     revoked_at: datetime | None
     previously_refreshed_at: datetime | None = None
     """When the refresh before the last one was."""
     arrived_generation: int = 0
     """The newest generation of which a token is known to have reached the client; see sessions/worth.py."""
     late_generation: int | None = None
-    """The last generation that was handed out again to its predecessor after the grace."""
+    """The last generation whose token was issued again to the client of its predecessor after the grace."""
     amr: list[str] | None = None
-    """How the user proved to be the user (RFC 8176); None if a version that did not record it opened the session."""
+    """The methods by which the user signed in (RFC 8176). None if an earlier version opened the session."""
     auth_time: datetime | None = None
-    """When the user proved it; None as above."""
+    """When the user signed in. None if an earlier version opened the session."""
     address: str | None = None
     """The network address that opened the session."""
     user_agent: str | None = None
-    """The program that opened it, as that called itself; at most 256 characters."""
+    """The header User-Agent of the request that opened the session, at most 256 characters."""
 
     def is_alive(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
@@ -119,7 +119,7 @@ _COLUMNS_OF_USER = columns_of(users, User)
 
 _others = sessions.alias("others")
 
-# Built once, because building a statement takes a third of the time that it takes to run. These run most often.
+# Built once, because building a statement takes a third as long as running it. These statements run most often.
 _WITH_USER = (
     select(*_COLUMNS, *_COLUMNS_OF_USER).join_from(sessions, users).where(sessions.c.id == bindparam("session_id"))
 )
@@ -139,7 +139,8 @@ _ROTATE = (
     )
     .returning(*_COLUMNS)
 )
-# The count comes with the same round trip. The user's row is locked, so no other login adds a session meanwhile.
+# The statement also counts the user's other sessions, which saves a round trip. The user's row is locked, so no other
+# login can add a session meanwhile.
 _ADD = insert(sessions).returning(
     select(func.count())
     .select_from(_others)
@@ -151,9 +152,9 @@ _ADD = insert(sessions).returning(
     )
     .scalar_subquery()
 )
-# Passes over what somebody else has locked. Many rows are marked in one transaction, and others end many in one: they
-# could wait for each other. Who locks a session refreshes or ends it, and then this says nothing any more; or hands it
-# out late, and is believed once more.
+# Skips locked rows. This transaction marks many rows, and another one may revoke many, so they could deadlock. Skipping
+# does little harm. If the other transaction refreshes or ends the session, the mark no longer matters. If it issues the
+# token again late, the same is possible once more.
 _MARK_ARRIVED = (
     update(sessions)
     .where(
@@ -185,7 +186,7 @@ class SessionRepository:
         self._connection = connection
 
     async def add(self, session: Session) -> int:
-        """Store a new session, and say how many others of its user are alive."""
+        """Store a new session, and return how many other sessions of its user are alive."""
         values = {column.name: getattr(session, column.name) for column in _COLUMNS}
         others = {"of_user": session.user_id, "new_id": session.id, "now": session.created_at}
         return int((await self._connection.execute(_ADD, values | others)).scalar_one())
@@ -202,7 +203,7 @@ class SessionRepository:
         return SessionOfUser(Session(*row[:width]), User(*row[width:]))
 
     async def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
-        """Move the session one generation on; None if it is dead or somebody else moved it first."""
+        """Move the session to its next generation. Return None if it has ended or another request moved it first."""
         values = {
             "session_id": session.id,
             "present_generation": session.generation,
@@ -213,11 +214,11 @@ class SessionRepository:
         row = (await self._connection.execute(_ROTATE, values)).one_or_none()
         return Session(*row) if row is not None else None
 
-    async def hand_out_late(self, session: Session, *, now: datetime) -> Session | None:
-        """Write down that the present generation is handed out again to its predecessor after the grace.
+    async def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
+        """Record that the current token is issued again, after the grace, to a client that has its predecessor.
 
-        None if it may not be: the session has ended or moved on, a token of this generation has reached the client, or
-        the generation before this one was handed out late too.
+        Return None if that is not allowed: the session has ended or moved on, a token of this generation has reached
+        the client, or the token of the previous generation was issued again late too.
         """
         statement = (
             update(sessions)
@@ -236,25 +237,25 @@ class SessionRepository:
         return Session(*row) if row is not None else None
 
     async def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
-        """Write down, by session, of which generation a token has reached the client; an older one says nothing."""
+        """Record, by session, the generation whose token has reached the client. Older generations are ignored."""
         values = [{"session_id": id_, "arrived": generation} for id_, generation in generations.items()]
         await self._connection.execute(_MARK_ARRIVED, values)
 
     async def revoke(self, session_id: UUID, now: datetime) -> bool:
-        """End the session; False if it had ended before."""
+        """End the session. Return False if it had ended before."""
         return bool(await self._revoke(sessions.c.id == session_id, now))
 
     async def revoke_all(self, user_id: UUID, now: datetime) -> list[UUID]:
-        """End every session of the user; return those that were alive."""
+        """End every session of the user. Return those that were alive."""
         return await self._revoke(sessions.c.user_id == user_id, now)
 
     async def revoke_surplus(self, session: Session, *, keep: int) -> list[UUID]:
-        """End all but the `keep` other sessions of a new one's user that were refreshed last; return those ended."""
+        """End all sessions of a new session's user, except it and the `keep` last refreshed. Return the ended ones."""
         now = session.created_at
         others = and_(sessions.c.user_id == session.user_id, sessions.c.id != session.id)
         freshness = (sessions.c.refreshed_at, sessions.c.id)
-        # Compared with one row, not looked up among many: there a planner whose statistics are old compares each of
-        # thousands with each.
+        # Compare with one row. If we looked each row up in a list of rows, PostgreSQL with old statistics would compare
+        # each of thousands with each other.
         newest_surplus = (
             select(*freshness)
             .where(others, *_alive(now))
@@ -266,7 +267,7 @@ class SessionRepository:
         return await self._revoke(and_(others, tuple_(*freshness) <= newest_surplus), now)
 
     async def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
-        """Delete up to `limit` sessions of the user that have ended, and say how many."""
+        """Delete up to `limit` sessions of the user that have ended, and return how many."""
         ended = (
             select(sessions.c.id)
             .where(sessions.c.user_id == user_id, or_(sessions.c.revoked_at.is_not(None), sessions.c.expires_at <= now))
@@ -275,7 +276,7 @@ class SessionRepository:
         return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended)))).rowcount
 
     async def count_alive(self, now: datetime) -> int:
-        """How many sessions are alive, told by the index of their days, and of those of today by their rows."""
+        """Count the sessions that are alive. The index on their days suffices, except for those that end today."""
         today = now.astimezone(UTC).date()
         count = select(func.count()).select_from(sessions)
         later = count.where(sessions.c.expires_on > today)
@@ -284,19 +285,17 @@ class SessionRepository:
         return int((await self._connection.execute(statement)).scalar_one())
 
     async def prune(self, now: datetime, *, limit: int) -> int:
-        """Delete up to `limit` sessions that were over before today, and say how many.
-
-        A session that is gone counts as dead.
-        """
+        """Delete up to `limit` sessions that ended before today, and return how many."""
         today = now.astimezone(UTC).date()
-        is_over = sessions.c.expires_on < today
-        over = select(sessions.c.id).where(is_over).order_by(sessions.c.expires_on).limit(limit)
-        # Twice: by a clock behind ours it may have been refreshed since the row was found.
-        statement = delete(sessions).where(sessions.c.id.in_(over), is_over)
+        has_ended = sessions.c.expires_on < today
+        ended = select(sessions.c.id).where(has_ended).order_by(sessions.c.expires_on).limit(limit)
+        # Check the condition again when deleting: a server whose clock is behind ours may have refreshed the session
+        # after the row was found.
+        statement = delete(sessions).where(sessions.c.id.in_(ended), has_ended)
         return (await self._connection.execute(statement)).rowcount
 
     async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
-        # Its expiry too, by which the dead are found and deleted.
+        # Set the expiry too, because pruning and counting find sessions by it.
         statement = (
             update(sessions).where(which, *_alive(now)).values(revoked_at=now, expires_at=now).returning(sessions.c.id)
         )

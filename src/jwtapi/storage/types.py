@@ -6,7 +6,7 @@ from sqlalchemy import DateTime, Dialect, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, always in UTC. SQLite keeps no zone: it is put back on reading."""
+    """A timezone-aware datetime in UTC. SQLite stores no time zone, so it is added when a value is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -33,9 +33,10 @@ users = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("username", String(64), nullable=False),
-    # What decides whether two names are one; see security/usernames.py. Longer than the name: ﷺ becomes 18 letters.
+    # Two user names are the same name if these are equal; see security/usernames.py. It can be longer than the user
+    # name: ﷺ becomes 18 letters.
     Column("canonical_username", String(255), nullable=False, unique=True),
-    # NULL: the user signs in by something else than a password.
+    # NULL: the user signs in without a password.
     Column("password_hash", String(255)),
     Column("roles", JSON, nullable=False),
     Column("settings", JSON, nullable=False),
@@ -48,11 +49,11 @@ users = Table(
 class User:
     id: UUID
     username: str
-    """As its owner wrote it."""
+    """As the user wrote it."""
     canonical_username: str
-    """What decides whether two names are one."""
+    """Two user names are the same name if these are equal."""
     password_hash: str | None
-    """None: no password signs this user in."""
+    """None: the user signs in without a password."""
     roles: list[str]
     settings: dict[str, Any]
     created_at: datetime
@@ -64,12 +65,12 @@ class User:
 
 _COLUMNS = columns_of(users, User)
 
-_LOOKED_AT = 100_000
-"""A tenth of a second's work. Who was brought from elsewhere lies in front of those who came later."""
+_MAX_CHECKED = 100_000
+"""Checking as many takes a tenth of a second. Rows that were imported lie before the rows of later registrations."""
 
 
 class DuplicateUsername(Exception):
-    """The canonical name is taken. The transaction is spoiled: let this leave its block."""
+    """The canonical name is taken. Let this exception leave the block: its transaction cannot be used any more."""
 
 
 class UserRepository:
@@ -80,7 +81,7 @@ class UserRepository:
         """Store a new user.
 
         Raises:
-            DuplicateUsername: however many try at once, one wins.
+            DuplicateUsername: somebody has the name. If several requests add the same name, one of them succeeds.
         """
         values = {column.name: getattr(user, column.name) for column in _COLUMNS}
         try:
@@ -95,7 +96,7 @@ class UserRepository:
         return await self._one(users.c.canonical_username == canonical_username)
 
     async def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
-        """Up to `limit` users by canonical name, from the one behind `after`."""
+        """Return up to `limit` users in the order of their canonical names, from the first one after `after`."""
         query = (
             select(*_COLUMNS)
             .where(users.c.canonical_username > after)
@@ -105,19 +106,20 @@ class UserRepository:
         return [User(*row) for row in await self._connection.execute(query)]
 
     async def get_for_update(self, user_id: UUID) -> User | None:
-        """The user, whom no other transaction changes until this one ends."""
+        """Return the user, and lock the row until the transaction ends."""
         return await self._one(users.c.id == user_id, lock=True)
 
     async def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
-        """How many password hashes begin with none of `known`, by the name in `others` of what they begin with.
+        """Count the password hashes that begin with no prefix in `known`, by the kind of hash.
 
-        What begins with nothing in `others` is counted as "another". Looks at _LOOKED_AT users at most.
+        `others` has the prefixes of each kind. A hash with no prefix in `others` is counted as "another". Checks at
+        most _MAX_CHECKED users.
         """
-        stored = select(func.ltrim(users.c.password_hash, " \t\r\n").label("hash")).limit(_LOOKED_AT).subquery()
-        names = [(_begins_with(stored.c.hash, beginnings), name) for name, beginnings in others.items()]
+        stored = select(func.ltrim(users.c.password_hash, " \t\r\n").label("hash")).limit(_MAX_CHECKED).subquery()
+        names = [(_begins_with_one_of(stored.c.hash, prefixes), name) for name, prefixes in others.items()]
         unknown = (
             select(case(*names, else_="another").label("name"))
-            .where(not_(_begins_with(stored.c.hash, known)))
+            .where(not_(_begins_with_one_of(stored.c.hash, known)))
             .subquery()
         )
         counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
@@ -136,7 +138,7 @@ class UserRepository:
         await self._set(user_id, disabled_at=disabled_at)
 
     async def delete(self, user_id: UUID) -> None:
-        """Delete the user and, by the foreign key, the sessions."""
+        """Delete the user. The foreign key deletes the sessions."""
         await self._connection.execute(delete(users).where(users.c.id == user_id))
 
     async def _set(self, user_id: UUID, **values: Any) -> None:
@@ -148,9 +150,9 @@ class UserRepository:
         return User(*row) if row is not None else None
 
 
-def _begins_with(text: ColumnElement[str], beginnings: Sequence[str]) -> ColumnElement[bool]:
-    """Look each length up among all beginnings of that length, for there may be hundreds; the first come first."""
+def _begins_with_one_of(text: ColumnElement[str], prefixes: Sequence[str]) -> ColumnElement[bool]:
+    """Compare with all prefixes of one length in one step, because there may be hundreds."""
     by_length: dict[int, list[str]] = {}
-    for beginning in beginnings:
-        by_length.setdefault(len(beginning), []).append(beginning)
-    return or_(*(func.substr(text, 1, length).in_(found) for length, found in by_length.items()))
+    for prefix in prefixes:
+        by_length.setdefault(len(prefix), []).append(prefix)
+    return or_(*(func.substr(text, 1, length).in_(same_length) for length, same_length in by_length.items()))

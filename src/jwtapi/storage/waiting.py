@@ -1,4 +1,4 @@
-"""Waits for a database that does not answer yet, as one that starts at the same time."""
+"""Waits for a database that does not answer yet, because it starts at the same time as this server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,15 +18,15 @@ log = structlog.get_logger()
 
 
 async def retry_outages(use: Callable[[], Awaitable[T]], seconds: float) -> T:
-    """Do `use` again for so long, as long as it fails for an outage; each new cause has one line in the log.
+    """Repeat `use` for up to `seconds` while it fails because of an outage. Log each new cause once.
 
     Raises:
-        StorageUnavailable: the time is over, or it is no outage, such as a wrong password.
+        StorageUnavailable: the time has passed, or the cause is no outage, such as a wrong password.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     pause = _FIRST_PAUSE_SECONDS
-    told = None
+    logged = None
     while True:
         try:
             result = await use()
@@ -34,11 +34,11 @@ async def retry_outages(use: Callable[[], Awaitable[T]], seconds: float) -> T:
             left = until - loop.time()
             if left <= 0 or not may_pass(error):
                 raise
-            if (cause := reason_of(error)) != told:
+            if (cause := reason_of(error)) != logged:
                 log.warning("waiting for the database", cause=cause)
-                told = cause
+                logged = cause
         else:
-            if told is not None:
+            if logged is not None:
                 log.info("the database answers")
             return result
         await asyncio.sleep(min(pause, left))

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from jwtapi.urls.writing import check_host, check_port, parameters_of, split_url
 
-_WANTS = "wants sqlite:///path/to/file.db or postgresql://user:password@host/name"
+_MUST_BE = "must be sqlite:///path/to/file.db or postgresql://user:password@host/name"
 
 _WITHOUT_EFFECT = frozenset(
     {
@@ -82,16 +82,18 @@ def parse_database_url(url: str) -> str:
         case "postgresql" | "postgres" | "postgresql+asyncpg":
             return f"postgresql+asyncpg://{_for_driver(rest)}"
         case _:
-            raise ValueError(_WANTS)
+            raise ValueError(_MUST_BE)
 
 
 def _check_file(rest: str) -> None:
     if rest.strip("/") in ("", ":memory:"):
-        raise ValueError("wants a file: an in-memory database forgets everybody at each start")
+        raise ValueError("must name a file: an in-memory database loses all users at each start")
     if not rest.startswith("/"):
-        raise ValueError("wants three slashes before a file, or four before a path from the root: sqlite:///jwtapi.db")
+        raise ValueError(
+            "must have three slashes before a relative path, or four before an absolute path: sqlite:///jwtapi.db"
+        )
     if "?" in rest:
-        raise ValueError("takes no parameters with SQLite: leave out the ? and what follows")
+        raise ValueError("must have no parameters with SQLite: leave out the ? and everything after it")
 
 
 def _for_driver(rest: str) -> str:
@@ -110,11 +112,11 @@ def _check_hosts_in(given: Mapping[str, str]) -> None:
     """Check libpq's other way to name them: ?host=one,two&port=5432,5433."""
     hosts, ports = (given[name].split(",") if name in given else [] for name in ("host", "port"))
     if not all(hosts):
-        raise ValueError("has no host, or one that cannot be read")
+        raise ValueError("has no valid host")
     for port in ports:
         check_port(port)
     if len(ports) > 1 and len(ports) != len(hosts):
-        raise ValueError("wants one port, or as many as hosts")
+        raise ValueError("must have one port, or as many ports as hosts")
 
 
 def _is_for_driver(name: str, value: str) -> bool:
@@ -126,11 +128,13 @@ def _is_for_driver(name: str, value: str) -> bool:
     if name in _NOT_SUPPORTED:
         raise ValueError(f"has {name}, which is not supported: leave it out")
     if name in _DONE_IN_ANY_CASE and value not in _DONE_IN_ANY_CASE[name]:
-        raise ValueError(f"has {name}, which is supported as {_listed(_DONE_IN_ANY_CASE[name])} only: leave it out")
+        raise ValueError(f"has {name}, which is supported only as {_listed(_DONE_IN_ANY_CASE[name])}: leave it out")
     if name in _CHOICES and value not in _CHOICES[name]:
-        raise ValueError(f"wants {name} to be {_listed(_CHOICES[name])}")
+        raise ValueError(f"has an invalid {name}: it must be {_listed(_CHOICES[name])}")
     if name == "sslrootcert" and value == "system":
-        raise ValueError("wants sslrootcert to be a file, such as /etc/ssl/certs/ca-certificates.crt")
+        raise ValueError(
+            "has sslrootcert=system, which is not supported: name a file: /etc/ssl/certs/ca-certificates.crt"
+        )
     return name not in _WITHOUT_EFFECT and name not in _DONE_IN_ANY_CASE
 
 

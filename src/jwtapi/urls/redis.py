@@ -8,7 +8,7 @@ from jwtapi.urls.writing import check_host, parameters_of, split_url
 
 PORT = 6379
 
-_WANTS = "wants database://, redis://host:port or memory://"
+_MUST_BE = "must be database://, redis://host:port or memory://"
 _NUMBER, _SECONDS, _SWITCH, _TEXT = r"[0-9]{1,9}", r"[0-9]{1,9}(\.[0-9]{1,9})?", r"(?i:true|false|yes|no|1|0)", r".+"
 
 _PARAMETERS: Mapping[str, str] = MappingProxyType(
@@ -48,7 +48,7 @@ def parse_storage_uri(uri: str) -> str:
     """
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme not in {"database", "memory", "redis", "rediss"}:
-        raise ValueError(_WANTS)
+        raise ValueError(_MUST_BE)
     if scheme in {"database", "memory"}:
         return uri
     parts = split_url(uri)
@@ -56,15 +56,15 @@ def parse_storage_uri(uri: str) -> str:
     if host:
         check_host(host)
     if "," in host:
-        raise ValueError(f"{_WANTS}: one host, for neither a cluster nor sentinels are supported")
+        raise ValueError(f"{_MUST_BE}: name one host, because clusters and sentinels are not supported")
     if re.fullmatch(rf"/?|/{_NUMBER}", parts.path) is None:
-        raise ValueError("wants the number of a database, or nothing, behind the host: redis://host:port/0")
+        raise ValueError("must have nothing or the number of a database after the host: redis://host:port/0")
     known = {**_PARAMETERS, **(_PARAMETERS_OF_TLS if scheme == "rediss" else {})}
     for name, value in parameters_of(parts).items():
         if name not in known:
-            raise ValueError(f"has a parameter that is not supported; {scheme}:// takes {', '.join(sorted(known))}")
+            raise ValueError(f"has a parameter that is not supported; {scheme}:// supports {', '.join(sorted(known))}")
         if re.fullmatch(known[name], value) is None:
-            raise ValueError(f"has a value for {name} that it cannot have")
+            raise ValueError(f"has an invalid value for {name}")
     if parts.hostname and parts.port is None:
         return parts._replace(netloc=f"{parts.netloc.removesuffix(':')}:{PORT}").geturl()
     return uri

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 MAX_PORT = 65535
 
 WRITTEN_WRONGLY = (
-    "has a character that a URL cannot have as it is: "
+    "has a character that must be escaped in a URL: "
     "in user and password write @ as %40, / as %2F, ? as %3F, # as %23, [ as %5B, % as %25, a space as %20"
 )
 _WRONG_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
@@ -37,7 +37,7 @@ def check_host(host: str) -> None:
     """
     match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::(.*))?", host)
     if match is None:
-        raise ValueError("has no host, or one that cannot be read; an IPv6 address is written as [::1]")
+        raise ValueError("has no valid host; an IPv6 address is written as [::1]")
     if match[1] is not None:
         check_port(match[1])
 

@@ -60,7 +60,7 @@ async def _problems_inside(database: Database, settings: Settings) -> list[str]:
         if await database.check() is Schema.LATER:
             problems.append(
                 "DATABASE_URL: a later version of jwtapi has migrated it: install that one; "
-                "meanwhile this one may run on it if it is the one before"
+                "meanwhile this version works with it only if the later one is the next version"
             )
     except UnusableSchema as error:
         return [f"DATABASE_URL: {error}"]

@@ -21,7 +21,7 @@ def parse_roles(roles: Iterable[str], *, beside: Iterable[str] = ()) -> list[str
     added = [role for role in dict.fromkeys(roles) if role not in kept]
     for role in added:
         if not role or not role.isprintable():
-            raise RolesInvalid(f"A role wants printable characters: {role!r} has none or others.")
+            raise RolesInvalid(f"A role must be one or more printable characters, not {role!r}.")
         if "," in role or role != role.strip():
             raise RolesInvalid(f"A role has no comma, and no space around it: {role!r}. Give each role by itself.")
     if added and len(json.dumps(kept + added)) > MAX_BYTES:
