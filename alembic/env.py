@@ -1,6 +1,6 @@
-"""Runs the migrations on the connection that `jwtapi.storage.migrations` hands over.
+"""Runs the migrations on the connection that `jwtapi.storage.migrations` passes.
 
-From the `alembic` command in a checkout, which hands none over, it opens DATABASE_URL itself.
+The `alembic` command in a checkout passes none. Then this file connects to DATABASE_URL itself.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from jwtapi.storage.schema import metadata
 
 
 def is_ours(name: str | None, type_: str, _: Any) -> bool:
-    """Autogenerate looks at our tables alone: those of other programs in the same database it would drop."""
+    """Limit autogenerate to our tables. Otherwise it would drop tables of other programs in the same database."""
     return type_ != "table" or name in metadata.tables
 
 
@@ -33,7 +33,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_from_the_command_line() -> None:
-    from jwtapi.composition import settings_class  # noqa: PLC0415  it loads the features, with their tables
+    from jwtapi.composition import settings_class  # noqa: PLC0415  this import loads the features, with their tables
 
     engine = create_migration_engine(load_settings(kind=settings_class()).database_url.get_secret_value())
     async with with_transactions(engine).begin() as connection:

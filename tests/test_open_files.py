@@ -38,7 +38,7 @@ async def test_running_out_of_open_files_is_logged_once_and_so_is_its_end(monkey
 
     monkeypatch.setattr(os, "open", count)
     with structlog.testing.capture_logs() as logs:
-        watching = asyncio.create_task(watch_open_files(look_seconds=0))
+        watching = asyncio.create_task(watch_open_files(check_seconds=0))
         for _ in range(2):
             await several_looks()
             with no_file_to_open():

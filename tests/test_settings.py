@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.util.re import parse_env_headers
 
 from jwtapi.settings import Environment, SettingsError, load_settings
-from jwtapi.urls.writing import WRITTEN_WRONGLY
+from jwtapi.urls.writing import NOT_ESCAPED
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
@@ -63,7 +63,7 @@ def test_a_setting_given_both_directly_and_as_a_file_is_refused(
 ) -> None:
     monkeypatch.setenv("PORT", "3000")
     monkeypatch.setenv("PORT_FILE", "/nowhere")
-    assert problems(env_file) == ["PORT_FILE: give this or PORT, not both"]
+    assert problems(env_file) == ["PORT_FILE: set this or PORT, not both"]
 
 
 def test_a_named_file_that_cannot_be_read_is_reported(
@@ -75,7 +75,7 @@ def test_a_named_file_that_cannot_be_read_is_reported(
     monkeypatch.setenv("PORT_FILE", str(tmp_path / "binary"))
     assert problems(env_file) == ["PORT_FILE: cannot read the file: not UTF-8"]
     (tmp_path / "binary").write_bytes(b"4\0")
-    assert problems(env_file) == ["PORT_FILE: the file has a zero byte in it"]
+    assert problems(env_file) == ["PORT_FILE: the file contains a zero byte"]
 
 
 def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
@@ -120,7 +120,7 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         ),
         (
             "RATE_LIMIT_STORAGE_URI=redis://:pa/ss@h",
-            f"RATE_LIMIT_STORAGE_URI: {WRITTEN_WRONGLY}",
+            f"RATE_LIMIT_STORAGE_URI: {NOT_ESCAPED}",
         ),
         (
             "RATE_LIMIT_STORAGE_URI=mysql://x",
@@ -177,7 +177,7 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
         ("COOKIE_SAMESITE=none", "COOKIE_SAMESITE: none needs COOKIE_SECURE=true, or browsers drop the cookie"),
         (
             "COOKIE_SAMESITE=None\nCOOKIE_SECURE=true",
-            "COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS, and there are none",
+            "COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS: name at least one origin",
         ),
         *(
             (
@@ -329,7 +329,7 @@ def test_metrics_listen_can_have_the_port_of_the_server_at_another_address(make_
 
 @pytest.mark.parametrize("path", ("jwtapi.sock", f"/{'x' * 107}"))
 def test_uds_must_be_a_whole_path_that_the_kernel_accepts(make_settings: MakeSettings, path: str) -> None:
-    with pytest.raises(SettingsError, match="UDS: wants the whole path of a socket file"):
+    with pytest.raises(SettingsError, match="UDS: must be the absolute path of a socket file"):
         make_settings(uds=path)
 
 
@@ -359,7 +359,7 @@ def test_malformed_headers_for_the_collector_are_refused_without_repeating_them(
 ) -> None:
     monkeypatch.setenv(variable, headers)
     make_settings()  # nobody reads them
-    with pytest.raises(SettingsError, match=f"^{variable}: wants name=value") as refusal:
+    with pytest.raises(SettingsError, match=f"^{variable}: must be name=value") as refusal:
         make_settings(otel_exporter_otlp_endpoint="http://collector:4318")
     assert "hunter2" not in str(refusal.value)
 

@@ -1,4 +1,4 @@
-"""What many workers need: the order in which events are committed, counts of the rate limits, cheap refreshes."""
+"""For several workers: the order in which events are committed, counts of the rate limits, and cheap refreshes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ def upgrade() -> None:
     on_postgresql = op.get_context().dialect.name == "postgresql"
     op.add_column("events", sa.Column("transaction_id", sa.BigInteger()))
     if on_postgresql:
-        # After the column: a default that the column came with would be computed for each old row.
+        # Set the default after adding the column. Otherwise PostgreSQL would compute it for each old row.
         op.alter_column("events", "transaction_id", server_default=sa.text("pg_current_xact_id()::text::bigint"))
     op.create_index("ix_events_transaction_id", "events", ["transaction_id"])
     op.create_table(
@@ -21,15 +21,15 @@ def upgrade() -> None:
         sa.Column("hits", postgresql.ARRAY(sa.Double()).with_variant(sa.JSON(), "sqlite"), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_rate_limits"),
-        # Without a log of its own: a crash of the server empties it, and no attempt waits for the disk.
+        # UNLOGGED: a crash of the server empties the table, and no attempt waits for the disk.
         prefixes=["UNLOGGED"] if on_postgresql else [],
     )
     op.create_index("ix_rate_limits_expires_at", "rate_limits", ["expires_at"])
-    # SQLite adds no stored column to a table that exists; the index stores what it needs.
+    # SQLite cannot add a stored column to an existing table. The index stores the values instead.
     day = "(expires_at AT TIME ZONE 'UTC')::date" if on_postgresql else "date(expires_at)"
     op.add_column("sessions", sa.Column("expires_on", sa.Date(), sa.Computed(day, persisted=on_postgresql)))
     op.create_index("ix_sessions_expires_on", "sessions", ["expires_on"])
     op.drop_index("ix_sessions_expires_at", "sessions")
     if on_postgresql:
-        # Room on each page for the next version of its rows.
+        # Leave room on each page, so that the next version of a row fits on the same page.
         op.execute("ALTER TABLE sessions SET (fillfactor = 85)")

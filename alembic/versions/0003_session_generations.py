@@ -1,4 +1,4 @@
-"""What a refresh token that comes late is worth, and the sessions of one user at a cost that does not grow."""
+"""Columns that decide what a late refresh token is worth, and an index that finds a user's sessions quickly."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How and from where each session was opened, users without a password, and who did what with which details."""
+"""How each session was opened, users without a password, and the actor and the details of events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,8 +21,8 @@ def _let_users_have_no_password() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.alter_column("users", "password_hash", nullable=True)
         return
-    # SQLite cannot drop NOT NULL. A copy of the table, which is the usual way, would delete all sessions: they refer to
-    # users, and foreign keys are on.
+    # SQLite cannot drop NOT NULL. The usual way, a copy of the table, would delete all sessions, because they refer to
+    # users and foreign keys are on.
     op.add_column("users", sa.Column("nullable_password_hash", sa.String(255)))
     op.execute("UPDATE users SET nullable_password_hash = password_hash")
     op.execute("ALTER TABLE users DROP COLUMN password_hash")

@@ -37,7 +37,7 @@ from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import POLL_SECONDS, SILENCE_SECONDS, ChangeFeed
 from jwtapi.storage.database import Database
-from jwtapi.storage.readiness import REMEMBERED_SECONDS, Readiness
+from jwtapi.storage.readiness import REUSE_SECONDS, Readiness
 from jwtapi.users.service import NewPasswords, UserService
 from jwtapi.web.rate_limits import AddressLimiter
 
@@ -71,7 +71,7 @@ class Tuning:
     feed_poll_seconds: float = POLL_SECONDS
     feed_silence_seconds: float = SILENCE_SECONDS
     cached_sessions: int = MAX_SESSIONS
-    readiness_seconds: float = REMEMBERED_SECONDS
+    readiness_seconds: float = REUSE_SECONDS
     hashes_waiting_per_thread: int = WAITING_PER_THREAD
     housekeeping_seconds: float = INTERVAL_SECONDS
     housekeeping_batch: int = BATCH
@@ -130,7 +130,7 @@ def _add_storage(services: Services, tuning: Tuning) -> None:
         metrics,
         database,
         feed,
-        Readiness(database, remembered_seconds=tuning.readiness_seconds),
+        Readiness(database, reuse_seconds=tuning.readiness_seconds),
         Arrivals(database),
         SessionCache(database, feed, max_sessions=tuning.cached_sessions),
         Gauges(metrics, database, feed, clock, workers=settings.workers),

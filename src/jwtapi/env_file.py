@@ -1,7 +1,7 @@
-"""`.env`: read whole or not at all, and the secrets that a first start in development appends to it.
+"""Reads `.env`, and appends the secrets to it at the first start in development.
 
-What a line means is python-dotenv's business. It skips what it does not understand; here that is an error, for a server
-that starts with half of its settings is not the one that somebody configured.
+python-dotenv parses the lines. It skips a line that it does not understand. Here such a line is an error, because a
+server must not start with only some of its settings.
 """
 
 import os
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class EnvFileError(Exception):
-    """`problems` has a line for each fault: where it is, never what stands there, for that may be a secret."""
+    """`problems` has one line for each fault. It gives the line number, never the text, which may be a secret."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -33,12 +33,12 @@ class EnvFileError(Exception):
 
 
 def read_env_file(path: Path) -> Mapping[str, str]:
-    """The values by name; an empty one counts as none, and of a name that comes twice the last.
+    """Return the values by name, without empty values. If a name occurs twice, its last value counts.
 
     A file that does not exist has no values.
 
     Raises:
-        EnvFileError: the file cannot be read, or a line of it not be understood.
+        EnvFileError: the file cannot be read, or has a line that is not understood.
     """
     text = _read(path)
     problems = []
@@ -54,24 +54,24 @@ def read_env_file(path: Path) -> Mapping[str, str]:
 
 
 def names_given_twice(path: Path) -> Mapping[str, list[int]]:
-    """The names that have a value on several lines, and which; the last one counts, an empty one after a value too.
+    """Return the names that are set on several lines, with the numbers of these lines. The last line counts.
 
     Raises:
         EnvFileError: the file cannot be read.
     """
     lines: dict[str, list[int]] = {}
     for binding in parse_stream(StringIO(_read(path))):
-        # An empty one before a value is what .env.example begins with.
+        # Ignore an empty value before a real one, because .env.example begins with empty secrets.
         if binding.key is not None and (binding.value or binding.key.upper() in lines):
             lines.setdefault(binding.key.upper(), []).append(_line_of(binding))
     return {name: found for name, found in lines.items() if len(found) > 1}
 
 
 def missing_secrets(env_file: Path) -> list[str]:
-    """The names of the secrets that neither the environment nor `env_file` has.
+    """Return the names of the secrets that neither the environment nor `env_file` has.
 
     Raises:
-        EnvFileError: the file cannot be read, or a line of it not be understood.
+        EnvFileError: the file cannot be read, or has a line that is not understood.
     """
     present = read_env_file(env_file)
     return [
@@ -80,19 +80,19 @@ def missing_secrets(env_file: Path) -> list[str]:
 
 
 def add_missing_secrets(env_file: Path) -> list[str]:
-    """Append a fresh value for each secret that neither the environment nor `env_file` has; return their names.
+    """Append a new value for each secret that neither the environment nor `env_file` has. Return their names.
 
-    What the file holds stays as it is. With secrets in it, it is for its owner alone.
+    The existing lines stay. Only the owner can read the file afterwards.
 
     Raises:
-        EnvFileError: the file cannot be read, or a line of it not be understood.
-        OSError: it cannot be written.
+        EnvFileError: the file cannot be read, or has a line that is not understood.
+        OSError: the file cannot be written.
     """
     missing = missing_secrets(env_file)
     if missing:
         descriptor = os.open(env_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)  # it may have been there before, for others to read
+            os.fchmod(descriptor, 0o600)  # the file may have existed before, readable by others
             if file.tell() and not env_file.read_text(encoding="utf-8").endswith("\n"):
                 file.write("\n")
             file.writelines(f"{name}={new_secret()}\n" for name in missing)
@@ -123,7 +123,7 @@ def _require_working_directory() -> None:
 def _fault_of(binding: Binding, known: set[str]) -> str | None:
     if binding.error or _CONTROL.search(binding.original.string) is not None:
         return "not understood; write NAME=value, close each quote, and use no control characters"
-    if binding.key is None:  # nothing, or a comment
+    if binding.key is None:  # an empty line, or a comment
         return None
     if binding.value is None or _NAME.fullmatch(binding.key) is None:
         return "not understood; write NAME=value"
@@ -136,7 +136,7 @@ def _fault_of(binding: Binding, known: set[str]) -> str | None:
 
 
 def _line_of(binding: Binding) -> int:
-    """The parser counts the empty lines before as part of a binding."""
+    """Return the line of the binding itself. The parser includes the empty lines before it."""
     text = binding.original.string
     before = text[: len(text) - len(text.lstrip())]
     return binding.original.line + len(_LINE_END.findall(before))

@@ -1,4 +1,4 @@
-"""The bound on open files (RLIMIT_NOFILE): each connection is one."""
+"""The limit on open files (RLIMIT_NOFILE). Each connection counts as an open file."""
 
 import asyncio
 import errno
@@ -8,15 +8,15 @@ import resource
 import structlog
 
 WANTED = 4096
-"""For the connections that a worker takes, as many again that it refuses, and those that it makes itself."""
+"""Enough for the connections that a worker accepts, as many that it refuses, and those that it opens itself."""
 
-LOOK_SECONDS = 1
+CHECK_SECONDS = 1
 
 log = structlog.get_logger()
 
 
 def raise_limit() -> None:
-    """Raise this process's limit, and that of those it starts, to what is wanted and allowed."""
+    """Raise the limit of this process and of those that it starts to WANTED, or as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if (allowed := _allowed(hard)) > _number(soft):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
@@ -30,14 +30,14 @@ def problems_of_open_files() -> list[str]:
     return [f"RLIMIT_NOFILE: a worker needs {WANTED} open files, and is allowed {allowed}: {advice}"]
 
 
-async def watch_open_files(look_seconds: float = LOOK_SECONDS) -> None:
-    """Log once when no file can be opened any more, and once when that is over, until cancelled.
+async def watch_open_files(check_seconds: float = CHECK_SECONDS) -> None:
+    """Until cancelled, log once when files can no longer be opened, and once when they can be opened again.
 
-    Of connections that come meanwhile nobody else tells: the event loop closes them without a word.
+    Nothing else reports the new connections in between, because the event loop closes them silently.
     """
     are_used_up = False
     while True:
-        await asyncio.sleep(look_seconds)
+        await asyncio.sleep(check_seconds)
         fault = _fault_of_opening()
         if fault is not None and not are_used_up:
             log.error("no file can be opened: new connections are closed immediately", cause=fault)

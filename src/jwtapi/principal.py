@@ -1,4 +1,4 @@
-"""The principal: the user on whose behalf a request acts, and what allows it to."""
+"""The principal: the user on whose behalf a request acts."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,14 +6,14 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What an access token says, what its session allows, and what is cached, in one list of fields."""
+    """An access token carries these fields, a session allows them, and the cache keeps them."""
 
     user_id: UUID
     username: str
     roles: tuple[str, ...]
     session_id: UUID | None
-    """None: the request acts by something else than a session."""
+    """None: the request is authenticated by something else than a session."""
     amr: tuple[str, ...]
-    """How the user proved to be the user (RFC 8176)."""
+    """The methods by which the user signed in (RFC 8176)."""
     auth_time: int
-    """When the user did, in seconds since 1970."""
+    """When the user signed in, in seconds since 1970."""

@@ -1,23 +1,23 @@
-"""Which signing secrets are too weak to start with (RFC 7518 §3.2, RFC 8725 §3.5), and how to make a good one."""
+"""Refuses weak signing secrets (RFC 7518 §3.2, RFC 8725 §3.5), and makes new ones."""
 
 import secrets
 
 MIN_BYTES = 32
 MIN_DISTINCT = 10
 
-# Published in documentation and templates, long and mixed enough to pass the other checks.
+# Secrets from documentation and templates that would pass the other checks.
 _PUBLISHED = frozenset(
     {
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # FastAPI's tutorial
         "gqdstcksx0nhjpouoxyg5mbej1xt0ufiwdvvvbrk",  # PostgREST's tutorial
     }
 )
-# No random secret holds these words; sample secrets nearly always do.
+# A random secret does not contain these words. Sample secrets nearly always do.
 _SAMPLE_WORDS = ("secret", "password", "replace", "changeme", "change_me", "change-me", "example", "your-", "your_")
 
 
 def weakness_of(secret: str) -> str | None:
-    """Say why the secret is too weak, or None if nothing speaks against it. The answer never repeats the secret."""
+    """Return why the secret is too weak, or None if it is not. The reason never repeats the secret."""
     folded = secret.lower()
     if len(secret.encode()) < MIN_BYTES:
         return f"shorter than {MIN_BYTES} bytes"
@@ -29,5 +29,5 @@ def weakness_of(secret: str) -> str | None:
 
 
 def new_secret() -> str:
-    """256 random bits in hexadecimal."""
+    """Return 256 random bits in hexadecimal."""
     return secrets.token_hex(32)

@@ -1,7 +1,7 @@
-"""The settings: where they come from, what they may be, what they are when nobody says.
+"""The settings: their sources, their allowed values and their defaults.
 
 Sources, strongest first: environment variables, `NAME_FILE` variables that name a file (Docker secrets), `.env`.
-No error here ever repeats a value: it may be a secret in the wrong place.
+No error repeats a value, because it may be a secret in the wrong place.
 """
 
 import difflib
@@ -34,15 +34,15 @@ ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
 
 UNIX_PEER = "unix"
-"""Whoever connects by the socket file, in TRUSTED_PROXIES and where the log has a client's address."""
+"""Means a client that connects through the socket file, in TRUSTED_PROXIES and in the log."""
 
 MAX_RATE_LIMIT = 1_000_000
-"""Attempts in a window. Each is remembered until its time is over."""
+"""Attempts in a window. The time of each one is stored until it leaves the window."""
 
 MAX_RATE_LIMIT_SECONDS = 30 * 24 * 3600
 
 _COLLECTOR_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
-"""As the exporter of OpenTelemetry takes them: whatever its value has, it has no quotes, semicolons or backslashes."""
+"""The headers that OpenTelemetry's exporter accepts. A value has no quotes, semicolons or backslashes."""
 
 
 class Environment(StrEnum):
@@ -57,7 +57,7 @@ class LogFormat(StrEnum):
 
 
 class SameSite(StrEnum):
-    """Which pages a browser sends the cookies for (RFC 6265bis §5.2)."""
+    """The attribute SameSite of the cookies (RFC 6265bis §5.2)."""
 
     STRICT = "strict"
     LAX = "lax"
@@ -65,7 +65,7 @@ class SameSite(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """From the lowest to the highest."""
+    """The levels, from the lowest to the highest."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -74,7 +74,7 @@ class LogLevel(StrEnum):
 
 
 class SettingsError(Exception):
-    """The configuration is unusable; `problems` has a line for each fault, with the setting's name, not its value."""
+    """The configuration is unusable. `problems` has one line for each fault, with the setting's name, not its value."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -151,7 +151,8 @@ def parse_listen_address(address: str) -> tuple[str, int] | Path:
     """Return host and port, or the path of a socket file.
 
     Raises:
-        ValueError: it is neither `127.0.0.1:9100`, `[::1]:9100` nor `unix:/path`; the message does not repeat it.
+        ValueError: the text has none of the forms `127.0.0.1:9100`, `[::1]:9100` and `unix:/path`. The message does
+            not repeat it.
     """
     if address.startswith("unix:/") and _fits_a_socket(address.removeprefix("unix:")):
         return Path(address.removeprefix("unix:"))
@@ -180,10 +181,10 @@ def _collector(url: str) -> str:
 
 
 def _check_collector_headers() -> None:
-    """Check what the exporter reads by itself: of a wrong one it would print the value, which is mostly a key.
+    """Check the headers before the exporter reads them. It would print a malformed one, which usually is a key.
 
     Raises:
-        ValueError: it would; the message names the variable.
+        ValueError: a header is malformed. The message names the variable.
     """
     for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
         for header in os.environ.get(variable, "").split(","):
@@ -194,7 +195,7 @@ def _check_collector_headers() -> None:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it is in
+    except ModuleNotFoundError:  # its parent package is missing too
         return False
 
 
@@ -228,14 +229,14 @@ class _FromOurSources(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  a directory of secrets: ours are NAME_FILE
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  NamedFiles reads files instead
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         given = init_settings().keys()
         return init_settings, env_settings, NamedFiles(settings_cls, given), dotenv_settings
 
 
 class Settings(_FromOurSources):
-    """One attribute a setting, named as in `.env` but in lower case; times are in seconds."""
+    """Each attribute is a setting, named as in `.env` but in lower case. Times are in seconds."""
 
     model_config = SettingsConfigDict(
         env_file_encoding="utf-8",
@@ -249,7 +250,7 @@ class Settings(_FromOurSources):
     host: str = "127.0.0.1"
     port: int = Field(4000, ge=0, le=MAX_PORT)
     uds: Annotated[Path, AfterValidator(_socket_path)] | None = None
-    """Instead of host and port."""
+    """Replaces host and port."""
     workers: int = Field(1, ge=1, le=256)
     drain_seconds: int = Field(0, ge=0, le=3600)
     jwt_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
@@ -281,7 +282,7 @@ class Settings(_FromOurSources):
     login_rate_limit_spares_success: bool
     account_rate_limit: RateLimit = "10/15 minutes"
     register_rate_limit: RateLimit | None = None
-    """None: as `login_rate_limit`. Both are about an address; behind one that has many people, many register, too."""
+    """None: the same as `login_rate_limit`. If many people share an address, many of them register too."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
     rate_limit_storage_uri: Annotated[SecretStr, _secretly(parse_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_proxy)] = ()
@@ -307,17 +308,17 @@ class Settings(_FromOurSources):
 
     @property
     def counts_requests(self) -> bool:
-        """Somebody may ask for the metrics, here or there."""
+        """Whether metrics are counted, because an endpoint or a separate listener serves them."""
         return self.metrics_enabled or self.metrics_listen is not None
 
     @property
     def has_metrics_endpoint(self) -> bool:
-        """They are told on the port of everything else."""
+        """Whether `/metrics` is on the port of all other endpoints."""
         return self.metrics_enabled and self.metrics_listen is None
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in_what_depends_on_the_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def _fill_in_defaults_of_the_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
         production = given.get("environment") == Environment.PRODUCTION
         return {
             "password_min_length": 15 if production else 8,
@@ -337,8 +338,8 @@ class Settings(_FromOurSources):
         if self.uds is not None and self.metrics_listen == f"unix:{self.uds}":
             raise ValueError("METRICS_LISTEN: must differ from UDS; take another file")
         if UNIX_PEER in self.trusted_proxies and self.uds is None:
-            raise ValueError("TRUSTED_PROXIES: unix needs UDS; without it name the address of the proxy")
-        if self._metrics_want_the_port():
+            raise ValueError("TRUSTED_PROXIES: unix needs UDS; without UDS, name the address of the proxy")
+        if self._metrics_need_the_same_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
         self._check_cookies()
         if self.otel_exporter_otlp_endpoint is not None:
@@ -346,7 +347,7 @@ class Settings(_FromOurSources):
         return self
 
     def _check_cookies(self) -> None:
-        """What browsers would not store, and what only the check of Origin would protect if it let anybody in."""
+        """Refuse cookies that browsers would not store, and SameSite=None without any origin that needs it."""
         if self.cookie_name.startswith(("__Host-", "__Secure-")) and not self.cookie_secure:
             raise ValueError("COOKIE_NAME: the prefixes __Host- and __Secure- need COOKIE_SECURE=true")
         if self.cookie_name.startswith("__Host-") and self.cookie_domain is not None:
@@ -354,10 +355,10 @@ class Settings(_FromOurSources):
         if self.cookie_samesite is SameSite.NONE and not self.cookie_secure:
             raise ValueError("COOKIE_SAMESITE: none needs COOKIE_SECURE=true, or browsers drop the cookie")
         if self.cookie_samesite is SameSite.NONE and not self.cors_origins:
-            raise ValueError("COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS, and there are none")
+            raise ValueError("COOKIE_SAMESITE: none is for the pages of CORS_ORIGINS: name at least one origin")
 
-    def _metrics_want_the_port(self) -> bool:
-        """Two addresses can share a port if neither stands for all, nor for what a name may turn out to mean."""
+    def _metrics_need_the_same_port(self) -> bool:
+        """Two addresses can share a port if both are single IP addresses. A host name may resolve to any address."""
         place = parse_listen_address(self.metrics_listen) if self.metrics_listen is not None else None
         if self.uds is not None or not isinstance(place, tuple) or place[1] != self.port:
             return False
@@ -380,10 +381,10 @@ class _LogFormatAlone(_FromOurSources):
 
 
 class NamedFiles(PydanticBaseSettingsSource):
-    """Reads NAME from the file that the environment variable NAME_FILE names, less one trailing newline."""
+    """Reads NAME from the file that the environment variable NAME_FILE names, without one trailing newline."""
 
     def __init__(self, settings_cls: type[BaseSettings], given: Collection[str]) -> None:
-        """Of what is `given` in another way no file is read, for it need not be there."""
+        """Reads no file for a setting that is `given` in another way, because that file may not exist."""
         super().__init__(settings_cls)
         self._given = given
 
@@ -393,14 +394,14 @@ class NamedFiles(PydanticBaseSettingsSource):
         if not path or field_name in self._given:
             return None, field_name, False
         if os.environ.get(field_name.upper()):
-            raise SettingsError([f"{variable}: give this or {field_name.upper()}, not both"])
+            raise SettingsError([f"{variable}: set this or {field_name.upper()}, not both"])
         try:
             value = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
             raise SettingsError([f"{variable}: cannot read the file: {reason}"]) from None
         if "\0" in value:
-            raise SettingsError([f"{variable}: the file has a zero byte in it"])
+            raise SettingsError([f"{variable}: the file contains a zero byte"])
         return value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -409,17 +410,17 @@ class NamedFiles(PydanticBaseSettingsSource):
 
 
 def load_settings(env_file: Path | None = ENV_FILE, *, kind: type[Settings] = Settings, **overrides: Any) -> Settings:
-    """Read the settings from the environment and `env_file`; `overrides` (lower-case names) win over both.
+    """Read the settings from the environment and `env_file`. `overrides` (lower-case names) override both.
 
-    `kind` is `jwtapi.composition.settings_class()` where the settings of features are wanted, too.
+    Pass `jwtapi.composition.settings_class()` as `kind` to load the settings of the features too.
 
     Raises:
-        SettingsError: something is missing, unknown or malformed, or a line of `env_file` is not understood.
+        SettingsError: a setting is missing, unknown or malformed, or a line of `env_file` is not understood.
     """
     try:
         if env_file is not None:
-            read_env_file(env_file)  # the source below would skip what it does not understand
-        return kind(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the rest comes from the sources
+            read_env_file(env_file)  # pydantic-settings would skip lines that it does not understand
+        return kind(_env_file=env_file, **overrides)  # type: ignore[call-arg]  # the sources supply the other fields
     except EnvFileError as error:
         raise SettingsError(error.problems) from None
     except ValidationError as error:
@@ -431,18 +432,18 @@ def load_settings(env_file: Path | None = ENV_FILE, *, kind: type[Settings] = Se
 def load_settings_without_secrets(
     env_file: Path | None = ENV_FILE, *, kind: type[Settings] = Settings, **overrides: Any
 ) -> Settings:
-    """As `load_settings`, for what neither signs nor verifies anything: it need not be able to read secrets.
+    """As `load_settings`, for commands that neither sign nor verify tokens, so that they need not read the secrets.
 
     Raises:
-        SettingsError: something else is unknown or malformed.
+        SettingsError: another setting is unknown or malformed.
     """
-    stand_ins = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
+    placeholders = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
     none = {"jwt_secret_previous": None, "refresh_secret_previous": None}
-    return load_settings(env_file, kind=kind, **(overrides | stand_ins | none))
+    return load_settings(env_file, kind=kind, **(overrides | placeholders | none))
 
 
 def load_log_format(env_file: Path = ENV_FILE) -> LogFormat:
-    """Read LOG_FORMAT alone, for whoever has to say that the settings are unusable; AUTO if it cannot be known."""
+    """Read only LOG_FORMAT, to report that the settings are unusable. AUTO if LOG_FORMAT itself cannot be read."""
     for source in (env_file, None):
         with suppress(SettingsError, ValidationError, OSError, UnicodeError):
             return _LogFormatAlone(_env_file=source).log_format  # type: ignore[call-arg]  # as above

@@ -1,4 +1,4 @@
-"""Socket files (unix domain sockets), of UDS and of METRICS_LISTEN."""
+"""Socket files (unix domain sockets), for UDS and METRICS_LISTEN."""
 
 import os
 import socket
@@ -10,15 +10,15 @@ MAX_PATH_BYTES = 107
 """The kernel's limit."""
 
 _UMASK = 0o117
-"""A socket file is for its owner and its group."""
+"""The owner and the group of a socket file can connect."""
 
 
 @contextmanager
 def listening_file(path: Path) -> Iterator[socket.socket]:
-    """Listen at `path`, and remove the file in the end. One that a killed server left is replaced.
+    """Listen at `path`, and remove the file in the end. Replace a file that a killed server left behind.
 
     Raises:
-        OSError: somebody listens there, or nobody can.
+        OSError: another process listens there, or the file cannot be created.
     """
     _remove_if_nobody_listens(path)
     with socket.socket(socket.AF_UNIX) as listener:

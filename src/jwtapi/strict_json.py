@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 and I-JSON (RFC 7493) want it, for request bodies and token payloads.
+"""Parses strict JSON (RFC 8259 and I-JSON, RFC 7493), for request bodies and token payloads.
 
-The standard parser takes more: UTF-16, a byte order mark, duplicate names (the last one wins), NaN, 1e400 as infinity,
-lone surrogates that later fail to encode. What two parsers read differently, an attacker can use.
+Python's parser accepts more: UTF-16, a byte order mark, duplicate names (the last one wins), NaN, 1e400 as infinity,
+and lone surrogates that later fail to encode. If two parsers read a text differently, an attacker can use that.
 """
 
 import json
@@ -9,7 +9,7 @@ import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
-"""Levels of nesting; far below the recursion limit of anything that walks the value later."""
+"""Levels of nesting. This is far below the recursion limit of all code that processes the value later."""
 
 _OUT_OF_RANGE = "a number is out of range"
 
@@ -18,7 +18,7 @@ def loads(data: bytes) -> Any:
     """Parse strict JSON.
 
     Raises:
-        ValueError: the text is not strict JSON; the message does not repeat it.
+        ValueError: the text is not strict JSON. The message does not repeat it.
     """
     try:
         value = json.loads(
@@ -32,19 +32,19 @@ def loads(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:
-        # Its str() is safe, but the exception carries the whole document: let go of it here.
+        # The exception holds the whole document, so replace it by one that does not.
         raise ValueError(f"{error.msg} at position {error.pos}") from None
     except _NotStrict:
         raise
     except ValueError:
-        # An integer of more digits than Python converts, whose message speaks of Python.
+        # An integer has more digits than Python converts. Python's message would not help a client.
         raise ValueError(_OUT_OF_RANGE) from None
     _check(value)
     return value
 
 
 class _NotStrict(ValueError):
-    """What the standard parser would take."""
+    """The text is JSON that only Python's parser accepts."""
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

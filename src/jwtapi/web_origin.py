@@ -1,4 +1,4 @@
-"""Origins and domains as browsers write them (WHATWG URL, RFC 6454 §6.2), and what of a site can be told by names."""
+"""Parses origins and domains as browsers write them (WHATWG URL, RFC 6454 §6.2), and compares sites."""
 
 import difflib
 import ipaddress
@@ -10,15 +10,15 @@ _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%*]
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 _MAX_PORT = 65535
 
-_OF_NO_PAGE = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
-"""Schemes of addresses whose pages, if there are any, have the origin `null`, which stands for all such pages."""
+_SCHEMES_WITHOUT_ORIGIN = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
+"""Pages of these schemes, if there are any, all have the origin `null`, which identifies none of them."""
 
 
 def parse_origin(text: str) -> str:
     """Return the origin as a browser sends it: in lower case, in punycode, without the scheme's own port.
 
     Raises:
-        ValueError: no page has such an origin; the message does not repeat it.
+        ValueError: no page has such an origin. The message does not repeat the text.
     """
     try:
         return _parse_origin(text)
@@ -29,10 +29,10 @@ def parse_origin(text: str) -> str:
 
 
 def parse_domain(text: str) -> str:
-    """Return the domain in lower case and in punycode, without the dot in front that RFC 6265 §5.2.3 ignores.
+    """Return the domain in lower case and in punycode, without a leading dot, which RFC 6265 §5.2.3 ignores.
 
     Raises:
-        ValueError: no cookie can be set for it; the message does not repeat it.
+        ValueError: no cookie can be set for the domain. The message does not repeat the text.
     """
     try:
         domain = _parse_host(text.removeprefix("."))
@@ -44,33 +44,33 @@ def parse_domain(text: str) -> str:
 
 
 def as_browsers_write(origin: str) -> str:
-    """Repair what a client that is no browser may write otherwise: case, and the scheme's own port."""
+    """Normalise case and the default port, because clients that are not browsers may write them differently."""
     origin = origin.lower()
     return origin.removesuffix(_DEFAULT_PORT.get(origin.partition(":")[0], ""))
 
 
 def is_web_page(origin: str) -> bool:
-    """Tell a page that a server sent from one that an app or an extension brought along."""
+    """Return whether a web server sent the page. Otherwise an app or a browser extension contains it."""
     return origin.startswith(("http://", "https://"))
 
 
 def host_of(origin: str) -> str:
-    """The host of an origin that `parse_origin` returned, without its port."""
+    """Return the host, without the port, of an origin that `parse_origin` returned."""
     return urlsplit(origin).hostname or ""
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether browsers take it for this machine (W3C Secure Contexts §3.1)."""
+    """Return whether browsers treat the host as this machine (W3C Secure Contexts §3.1)."""
     if _is_address(host):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
 
 
 def are_of_two_sites(host: str, other: str) -> bool:
-    """Tell whether no browser takes two hosts for one site.
+    """Return whether two hosts certainly belong to different sites.
 
-    A site is at least the last two labels of a name, and only the public suffix list tells when it is more: False may
-    mean that nobody can tell without it.
+    A site is at least the last two labels of a name. It can be more, according to the public suffix list, which is not
+    used here. So False can mean that the answer is unknown.
     """
     return _least_site(host) != _least_site(other)
 
@@ -85,9 +85,11 @@ def _parse_origin(text: str) -> str:
         raise ValueError
     scheme, host, port = match[1].lower(), match[2], match[3]
     of_web = scheme in _DEFAULT_PORT
-    if scheme in _OF_NO_PAGE or (not of_web and difflib.get_close_matches(scheme, _DEFAULT_PORT)):  # a slip of the pen
+    if scheme in _SCHEMES_WITHOUT_ORIGIN or (
+        not of_web and difflib.get_close_matches(scheme, _DEFAULT_PORT)
+    ):  # a typing error
         raise ValueError
-    if of_web or host != ".":  # Electron's app://.
+    if of_web or host != ".":  # Electron has app://.
         host = _parse_host(host)
     if port and int(port) > _MAX_PORT:
         raise ValueError
@@ -99,12 +101,12 @@ def _parse_host(text: str) -> str:
         return f"[{ipaddress.IPv6Address(text[1:-1])}]"
     host = text.lower()
     if not host.isascii():
-        import idna  # noqa: PLC0415  1 MB that most do without
+        import idna  # noqa: PLC0415  it takes 1 MB, and most servers never need it
 
         host = idna.encode(host, uts46=True).decode()
     if not _NAME.fullmatch(host):
         raise ValueError
-    if host.removesuffix(".").split(".")[-1].isdigit():  # browsers take it for an address
+    if host.removesuffix(".").split(".")[-1].isdigit():  # browsers parse it as an IP address
         return str(ipaddress.IPv4Address(host))
     return host
 

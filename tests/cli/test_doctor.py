@@ -385,7 +385,10 @@ def test_the_doctor_reports_tables_of_other_programs(run: Run, folder: Path) -> 
             "refuses: OperationalError: table users has no column named roles. Restore",
         ),
         ("UPDATE jwtapi_schema_version SET version_num = '9999'", "a later version of jwtapi has migrated it: install"),
-        ("UPDATE jwtapi_schema_version SET version_num = 'abc'", "has the revision 'abc', which no version of jwtapi"),
+        (
+            "UPDATE jwtapi_schema_version SET version_num = 'abc'",
+            "has the revision 'abc', which belongs to no version of jwtapi",
+        ),
     ),
 )
 def test_the_doctor_reports_changes_of_the_schema(run: Run, folder: Path, statement: str, complaint: str) -> None:

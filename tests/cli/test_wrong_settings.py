@@ -228,7 +228,7 @@ URIS = (
     ("redis://:12#hunter2@host", ESCAPE),
     ("redis://:hunter2%@host", ESCAPE),
     ("redis://:hunter2@host:hunter2", "has a port that is no number from 1 to 65535"),
-    ("redis://:hunter2@one,two", f"{NO_STORAGE}: one host, "),
+    ("redis://:hunter2@one,two", f"{NO_STORAGE}: name one host, "),
     ("redis+cluster://:hunter2@host", NO_STORAGE),
     ("postgresql://u:hunter2@host/d", NO_STORAGE),
     ("hunter2", NO_STORAGE),

@@ -20,17 +20,17 @@ class DatabaseStorage:
         now = math.floor(self._clock().timestamp() * 1000) / 1000
         latest = now + CLOCKS_DIFFER_BY
         async with self._database.write(durable=False) as uow:
-            counted = await uow.rate_limits.hit(window, amount=limit.amount, period=period, now=now, latest=latest)
-            admitted = counted is not None
-            if counted is None:
-                counted = await uow.rate_limits.counted(window, since=now - period)
-                if counted.newest > latest:
-                    await uow.rate_limits.bring_forward(window, period=period, latest=latest)
+            state = await uow.rate_limits.acquire(window, amount=limit.amount, period=period, now=now, latest=latest)
+            admitted = state is not None
+            if state is None:
+                state = await uow.rate_limits.state(window, since=now - period)
+                if state.newest > latest:
+                    await uow.rate_limits.cap_times(window, period=period, latest=latest)
         return Attempt(
             admitted=admitted,
-            remaining=max(0, limit.amount - counted.hits),
+            remaining=max(0, limit.amount - state.attempts),
             # The clock of the machine that counted the oldest attempt may be a little ahead of ours.
-            wait=min(max(0.0, counted.oldest + period - now), period),
+            wait=min(max(0.0, state.oldest + period - now), period),
             window=window,
             entry=now,
             storage=self,
@@ -38,7 +38,7 @@ class DatabaseStorage:
 
     async def release(self, attempt: Attempt) -> None:
         async with self._database.write(durable=False) as uow:
-            await uow.rate_limits.take_back(attempt.window, float(attempt.entry))
+            await uow.rate_limits.release(attempt.window, float(attempt.entry))
 
     async def clear(self, window: str) -> None:
         async with self._database.write(durable=False) as uow:

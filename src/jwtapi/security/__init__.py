@@ -1,1 +1,1 @@
-"""Cryptography, and what decides whether two names or passwords are one. Knows no HTTP and no SQL."""
+"""Tokens, passwords and user names: cryptography and policies, without HTTP and without SQL."""

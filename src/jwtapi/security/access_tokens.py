@@ -1,4 +1,4 @@
-"""Access tokens: after RFC 9068, `typ: at+jwt`, HS256 under JWT_SECRET. Everybody who holds one can read it."""
+"""Access tokens as in RFC 9068: `typ: at+jwt`, HS256 with JWT_SECRET. Everybody who has a token can read it."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,23 +17,23 @@ from jwtapi.security.signed_tokens import (
 
 class DecodedToken(NamedTuple):
     principal: Principal
-    """`amr` is empty if the token has none: versions before 0004 made it."""
+    """`amr` is empty if the token has none, because an earlier version issued it."""
     session_id: UUID
     generation: int
-    """How often the session had been refreshed when the token was made."""
+    """How often the session had been refreshed when the token was issued."""
     expires_at: datetime
 
 
 class AccessTokens:
     def __init__(self, secret: str, *, ttl: int, previous_secret: str | None = None) -> None:
-        """`previous_secret` verifies tokens and signs none."""
+        """`previous_secret` only verifies tokens."""
         previous_key = previous_secret.encode() if previous_secret is not None else None
         self._signer = TokenSigner(secret.encode(), "at+jwt", previous_key=previous_key)
         self.ttl = ttl
-        """Seconds that a token lives."""
+        """Lifetime of a token in seconds."""
 
     def issue(self, principal: Principal, now: datetime, *, generation: int) -> str:
-        """Make a token of a session, whose claims are those of RFC 9068 §2.2."""
+        """Make a token of a session. The claims are those of RFC 9068 §2.2."""
         issued = seconds(now)
         return self._signer.sign(
             {
@@ -51,11 +51,11 @@ class AccessTokens:
         )
 
     def decode(self, token: str, now: datetime) -> DecodedToken:
-        """Return what a good token says. Only the database knows whether its session still lives.
+        """Return the content of a valid token. Only the database knows whether its session is still alive.
 
         Raises:
-            ExpiredToken: it was good once.
-            InvalidToken: it is not good.
+            ExpiredToken: the token was valid, and has expired.
+            InvalidToken: the token was never valid.
         """
         claims = self._signer.decode(token, now=now, max_lifetime=self.ttl)
         text_claim(claims, "jti")
@@ -69,7 +69,9 @@ class AccessTokens:
             amr=amr,
             auth_time=auth_time,
         )
-        generation = generation_claim(claims, "gen") if "gen" in claims else 0  # tokens of earlier versions have none
+        generation = (
+            generation_claim(claims, "gen") if "gen" in claims else 0
+        )  # tokens of earlier versions have no `gen`
         return DecodedToken(principal, session_id, generation, datetime.fromtimestamp(claims["exp"], UTC))
 
 

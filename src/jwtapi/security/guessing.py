@@ -1,6 +1,6 @@
-"""How many guesses a password withstands, by zxcvbn, in a time that whoever chooses the password cannot stretch.
+"""Estimates with zxcvbn how many guesses a password withstands. No password can make the estimate take long.
 
-This file leans on the inside of zxcvbn: two variables of its module `matching`, functions of it, and one of `scoring`.
+This file uses private parts of zxcvbn: two variables and some functions of its module `matching`, and one of `scoring`.
 """
 
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ from typing import Any
 from zxcvbn import matching, scoring
 
 ASSESSED = 40
-"""Code points that are looked at, from the start: the time grows with their square."""
+"""Only so many code points are assessed, from the start, because the time grows with the square of the number."""
 
 _READINGS = tuple(str.maketrans("4@8({[<369!0$57+%2" + "1|", "aabcccceggiossttxz" + one) for one in ("ii", "ll"))
-"""Which letters digits and signs stand for. zxcvbn tries every reading of its own table, hundreds at worst."""
+"""The letters that digits and signs stand for. zxcvbn would try all combinations of its own table, up to hundreds."""
 
-_zxcvbn = Lock()  # it keeps the words of a guess in a variable of its module
+_zxcvbn = Lock()  # zxcvbn keeps the words of the user in a variable of its module
 
 
 def load() -> None:
-    """Leave no reading to zxcvbn, which took 4 to 15 seconds over 72 chosen characters."""
+    """Empty zxcvbn's own table of readings. With it, 72 well-chosen characters took 4 to 15 seconds."""
     matching.L33T_TABLE.clear()
 
 
 def guesses(password: str, words: tuple[str, ...]) -> int:
     """Estimate how many guesses the first ASSESSED code points of a password withstand.
 
-    `words` are what an attacker would try first: the user's and the service's.
+    `words` are words that an attacker would try first, such as the names of the user and the service.
     """
-    start = password[:ASSESSED].replace("\n", " ")  # zxcvbn takes digits before a newline for a date, and fails
+    start = password[:ASSESSED].replace("\n", " ")  # zxcvbn reads digits before a newline as a date, and fails
     with _zxcvbn:
         matching.RANKED_DICTIONARIES["user_inputs"] = matching.build_ranked_dict(
             [word[:ASSESSED].lower() for word in words]
@@ -40,7 +40,7 @@ def guesses(password: str, words: tuple[str, ...]) -> int:
 
 
 def _disguised_words(password: str, reading: Mapping[int, int]) -> list[dict[str, Any]]:
-    """As zxcvbn's `l33t_match` finds them, but of one reading, and repeated ones too."""
+    """Find disguised words as zxcvbn's `l33t_match` does, but with one reading, and find repeated words too."""
     plain = password.translate(reading)
     if plain == password:
         return []

@@ -1,4 +1,4 @@
-"""Which new passwords are taken: NIST SP 800-63B-4 §3.1.1.2. Length and guessability, no composition rules."""
+"""Which new passwords are accepted (NIST SP 800-63B-4 §3.1.1.2): a minimum length, nothing easy to guess."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ from jwtapi.errors import InvalidInput
 from jwtapi.security.passwords import MAX_LENGTH, normalised
 
 _MIN_GUESSES = 1_000_000
-"""Fewer do for the 30,000 commonest passwords, repetitions ("aaaa…", "passwordpassword"), keyboard runs, sequences,
-dates, and the user's or the service's own name."""
+"""Fewer guesses suffice for the 30,000 commonest passwords, repetitions ("aaaa…", "passwordpassword"), keyboard runs,
+sequences, dates, and the name of the user or the service."""
 
 
 class PasswordTooShort(InvalidInput):
@@ -44,7 +44,7 @@ class PasswordPolicy:
             self._guesses = guessing.guesses
 
     def check_length(self, password: str) -> str:
-        """Return the password as it will be hashed. Takes a millisecond or two for the longest.
+        """Return the password as it will be hashed. The longest password takes a millisecond or two.
 
         Raises:
             PasswordTooShort, PasswordTooLong: the password is refused.
@@ -57,7 +57,7 @@ class PasswordPolicy:
         return normal
 
     def check(self, password: str, *, username: str) -> None:
-        """Take some milliseconds of processor time, so off the event loop.
+        """Check everything. Run it off the event loop, because it takes some milliseconds of processor time.
 
         Raises:
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the password is refused.

@@ -1,6 +1,7 @@
-"""Which stored hashes a password can be checked against, told by how they begin, and what the others are.
+"""Recognises by its prefix whether a password can be checked against a stored hash, and names the other kinds.
 
-A hash that was brought from elsewhere may be none of them. Nobody can sign in with it, so somebody should be told.
+Users that were imported may have hashes of other kinds. Nobody can sign in with them, so the log and `jwtapi doctor`
+report them.
 """
 
 from collections.abc import Mapping
@@ -12,28 +13,23 @@ from passlib.utils.handlers import PrefixWrapper
 OWN = "bcrypt_sha256"
 
 BCRYPT_BYTES = 72
-"""bcrypt knows no more of a password; most libraries cut it there without a word."""
+"""bcrypt uses only so many bytes of a password. Most libraries ignore the rest silently."""
 
 _BCRYPTS = ("bcrypt", "django_bcrypt", "ldap_bcrypt", PrefixWrapper("spring_bcrypt", "bcrypt", "{bcrypt}", ident=True))
 _WITH_SHA256 = ("django_bcrypt_sha256",)
 
 _MIN_ROUNDS, _MAX_ROUNDS = 4, 16
-"""A hash that somebody planted must not block a thread for minutes."""
+"""Bounds on the cost: an imported hash must not block a thread for minutes."""
 
 _COSTS = range(_MIN_ROUNDS, _MAX_ROUNDS + 1)
-_OPENINGS_OF_BCRYPT = ("", "bcrypt$", "{CRYPT}", "{bcrypt}", "bcrypt_sha256$")
+_BCRYPT_PREFIXES = ("", "bcrypt$", "{CRYPT}", "{bcrypt}", "bcrypt_sha256$")
 
 KNOWN = (
     *(f"$bcrypt-sha256$v=2,t=2b,r={cost}$" for cost in _COSTS),
     *(f"$bcrypt-sha256${kind},{cost}$" for kind in ("2a", "2b") for cost in _COSTS),  # passlib before 1.7.3
-    *(
-        f"{opening}${kind}${cost:02}$"
-        for opening in _OPENINGS_OF_BCRYPT
-        for kind in ("2a", "2b", "2y")
-        for cost in _COSTS
-    ),
+    *(f"{prefix}${kind}${cost:02}$" for prefix in _BCRYPT_PREFIXES for kind in ("2a", "2b", "2y") for cost in _COSTS),
 )
-"""How every hash begins that a password can be checked against."""
+"""The prefixes of all hashes that a password can be checked against."""
 
 UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -46,12 +42,12 @@ UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sha or md5": ("sha1$", "sha256$", "md5$", "{SHA", "{SSHA", "{MD5}", "{SMD5}"),
     }
 )
-"""How others begin, by the name that a person would give them. No part of a stored text is ever shown: it may be a
-password that somebody stored as it was."""
+"""The prefixes of other hashes, by the name of their kind. No part of a stored text is ever shown, because it may be a
+password that was stored without hashing."""
 
 
 def new_context(rounds: int) -> CryptContext:
-    """The schemes of KNOWN, of which one makes the new hashes, with so many rounds."""
+    """Return a context that verifies all schemes of KNOWN, and makes new hashes with OWN and so many rounds."""
     return CryptContext(
         schemes=[OWN, *_BCRYPTS, *_WITH_SHA256], default=OWN, deprecated="auto", bcrypt_sha256__rounds=rounds
     )
@@ -62,12 +58,12 @@ def is_known(password_hash: str) -> bool:
 
 
 def cuts_passwords(password_hash: str) -> bool:
-    """Tell whether a hash that is known may be of the first BCRYPT_BYTES of a password only."""
+    """Return whether a known hash may be one of only the first BCRYPT_BYTES of the password."""
     return not password_hash.startswith(("$bcrypt-sha256$", "bcrypt_sha256$"))
 
 
 def name_of(password_hash: str) -> str:
-    """What to call a hash that nothing can be checked against."""
+    """Return the name of the kind of a hash that no password can be checked against."""
     if is_known(password_hash):
         return "bcrypt, damaged"
-    return next((name for name, beginnings in UNKNOWN.items() if password_hash.startswith(beginnings)), "another")
+    return next((name for name, prefixes in UNKNOWN.items() if password_hash.startswith(prefixes)), "another")

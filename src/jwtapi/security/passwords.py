@@ -1,4 +1,4 @@
-"""Hashes and checks passwords, a quarter of a second of processor time each, without stopping anybody else."""
+"""Hashes and checks passwords on threads. Each takes a quarter of a second of processor time."""
 
 import asyncio
 import os
@@ -18,10 +18,10 @@ from jwtapi.security.password_schemes import BCRYPT_BYTES, cuts_passwords, is_kn
 T = TypeVar("T")
 
 MAX_LENGTH = 1024
-"""Code points of a password, as it was sent. Of more, none is hashed, checked or even normalised."""
+"""Code points of a password, as the client sent it. A longer one is neither hashed, checked nor normalised."""
 
 WAITING_PER_THREAD = 16
-"""Hashes that may wait for each thread: about four seconds at 12 rounds. Who comes later is told to come back."""
+"""Hashes that may wait for each thread: about four seconds with 12 rounds. More are refused."""
 
 log = structlog.get_logger()
 
@@ -36,12 +36,12 @@ class Overloaded(Unavailable):
 
 
 class PasswordHasher:
-    """`bcrypt_sha256` on a pool of threads. bcrypt releases the interpreter lock, so the event loop runs on.
+    """Runs `bcrypt_sha256` on a pool of threads. bcrypt releases the interpreter lock, so the event loop goes on.
 
-    Hashes of bcrypt that were made elsewhere verify too; see password_schemes.py.
+    Imported bcrypt hashes verify too; see password_schemes.py.
 
-    A password is normalised to NFC first, so that the same characters
-    are the same password whatever keyboard they came from (SP 800-63B-4 §3.1.1.2).
+    A password is normalised to NFC first, because keyboards encode the same characters in different ways
+    (SP 800-63B-4 §3.1.1.2).
     """
 
     def __init__(
@@ -53,30 +53,31 @@ class PasswordHasher:
         on_pending: Callable[[int], None] = lambda _: None,
         on_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`on_pending` is told how many hashes are being computed or wait, whenever that changes; `on_wait`, on the
-        thread that computes a hash, for how many seconds it waited for that thread.
+        """`on_pending` gets the number of hashes that are computed or wait, whenever it changes.
+
+        `on_wait` gets the seconds that a hash waited for a thread. It is called on that thread.
         """
         self._context = new_context(rounds)
         self._threads = threads or os.cpu_count() or 1
         self._most_pending = self._threads * (1 + waiting_per_thread)
-        self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_give_way)
+        self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_lower_priority)
         self._pending = 0
         self._on_pending = on_pending
         self._on_wait = on_wait
-        # Made now: made at the first unknown name, that login would take twice as long as any other.
-        self._nobody = self._context.hash("nobody has this password")
-        self._named: set[str] = set()
+        # Hash once at startup. At the first login with an unknown name it would make that login take twice as long.
+        self._dummy_hash = self._context.hash("nobody has this password")
+        self._logged_kinds: set[str] = set()
 
     @property
     def pending(self) -> int:
-        """Hashes being computed or waiting for a thread."""
+        """Return how many hashes are computed or wait for a thread."""
         return self._pending
 
     async def hash(self, password: str, *, after: Callable[[], None] | None = None) -> str:
         """Hash a new password. `after`, a check that may raise, runs first on the same thread.
 
         Raises:
-            Overloaded: too many are waiting.
+            Overloaded: too many hashes wait.
         """
 
         def check_and_hash() -> str:
@@ -87,15 +88,15 @@ class PasswordHasher:
         return await self._run(check_and_hash)
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Check a password. None, for an unknown user, costs the same and is False.
+        """Return whether the password is right. A hash of None, for an unknown user, takes the same time.
 
         Raises:
-            Overloaded: too many are waiting.
+            Overloaded: too many hashes wait.
         """
         return await self._run(lambda: self._verify(password, password_hash))
 
     def needs_update(self, password_hash: str) -> bool:
-        """Tell whether the hash is of another scheme or cost than new ones."""
+        """Return whether the scheme or the cost of the hash differs from those of new hashes."""
         return bool(self._context.needs_update(password_hash.strip()))
 
     async def close(self) -> None:
@@ -106,42 +107,43 @@ class PasswordHasher:
         if password_hash is not None and not is_known(stored):
             self._warn_of(stored)
         if not is_known(stored) or len(password) > MAX_LENGTH:
-            return self._matches_nobody()
+            return self._verify_dummy_hash()
         secret: str | bytes = normalised(password)
         if cuts_passwords(stored):
-            # What it is a hash of, its library cut; it is replaced as soon as the whole password is known.
+            # The library that made this hash cut the password, so cut it here too. After this login a hash of the whole
+            # password replaces it.
             secret = normalised(password).encode()[:BCRYPT_BYTES]
             if b"\0" in secret:
-                return self._matches_nobody()  # bcrypt cannot hold one: no such password was ever set
+                return self._verify_dummy_hash()  # bcrypt accepts no zero byte, so no such password was ever set
         try:
             return bool(self._context.verify(secret, stored))
         except ValueError:
             self._warn_of(stored)
-            return self._matches_nobody()
+            return self._verify_dummy_hash()
 
-    def _matches_nobody(self) -> Literal[False]:
-        """Let the time of one hash pass all the same, or the time would tell what is stored."""
-        self._context.verify("", self._nobody)
+    def _verify_dummy_hash(self) -> Literal[False]:
+        """Compute a hash anyway. Otherwise the time of the answer would show whether there is a usable hash."""
+        self._context.verify("", self._dummy_hash)
         return False
 
     def _warn_of(self, stored: str) -> None:
-        """Say once what nobody can sign in with."""
-        if (name := name_of(stored)) not in self._named:
-            self._named.add(name)
-            log.warning("a user cannot sign in, for the stored password hash cannot be checked", scheme=name)
+        """Log each kind of hash that nobody can sign in with once."""
+        if (name := name_of(stored)) not in self._logged_kinds:
+            self._logged_kinds.add(name)
+            log.warning("a user cannot sign in, because the stored password hash cannot be checked", scheme=name)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._most_pending:
             raise Overloaded
         self._count(1)
-        came_at = time.monotonic()
+        queued_at = time.monotonic()
 
         def begin() -> T:
-            self._on_wait(time.monotonic() - came_at)
+            self._on_wait(time.monotonic() - queued_at)
             return work()
 
         future = self._pool.submit(begin)
-        # Counted until the work is done, not until its caller has gone away.
+        # Count the hash until it is computed, even if its caller is cancelled before.
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._count, -1))
         return await asyncio.wrap_future(future)
@@ -152,21 +154,21 @@ class PasswordHasher:
 
 
 def normalised(password: str) -> str:
-    """NFC, which takes time that grows with the square of the length (CVE-2026-3276): a millisecond or two for 1024.
+    """Normalise to NFC. The time grows with the square of the length (CVE-2026-3276): 1024 take a millisecond or two.
 
     Raises:
-        ValueError: it is longer than MAX_LENGTH.
+        ValueError: the password is longer than MAX_LENGTH.
     """
     if len(password) > MAX_LENGTH:
         raise ValueError(f"more than {MAX_LENGTH} code points")
     return unicodedata.normalize("NFC", password)
 
 
-def _give_way() -> None:
-    """Interrupt nobody, the event loop's thread above all, but take the same share of the cores as any other program.
+def _lower_priority() -> None:
+    """Let other threads interrupt this one, above all the event loop's, without taking a smaller share of the cores.
 
-    Linux has a policy for each thread; elsewhere nothing is done.
+    Only Linux has such a policy for single threads. Elsewhere this does nothing.
     """
     if sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it, and hashes can be had without
+        with suppress(OSError):  # a sandbox may forbid it; hashing works without it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -1,8 +1,8 @@
-"""Refresh tokens: `typ: rt+jwt`, HS256 under REFRESH_SECRET, and a proof that their maker knew the session's key.
+"""Refresh tokens: `typ: rt+jwt`, HS256 with REFRESH_SECRET, and a proof that the issuer knew the session's key.
 
-A token is a function of its session's row: made again from the same row, it is the same to the letter. That is how
-a client whose answer was lost gets the same successor. The secret without the database, or the database without the
-secret, makes none.
+A token is a function of its session's row: the same row always gives exactly the same token. So a client whose answer
+was lost can get the same successor again. Forging a token takes both REFRESH_SECRET and the session's key, which is in
+the database.
 """
 
 import hmac
@@ -27,14 +27,14 @@ class RefreshClaims:
     """Seconds since 1970."""
     proof: str = field(repr=False)
     proven: bytes = field(repr=False)
-    """All other claims, in the form that the proof is about."""
+    """All other claims, in the form that the proof covers."""
     may_be_former: bool
-    """Whether the token has the claims of the first builds, whose proof covered session and generation alone."""
+    """Whether the token may come from the first builds, whose proof covered only the session and the generation."""
 
     def is_proven_by(self, session_key: bytes) -> bool:
         if _is_proof(self.proof, session_key, self.proven):
             return True
-        # So that an upgrade signs nobody out. Each session has at most one such token that is good, until its refresh.
+        # An upgrade must sign nobody out. Each session has at most one such valid token, until its next refresh.
         return self.may_be_former and _is_proof(
             self.proof, session_key, f"{self.session_id}.{self.generation}".encode()
         )
@@ -42,11 +42,11 @@ class RefreshClaims:
 
 class RefreshTokens:
     def __init__(self, secret: str, *, previous_secret: str | None = None) -> None:
-        """`previous_secret` verifies tokens and signs none."""
+        """`previous_secret` only verifies tokens."""
         previous_key = previous_secret.encode() if previous_secret is not None else None
         self._signer = TokenSigner(secret.encode(), "rt+jwt", previous_key=previous_key)
 
-    def issue(  # noqa: PLR0913  a row's columns
+    def issue(  # noqa: PLR0913  the columns of a row
         self,
         *,
         user_id: UUID,
@@ -66,10 +66,10 @@ class RefreshTokens:
         return self._signer.sign(claims | {"prf": _proof(session_key, _canonical(claims))})
 
     def decode(self, token: str, now: datetime, *, allow_expired: bool = False) -> RefreshClaims:
-        """Return what a token says that REFRESH_SECRET signed. It is good only if `is_proven_by` its session's key.
+        """Return the claims of a token that REFRESH_SECRET signed. Check `is_proven_by` with its session's key, too.
 
         Raises:
-            InvalidToken: it is forged or, without `allow_expired`, expired.
+            InvalidToken: the token is forged or, without `allow_expired`, expired.
         """
         claims = self._signer.decode(token, now=now, allow_expired=allow_expired)
         return RefreshClaims(
@@ -88,7 +88,7 @@ def _is_proof(proof: str, session_key: bytes, claims: bytes) -> bool:
 
 
 def _canonical(claims: dict[str, Any]) -> bytes:
-    """The claims that the proof covers: every one, or the holder of the secret could change the others."""
+    """Encode the claims that the proof covers: all, because REFRESH_SECRET alone would suffice to change any other."""
     covered = {name: value for name, value in claims.items() if name not in ("iss", "prf")}
     return json.dumps(covered, separators=(",", ":"), sort_keys=True).encode()
 

@@ -1,10 +1,10 @@
-"""Tells names of mixed scripts: among Latin letters a Cyrillic one looks like another Latin one (UTS 39)."""
+"""Finds names of mixed scripts. In a Latin name, a Cyrillic letter can look like another Latin letter (UTS 39)."""
 
 from functools import cache
 
 import regex
 
-# UAX 31, table 5: scripts in everyday use. The rest, which are Cherokee, N'Ko and the like, count as one.
+# UAX 31, table 5: scripts in everyday use. All other scripts, such as Cherokee and N'Ko, count as one.
 _SCRIPTS = (
     *("Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek"),
     *("Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin"),
@@ -15,18 +15,18 @@ _MIXES = (("Latin", "Han", "Hiragana", "Katakana"), ("Latin", "Han", "Bopomofo")
 
 
 def mixes_scripts(name: str) -> bool:
-    """Tell whether `name` goes beyond the restriction level "highly restrictive" of UTS 39 §5.2."""
+    """Return whether `name` mixes more scripts than the level "highly restrictive" of UTS 39 §5.2 allows."""
     return _unmixed().fullmatch(name) is None
 
 
 @cache
 def _unmixed() -> regex.Pattern[str]:
-    """Compiled at the first use, which takes some 20 ms."""
+    """Compile the pattern at its first use, because that takes about 20 ms."""
     allowed = [*_MIXES, *((script,) for script in _SCRIPTS)]
     alternatives = [f"[{_of(scripts)}{_of(('Common', 'Inherited'))}]+" for scripts in allowed]
     return regex.compile("|".join([*alternatives, f"[^{_of(_SCRIPTS)}]+"]))
 
 
 def _of(scripts: tuple[str, ...]) -> str:
-    """What is written in these scripts, be it in others too, as the mark ー of Hiragana and Katakana (UAX 24)."""
+    """Match the characters of these scripts. Some belong to several: ー is Hiragana and Katakana (UAX 24)."""
     return "".join(rf"\p{{Script_Extensions={script}}}" for script in scripts)

@@ -1,7 +1,7 @@
-"""What access, refresh and device tokens have in common: a compact JWS, HS256, of one kind, with strict claims.
+"""Signs and verifies compact JWS tokens with HS256. Access, refresh and device tokens use it.
 
-PyJWT makes and checks the signature. It ignores `typ`, reads `exp: "1795434615"` as a number, takes UTF-16, duplicate
-names and `=` padding, in the header too; RFC 8725 and 7515 do not, so the rest is checked here.
+PyJWT makes and checks the signature. But it ignores `typ`, reads `exp: "1795434615"` as a number, and accepts UTF-16,
+duplicate names and `=` padding, even in the header. RFC 8725 and RFC 7515 forbid that, so this file checks the rest.
 """
 
 import hmac
@@ -22,30 +22,31 @@ ISSUER = "jwtapi"
 
 _ALGORITHM = "HS256"
 _MAX_LENGTH = 4096
-# The last character of 32 bytes in base64url has two unused bits: only these sixteen leave them zero, so that each
-# signature has one spelling.
+# 32 bytes in base64url leave two bits of the last character unused. In these sixteen characters both bits are zero, so
+# each signature can be written in only one way.
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _CLOCK_SKEW = 30
 _LAST_GENERATION = 2**31 - 1  # the largest number of the column
-_LATEST = 2**53  # beyond it numbers are no longer exact, and arithmetic can overflow
+_LATEST = 2**53  # larger numbers are not exact, and arithmetic with them can overflow
 
 
 class InvalidToken(Exception):
-    """The token is not one that this server made, of the kind wanted here. It says no more."""
+    """This server did not issue the token, or it is of another kind. The exception gives no reason on purpose."""
 
 
 class ExpiredToken(InvalidToken):
-    """The token was good once."""
+    """The token was valid, and has expired."""
 
 
 class _PreparedHmac(HMACAlgorithm):
-    """HS256 under a key that was prepared before: PyJWT looks at each use whether it is one in PEM or of SSH.
+    """HS256 (RFC 7518 §3.2) with a key that was validated before.
 
-    A third of the time that a token took. RFC 7518 §3.2. PyJWT documents no subclass of HMACAlgorithm.
+    PyJWT checks on every call whether the key is PEM or SSH, which took a third of the time of a token. PyJWT does not
+    document subclasses of HMACAlgorithm.
     """
 
     def prepare_key(self, key: str | bytes) -> bytes:
-        assert isinstance(key, bytes)  # noqa: S101  what HMACAlgorithm.prepare_key gave
+        assert isinstance(key, bytes)  # noqa: S101  TokenSigner has prepared it
         return key
 
     def sign(self, msg: bytes, key: bytes) -> bytes:
@@ -53,7 +54,7 @@ class _PreparedHmac(HMACAlgorithm):
 
 
 class TokenSigner:
-    """Makes tokens of one kind (`typ`) under one key, and reads those made under it or under the key before."""
+    """Signs tokens of one kind (`typ`) with one key, and verifies those signed with it or with the previous key."""
 
     def __init__(self, key: bytes, kind: str, *, previous_key: bytes | None = None) -> None:
         prepare_key = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key
@@ -71,11 +72,11 @@ class TokenSigner:
     def decode(
         self, token: str, *, now: datetime, max_lifetime: int | None = None, allow_expired: bool = False
     ) -> dict[str, Any]:
-        """Return the claims of a good token; `max_lifetime` (seconds) bounds how long it may claim to live.
+        """Return the claims of a valid token. `max_lifetime` (seconds) is the longest lifetime that it may have.
 
         Raises:
-            ExpiredToken: it was good once; not with `allow_expired`.
-            InvalidToken: it never was, or is not yet.
+            ExpiredToken: the token was valid, and has expired. Not raised with `allow_expired`.
+            InvalidToken: the token was never valid, or is not valid yet.
         """
         if len(token) > _MAX_LENGTH or _FORM.fullmatch(token) is None:
             raise InvalidToken
@@ -88,7 +89,7 @@ class TokenSigner:
         if kind != self._kind or not isinstance(claims, dict) or claims.get("iss") != ISSUER:
             raise InvalidToken
         if "aud" in claims:
-            raise InvalidToken  # RFC 7519 §4.1.3: meant for others; this server issues none
+            raise InvalidToken  # RFC 7519 §4.1.3: it is for another audience, as this server sets no `aud`
         self._check_times(claims, now.timestamp(), max_lifetime, allow_expired=allow_expired)
         return claims
 
@@ -115,18 +116,18 @@ class TokenSigner:
             raise ExpiredToken
 
 
-@lru_cache(maxsize=8)  # asked for signed tokens alone, whose headers are the same few
+@lru_cache(maxsize=8)  # called only for signed tokens, which have only a few different headers
 def _kind_of(header: str) -> Any:
-    """Return the `typ` of a header that is strict JSON.
+    """Return the `typ` of a header.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the header is not strict JSON.
     """
     return strict_json.loads(base64url_decode(header)).get("typ")
 
 
 def text_claim(claims: dict[str, Any], name: str) -> str:
-    """Return a claim that must be there and be text, else raise `InvalidToken`."""
+    """Return a claim. Raise InvalidToken unless it is a text that is not empty."""
     value = claims.get(name)
     if not isinstance(value, str) or not value:
         raise InvalidToken
@@ -134,7 +135,7 @@ def text_claim(claims: dict[str, Any], name: str) -> str:
 
 
 def generation_claim(claims: dict[str, Any], name: str) -> int:
-    """Return a claim that must be there and count a session's refreshes, else raise `InvalidToken`."""
+    """Return a claim. Raise InvalidToken unless it is a whole number that fits into the column `generation`."""
     value = claims.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST_GENERATION:
         raise InvalidToken
@@ -142,7 +143,7 @@ def generation_claim(claims: dict[str, Any], name: str) -> int:
 
 
 def uuid_claim(claims: dict[str, Any], name: str) -> UUID:
-    """Return a claim that must be there and be a UUID, else raise `InvalidToken`."""
+    """Return a claim. Raise InvalidToken unless it is a UUID."""
     try:
         return UUID(text_claim(claims, name))
     except ValueError:
@@ -150,12 +151,12 @@ def uuid_claim(claims: dict[str, Any], name: str) -> UUID:
 
 
 def seconds(moment: datetime) -> int:
-    """NumericDate (RFC 7519 §2), in whole seconds, rounded down."""
+    """Return the NumericDate (RFC 7519 §2) in whole seconds, rounded down."""
     return int(moment.timestamp())
 
 
 def _moment(value: Any) -> float:
-    """Return a NumericDate, which is a JSON number and nothing else."""
+    """Return a NumericDate. Raise InvalidToken unless it is a JSON number."""
     if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _LATEST:
         raise InvalidToken
     return value

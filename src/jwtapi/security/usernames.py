@@ -1,4 +1,4 @@
-"""When two user names are one, which names there can be, and which can be taken."""
+"""Decides which user names are valid, which of them are the same name, and which can be registered."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from jwtapi.errors import InvalidInput
 MAX_LENGTH = 64
 MAX_CANONICAL_LENGTH = 255
 
-# Unicode's space separators (Zs). Phones add them to what they complete, and RFC 8266 §2.1 cuts the same.
+# Unicode's space separators (Zs). Phones add a space after a completed word. RFC 8266 §2.1 removes the same characters.
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
 _profile = precis_i18n.get_profile("UsernameCaseMapped")
@@ -47,47 +47,48 @@ class UsernameReserved(InvalidInput):
 class Username:
     display: str
     canonical: str
-    """The same for names that differ only in case, width or composition: Zoë, ZOË, and Zoe with a combining ¨."""
+    """Equal for names that differ only in case, width or composition: Zoë, ZOË, and Zoe with a combining ¨."""
 
 
 def parse_username(name: str) -> Username:
-    """Canonicalise by NFKC, case folding and RFC 8265 §3.3 (UsernameCaseMapped), without the spaces around.
+    """Remove surrounding spaces, and canonicalise by NFKC, case folding and RFC 8265 §3.3 (UsernameCaseMapped).
 
     Raises:
         UsernameInvalid: the name is empty, too long, or has characters that no name may have.
     """
     name = name.strip(_SPACES)
-    # Before the work below, which grows with the length.
+    # Check this first, because the work below grows with the length.
     if len(name) > MAX_LENGTH:
         raise UsernameInvalid
     try:
-        # Folding can decompose and the profile composes: only what comes out the same again is canonical.
+        # Case folding can decompose characters, and NFKC composes them again. So a canonical name stays as it is.
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
         canonical = _profile.enforce(folded)
     except UnicodeError:
         raise UsernameInvalid from None
     display = unicodedata.normalize("NFC", name)
-    # A few characters become several: ﷺ is eighteen letters.
+    # Check again, because some characters become several: ﷺ becomes eighteen letters.
     if len(display) > MAX_LENGTH or len(canonical) > MAX_CANONICAL_LENGTH:
         raise UsernameInvalid
-    # RFC 5891 §4.2.3.2: it would combine with what is written before the name. Folding makes some marks letters.
+    # RFC 5891 §4.2.3.2: the mark would combine with the text before the name. Check both forms, because case folding
+    # turns some marks into letters.
     if _starts_with_a_mark(display) or _starts_with_a_mark(canonical):
         raise UsernameInvalid
     return Username(display=display, canonical=canonical)
 
 
 class UsernamePolicy:
-    """Which new names are taken. Those that there are stay as they are."""
+    """Decides which valid names can be registered. Existing users keep their names."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
         self._reserved = frozenset(_canonical_names(reserved))
 
     def check(self, name: Username, *, may_be_reserved: bool) -> None:
         """Raises UsernameLooksLikeOption, UsernameOfMixedScripts, UsernameReserved."""
-        if name.canonical.startswith("-"):  # `user disable --help` would end well and disable nobody
+        if name.canonical.startswith("-"):  # `jwtapi user disable --help` would exit with 0 and disable nobody
             raise UsernameLooksLikeOption
         if not name.canonical.isascii():
-            from jwtapi.security.scripts import mixes_scripts  # noqa: PLC0415  4 MB that most do without
+            from jwtapi.security.scripts import mixes_scripts  # noqa: PLC0415  it takes 4 MB, and most servers never need it
 
             if mixes_scripts(name.canonical):
                 raise UsernameOfMixedScripts
@@ -97,7 +98,7 @@ class UsernamePolicy:
 
 def _canonical_names(names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        with suppress(UsernameInvalid):  # nobody can have it anyway
+        with suppress(UsernameInvalid):  # nobody can register an invalid name
             yield parse_username(name).canonical
 
 

@@ -1,1 +1,1 @@
-"""Staying signed in, however one signed in."""
+"""Sessions: staying signed in, whatever the method of signing in."""

@@ -1,4 +1,4 @@
-"""What this process remembers of sessions, while it is sure to learn of every change."""
+"""Caches sessions in this process, while the change feed is sure to deliver every change."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
@@ -41,7 +41,7 @@ class CachedSession:
         self.tokens: set[str] = set()
         """Its tokens in SessionCache.tokens."""
         self.answers: dict[Hashable, Any] = {}
-        """What endpoints answer to this principal, by endpoint."""
+        """The ready answers to this principal, by endpoint."""
 
 
 class VerifiedToken(NamedTuple):
@@ -49,7 +49,7 @@ class VerifiedToken(NamedTuple):
 
     session: CachedSession
     agrees: bool
-    """Whether it says of the user what the session does. If not, the token is refused."""
+    """Whether the token states the same about the user as the session. If not, the token is refused."""
     expires_at: datetime
     """When the token expires, or its session unless that is refreshed before."""
 
@@ -107,13 +107,13 @@ class SessionCache:
             if len(self._sessions) > self._max_sessions:
                 self._drop(next(iter(self._sessions)))
         if (await self._read(cached, session_id, now)).principal is None:
-            self._drop(session_id)  # an ended session stays ended, and needs no place
+            self._drop(session_id)  # an ended session stays ended, so caching it is useless
         return cached
 
     async def find_anew(self, session_id: UUID, now: datetime) -> CachedSession:
-        """As `find`, but read the database: somebody may have changed rows by SQL, without an event.
+        """As `find`, but always read the database: somebody may have changed rows by SQL, without an event.
 
-        An entry that proves right stays. Otherwise old tokens that take turns would have the session read each time.
+        An entry that is still right stays. Otherwise alternating requests with old tokens would replace it each time.
 
         Raises:
             StorageUnavailable
@@ -171,7 +171,7 @@ class SessionCache:
             self._answered.pop(session, None)
 
     def _drop_user(self, user_id: UUID | None) -> None:
-        # This is rare, and takes a few milliseconds. Of an entry that is still being filled the user is not known.
+        # This is rare, and takes a few milliseconds. An entry that is still being filled may be of this user.
         for session_id, session in list(self._sessions.items()):
             if session.principal is None or session.principal.user_id == user_id:
                 self._drop(session_id)

@@ -1,4 +1,4 @@
-"""The errors of refreshing a session."""
+"""The errors of a refresh."""
 
 from jwtapi.errors import Forbidden, Unauthenticated
 

@@ -1,4 +1,4 @@
-"""How often an address may refresh."""
+"""The limit on refreshes from one address."""
 
 from jwtapi.rate_limiting.limits import Limit
 

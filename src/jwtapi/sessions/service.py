@@ -1,4 +1,4 @@
-"""Opens, refreshes and ends sessions. A session is one row for as long as it lives."""
+"""Opens, refreshes and ends sessions. Each session is one row."""
 
 import math
 import secrets
@@ -35,18 +35,18 @@ log = structlog.get_logger()
 class IssuedTokens:
     access_token: str = field(repr=False)
     expires_in: int
-    """Seconds that the access token lives."""
+    """Lifetime of the access token in seconds."""
     refresh_token: str = field(repr=False)
     refresh_expires_in: int
-    """Seconds that the refresh token lives."""
+    """Lifetime of the refresh token in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
     idle: timedelta
-    """How long a session lives without a refresh."""
+    """Lifetime of a session without a refresh."""
     absolute: timedelta
-    """How long it lives however often it is refreshed."""
+    """Lifetime of a session, even if it is refreshed."""
     max_per_user: int
 
     @classmethod
@@ -59,17 +59,17 @@ class SessionPolicy:
 
 
 class _Exchange(NamedTuple):
-    """What became of the refresh tokens that a client showed."""
+    """The result of checking the refresh tokens that a client sent."""
 
     outcome: RefreshOutcome
-    good: SessionOfUser | None
-    """The session of the one that was good, in the generation that the client shall have."""
+    valid: SessionOfUser | None
+    """The session of the valid token, in the generation whose token the client gets. None if no token was valid."""
     reuses: int
-    """Sessions that ended."""
+    """How many sessions were ended because of reused tokens."""
 
 
 class SessionService:
-    def __init__(  # noqa: PLR0913, PLR0917  what sessions need
+    def __init__(  # noqa: PLR0913, PLR0917  the service needs all of them
         self,
         database: Database,
         arrivals: Arrivals,
@@ -122,7 +122,7 @@ class SessionService:
         await self._record_revocations(uow, await uow.sessions.revoke_all(user_id, now), user_id, now, caller)
 
     def issue(self, session: Session, user: User) -> IssuedTokens:
-        """Make an access token and the refresh token of the session's present generation."""
+        """Make an access token, and the refresh token of the session's present generation."""
         now = self._clock()
         return IssuedTokens(
             access_token=self._access_tokens.issue(
@@ -143,53 +143,53 @@ class SessionService:
     async def refresh(self, refresh_tokens: Sequence[str], caller: Caller) -> IssuedTokens:
         """Exchange a refresh token for its successor and an access token.
 
-        A browser can have several cookies of one name: of several good tokens the newest counts.
+        A browser can have several cookies with the same name. If several tokens are valid, the newest counts.
 
         Raises:
-            RefreshTokenInvalid: none is good. What is forged, expired or revoked is passed over; the session of a token
-                that was used before has been revoked, unless a good one of the same session came with it.
+            RefreshTokenInvalid: no token is valid. Forged, expired and revoked tokens are skipped. The session of a
+                token that was used before is revoked, unless a valid token of the same session was sent too.
         """
         now = self._clock()
-        shown = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, now)) is not None]
-        shown.sort(key=lambda claims: claims.issued_at, reverse=True)
-        if not shown:
+        sent = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, now)) is not None]
+        sent.sort(key=lambda claims: claims.issued_at, reverse=True)
+        if not sent:
             self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
         async with self._database.write() as uow:
-            outcome, good, reuses = await self._first_good(uow, shown, now, caller)
+            outcome, valid, reuses = await self._first_valid(uow, sent, now, caller)
         self._metrics.count_refresh(outcome, reuses=reuses)
-        if good is None:
+        if valid is None:
             raise RefreshTokenInvalid
-        return self.issue(good.session, good.user)
+        return self.issue(valid.session, valid.user)
 
-    async def _first_good(
-        self, uow: UnitOfWork, shown: Sequence[RefreshClaims], now: datetime, caller: Caller
+    async def _first_valid(
+        self, uow: UnitOfWork, sent: Sequence[RefreshClaims], now: datetime, caller: Caller
     ) -> _Exchange:
-        """Exchange the first good token, and end the sessions of those that were used before."""
-        good: SessionOfUser | None = None
+        """Exchange the first valid token, and end the sessions of the tokens that were used before."""
+        valid: SessionOfUser | None = None
         outcome = RefreshOutcome.INVALID
         reused: list[Session] = []
-        for claims in shown:
+        for claims in sent:
             found = await _proven_session(uow, claims)
             if found is None or not found.lets_in(now):
                 continue
             session, outcome = await self._exchange(uow, found.session, claims.generation, now)
             if session is not None:
-                good = SessionOfUser(session, found.user)
+                valid = SessionOfUser(session, found.user)
                 break
             reused.append(found.session)
         ended = 0
         for session in reused:
-            # Who has a session's good token may show old ones of it. A good one of another session excuses nothing: a
-            # thief could try a stolen token beside it and not be found.
-            if good is None or session.id != good.session.id:
+            # A client that has a session's valid token may also send its old ones. A valid token of another session is no
+            # excuse: otherwise a thief could send a stolen token with one of the thief's own, and not be noticed.
+            if valid is None or session.id != valid.session.id:
                 ended += await self._end_reused(uow, session, now, caller)
-        return _Exchange(outcome, good, ended)
+        return _Exchange(outcome, valid, ended)
 
     async def _exchange(
         self, uow: UnitOfWork, read: Session, generation: int, now: datetime
     ) -> tuple[Session | None, RefreshOutcome]:
-        """The session in the generation that the client shall have; None if the token was used before."""
+        """Return the session in the generation whose token the client gets, or None if the token is not valid."""
         session: Session | None = read
         while session is not None and session.is_alive(now):
             arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
@@ -208,7 +208,8 @@ class SessionService:
                     return None, RefreshOutcome.REUSED
             if decided is not None:
                 return decided, outcome
-            # Another request changed the row since it was read. A token is only ever worth less, so this ends.
+            # Another request changed the row after we read it. Decide again by the present row. This loop ends, because
+            # a token only loses worth.
             session = await uow.sessions.get(session.id)
         return None, RefreshOutcome.INVALID
 
@@ -227,10 +228,10 @@ class SessionService:
         return True
 
     async def log_out(self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller) -> None:
-        """Revoke the sessions of the tokens. What is forged or has ended is passed over.
+        """Revoke the sessions of the tokens. Forged tokens and ended sessions are skipped.
 
-        A refresh token signs out even if it was used or has expired, an access token only while it is good: an old one
-        may lie in a log.
+        A refresh token signs out even if it was used or has expired. An access token signs out only while it is valid,
+        because somebody may have found an old one in a log.
         """
         now = self._clock()
         refresh_claims = [
@@ -270,7 +271,7 @@ class SessionService:
     async def _record_revocations(
         uow: UnitOfWork, session_ids: Sequence[UUID], user_id: UUID, now: datetime, caller: Caller
     ) -> None:
-        """Record the end of each session in one statement, however many they are."""
+        """Record the end of all sessions in one statement."""
         await uow.events.add(
             *(
                 audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
@@ -280,7 +281,7 @@ class SessionService:
 
 
 async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
-    """The session that the token belongs to, if the token's maker knew the session's key."""
+    """Return the session of the token, if the token proves that its issuer knew the session's key."""
     found = await uow.sessions.with_user(claims.session_id)
     if found is None or found.user.id != claims.user_id or not claims.is_proven_by(found.session.key):
         return None

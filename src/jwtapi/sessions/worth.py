@@ -1,4 +1,4 @@
-"""What a refresh token is worth, decided by its generation and the row of its session."""
+"""Decides what a refresh token is worth, by its generation and the row of its session."""
 
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from enum import Enum, auto
 from jwtapi.storage.sessions import Session
 
 GRACE = timedelta(seconds=10)
-"""How long a refresh token that is no longer the current one still gets the present one: several tabs refresh at once.
-A longer grace helps thieves."""
+"""How long a replaced refresh token still gets the present one, because several tabs may refresh simultaneously. A
+longer grace would help thieves."""
 
 _CLOCK_SKEW = timedelta(seconds=2)
-"""How far the clocks of two servers may differ. Beyond it a clock was set back, and no grace holds."""
+"""How far the clocks of two servers may differ. A greater difference means that a clock was set back: no grace then."""
 
 
 class Worth(Enum):
@@ -19,17 +19,17 @@ class Worth(Enum):
     PRESENT = auto()
     """The client gets the present token."""
     PRESENT_LATE = auto()
-    """The client gets the present token, if the row still allows it when that is written down."""
+    """The client gets the present token, if the row still allows it when the late reissue is recorded."""
     REUSED = auto()
-    """Two clients have the tokens of one session, and one of them is a thief."""
+    """Two clients use tokens of the same session, so one of them is a thief."""
 
 
 def worth_of(generation: int, session: Session, now: datetime) -> Worth:
-    """Say what the token of `generation` is worth in a session that is alive.
+    """Return what the token of `generation` is worth in a session that is alive.
 
-    The answer to a refresh can be lost. So the predecessor gets the same successor, however late, until a token of the
-    successor's generation has been used. Where other services check access tokens, such a use is never seen. So two
-    generations in a row are never handed out late: by the second one somebody follows the session.
+    The answer to a refresh can be lost. So the old token gets the same successor again, even late, until a token of the
+    successor's generation has been used. If only other services check the access tokens, we never see such a use. So
+    two successive generations are never reissued late, because a client that needs both may be a thief.
     """
     age = session.generation - generation
     if age == 0:

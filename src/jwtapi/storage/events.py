@@ -37,7 +37,7 @@ from jwtapi.storage.types import UtcDateTime
 
 
 class Invalidates(Enum):
-    """What a process that remembers sessions must forget after an event."""
+    """What a process must remove from its cache of sessions after an event."""
 
     SESSION = "the session that the event names"
     USER = "all sessions of the user that the event names"
@@ -58,7 +58,7 @@ class EventType:
         """Register the type.
 
         Raises:
-            ValueError: the name is declared already with another meaning, or it is longer than its column.
+            ValueError: the name is already declared with another meaning, or the name is longer than its column.
         """
         if len(self.name) > _NAME_LENGTH:
             raise ValueError(f"The name of the event type {self.name!r} is too long")
@@ -67,7 +67,7 @@ class EventType:
 
     @classmethod
     def declared(cls) -> Mapping[str, "EventType"]:
-        """All types by name, of the features that are loaded."""
+        """Return the event types of the features that are loaded, by name."""
         return _types
 
 
@@ -76,7 +76,7 @@ _types: dict[str, EventType] = {}
 
 
 def invalidated_by(event: "Event") -> Invalidates:
-    """What the event invalidates. A type that only a later version declares invalidates all that the event can mean."""
+    """Return what the event invalidates. An unknown type, of a later version, invalidates all sessions of the user."""
     declared = _types.get(event.type)
     return declared.invalidates if declared is not None else Invalidates.USER
 
@@ -87,14 +87,14 @@ events = Table(
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("at", UtcDateTime, nullable=False),
     Column("type", String(_NAME_LENGTH), nullable=False),
-    # No foreign keys: what happened stays true when the user is gone.
+    # No foreign keys, because events outlive the deleted user.
     Column("user_id", Uuid),
     Column("session_id", Uuid),
     Column("address", String(64)),
     Column("request_id", String(64)),
     Column("actor_id", Uuid),
     Column("details", JSON(none_as_null=True)),
-    # PostgreSQL fills it in (migration 0002); on SQLite it is empty. The change feed reads it.
+    # PostgreSQL fills it (migration 0002); on SQLite it is empty. The change feed reads it.
     Column("transaction_id", BigInteger, index=True, info=COMPUTED),
     Index(None, "user_id", "id"),
     Index(None, "at"),
@@ -105,16 +105,16 @@ events = Table(
 @dataclass(frozen=True, slots=True)
 class Event:
     id: int
-    """0 until the database has given one."""
+    """0 until the database has assigned an id."""
     at: datetime
     type: str
-    """The name of an EventType, perhaps of one that only a later version declares."""
+    """The name of an EventType. This version may not know it, if a later version wrote the event."""
     user_id: UUID | None
     session_id: UUID | None
     address: str | None
     request_id: str | None
     actor_id: UUID | None = None
-    """The user who did it, if somebody else did it to `user_id`; None for the user and for the command line."""
+    """The user who acted, if that is another user than `user_id`. None for the command line too."""
     details: Mapping[str, Any] | None = None
     """A JSON object. It never holds a secret."""
 
@@ -122,10 +122,11 @@ class Event:
 _COLUMNS = columns_of(events, Event)
 _NEW_COLUMNS = [column for column in _COLUMNS if column is not events.c.id]
 
-# Ids are given out in one order and committed in another, so on PostgreSQL a row may appear below the last one seen. A
-# snapshot says exactly which transactions were over when it was taken; new is what had not begun or was under way then.
-# All since the oldest under way would be too many: it may be of another database, and run for days. The upper bound
-# keeps out what a restored dump brought from another server, where transactions had other numbers.
+# PostgreSQL assigns ids in one order and commits in another, so a new row can have a lower id than the last row read. A
+# snapshot says exactly which transactions had ended when it was taken. New rows are those of transactions that began
+# later, or that were running then. Reading everything since the oldest running transaction would be too much, because
+# that one may run for days, in another database. The upper bound excludes rows of a dump that was restored from another
+# server, whose transactions had other numbers.
 _END_ON_POSTGRESQL: ColumnElement[str] = cast(func.pg_current_snapshot(), Text)
 _NEW_ON_POSTGRESQL = text("""(
     (
@@ -141,7 +142,7 @@ _NEW_ON_SQLITE: ColumnElement[bool] = events.c.id > cast(bindparam("position"), 
 
 
 def _since(end: ColumnElement[str], is_new: ColumnElement[bool] | TextClause) -> Select[Any]:
-    """The end and what is new in one statement, so that both are of one moment. Made once: it is sent all the time."""
+    """Select the end and the new events in one statement, so that both are of the same moment."""
     matters = events.c.type.not_in(bindparam("ignored", expanding=True))
     return select(end, *_COLUMNS).select_from(select(literal(1)).subquery().outerjoin(events, and_(is_new, matters)))
 
@@ -154,37 +155,37 @@ class EventRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.added: list[Event] = []
-        """The events of this unit of work, whether or not it is committed in the end; their ids are 0."""
+        """The events of this unit of work, even if it is rolled back in the end. Their ids are 0."""
 
     async def add(self, *new: Event) -> None:
-        """Add events in one statement, however many they are."""
+        """Add all events in one statement."""
         self.added += new
         if new:
             values = [{column.name: getattr(event, column.name) for column in _NEW_COLUMNS} for event in new]
             await self._connection.execute(insert(events), values)
 
     async def of_user(self, user_id: UUID | None) -> list[Event]:
-        """The events of a user, oldest first; of None, those that name no user."""
+        """Return the events of a user, the oldest first. For None, return the events that name no user."""
         query = select(*_COLUMNS).where(events.c.user_id.is_not_distinct_from(user_id)).order_by(events.c.id)
         return [Event(*row) for row in await self._connection.execute(query)]
 
     async def end(self) -> str:
-        """Where the events end now, for `since`: the highest id, on PostgreSQL a snapshot."""
+        """Return the present end of the events, for `since`: the highest id on SQLite, a snapshot on PostgreSQL."""
         end = _END_ON_POSTGRESQL if self._on_postgresql else _END_ON_SQLITE
         return str((await self._connection.execute(select(end))).scalar_one())
 
     async def since(self, position: str, *, ignored: Collection[str]) -> tuple[list[Event], str]:
-        """The events of other types than `ignored` that were committed after `position`, and where the events end now.
+        """Return the events that were committed after `position`, except the types in `ignored`, and the present end.
 
-        Each event comes once.
+        Consecutive calls return each event exactly once.
         """
         statement = _SINCE_ON_POSTGRESQL if self._on_postgresql else _SINCE_ON_SQLITE
         rows = (await self._connection.execute(statement, {"position": position, "ignored": list(ignored)})).all()
         return [Event(*row[1:]) for row in rows if row[1] is not None], str(rows[0][0])
 
     async def prune(self, before: datetime, *, limit: int) -> int:
-        """Delete up to `limit` events older than `before`, and say how many."""
-        # Not the last one: SQLite would give its id away again, and who follows the ids would miss the next event.
+        """Delete up to `limit` events older than `before`, and return how many."""
+        # Keep the last event. Otherwise SQLite would reuse its id, and the change feed would miss the next event.
         last = select(func.max(events.c.id)).scalar_subquery()
         old = select(events.c.id).where(events.c.at < before, events.c.id < last).order_by(events.c.at).limit(limit)
         return (await self._connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount

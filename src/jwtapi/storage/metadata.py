@@ -1,4 +1,4 @@
-"""What the tables have in common. Each table is in one file with its record and its queries."""
+"""The metadata that all tables share. Each table is in one file with its record and its queries."""
 
 from dataclasses import fields
 from typing import Any
@@ -15,10 +15,10 @@ metadata = MetaData(
 )
 
 COMPUTED = {"computed": True}
-"""`info` of a column that each database fills by itself."""
+"""`info` of a column that the database computes."""
 
 TRANSIENT = {"transient": True}
-"""`info` of a table whose rows matter for minutes only. `jwtapi db copy` leaves them out."""
+"""`info` of a table whose rows are needed only for minutes. `jwtapi db copy` does not copy it."""
 
 INSERT_ONLY = {"insert_only": True}
 """`info` of a table whose rows no statement updates."""
@@ -28,24 +28,24 @@ PRUNED = {"pruned": True}
 
 
 def stored_columns(table: Table) -> list[Column[Any]]:
-    """The columns that jwtapi writes."""
+    """Return the columns that jwtapi writes."""
     return [column for column in table.c if not column.info.get("computed")]
 
 
 def columns_of(table: Table, record: type) -> list[Column[Any]]:
-    """The columns of `table` in the order of the fields of `record`, a dataclass, so that `record(*row)` is right.
+    """Return the columns of `table` in the order of the fields of the dataclass `record`, so that `record(*row)` works.
 
     Raises:
-        KeyError: the table has no column of a field's name.
+        KeyError: the table has no column with the name of a field.
     """
     return [table.c[field.name] for field in fields(record)]
 
 
 def persistent_tables() -> list[Table]:
-    """The tables whose rows must not be lost, in the order in which a copy fills them.
+    """Return the tables whose rows must not be lost, in the order in which a copy fills them.
 
-    A table comes after those that its foreign keys refer to, and a table that only grows comes last: then the newest
-    row that the target of a copy has shows whether the copy was complete.
+    A table comes after the tables that its foreign keys refer to. Insert-only tables come last, because then the newest
+    row in the target of a copy shows whether the copy was complete.
     """
     tables = [table for table in metadata.sorted_tables if not table.info.get("transient")]
     return sorted(tables, key=lambda table: bool(table.info.get("insert_only")))

@@ -1,4 +1,4 @@
-"""Runs the migrations, which travel in the wheel as `jwtapi/migrations` and lie in `alembic/` in a checkout."""
+"""Runs the migrations. They are in `jwtapi/migrations` in the wheel, and in `alembic/` in a checkout."""
 
 import re
 from enum import Enum, auto
@@ -15,14 +15,14 @@ from jwtapi.storage.schema import metadata
 log = structlog.get_logger()
 
 VERSION_TABLE = "jwtapi_schema_version"
-"""Not Alembic's usual name, under which another program may keep its own in the same database."""
+"""Not Alembic's default name, because another program may use that one in the same database."""
 
 _LOCK = int.from_bytes(b"jwtapi")
-"""The key of an advisory lock; any number will do that no other program uses."""
+"""The key of an advisory lock. It can be any number that no other program uses."""
 
 _version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
 
-# Versions up to revision 0002 kept theirs under Alembic's name.
+# Versions up to revision 0002 used Alembic's default name.
 _former_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 _FORMER_REVISIONS = ("0001", "0002")
 _FORMER_COLUMNS = {
@@ -30,21 +30,21 @@ _FORMER_COLUMNS = {
     "sessions": {"id", "user_id", "generation", "key", "ends_at"},
     "events": {"id", "at", "type", "session_id", "request_id"},
 }
-"""Some of what both of them had: enough to tell that a former version is of jwtapi."""
+"""Columns that both revisions had. They show that the revision in Alembic's table is one of jwtapi."""
 
 
 class UnusableSchema(Exception):
-    """The database has what jwtapi neither made nor can work with; the message says what, and what to do."""
+    """The database has tables that jwtapi did not make, or cannot be migrated. The message states the reason."""
 
 
 class Schema(Enum):
-    """What a database has, as seen by this version."""
+    """The schema of a database, compared with the one of this version."""
 
     OUTDATED = auto()
     """No schema, or an earlier one."""
     CURRENT = auto()
     LATER = auto()
-    """One that a later version made. A version works with the next one's too: migrations add before they remove."""
+    """A later version made it. If it is the next version's, this one works too: migrations add before they remove."""
 
 
 def _scripts() -> Path:
@@ -55,12 +55,12 @@ def _scripts() -> Path:
 
 @cache
 def known_revisions() -> tuple[str, ...]:
-    """Newest first. A file's name begins with its revision."""
+    """Return all revisions, the newest first. A file's name begins with its revision."""
     return tuple(sorted((path.name[:4] for path in _scripts().glob("versions/[0-9]*.py")), reverse=True))
 
 
 def schema_of(connection: Connection) -> Schema:
-    """Look which schema the database has.
+    """Find out which schema the database has.
 
     Raises:
         UnusableSchema
@@ -82,13 +82,14 @@ def schema_of(connection: Connection) -> Schema:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the transaction of the connection.
+    """Run the missing migrations in the transaction of the connection.
 
     Raises:
-        UnusableSchema: there are tables of others in the way, or a migration failed. Roll back.
+        UnusableSchema: there are tables that jwtapi did not make, or a migration failed. Roll back.
     """
     if _is_postgresql(connection):
-        # Of several at once one goes on, and who waited finds nothing to do; SQLite's lock came with the transaction.
+        # If several processes migrate, one goes on, and the others wait here and then find nothing to do. On SQLite the
+        # transaction itself has the lock.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     match schema_of(connection):
         case Schema.OUTDATED:
@@ -100,7 +101,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def _run_migrations(connection: Connection) -> None:
-    # Only who needs it pays for it: 11 MB, and a third of the time that a start takes.
+    # Imported only when needed: it takes 11 MB, and a third of the time of a start.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -113,7 +114,7 @@ def _run_migrations(connection: Connection) -> None:
             command.stamp(config, former)
         command.upgrade(config, "head")
         if former is not None:
-            _move_former_revision_on(connection, former)
+            _update_former_revision(connection, former)
     except DBAPIError as error:
         if not has_answered(error):
             raise
@@ -122,8 +123,11 @@ def _run_migrations(connection: Connection) -> None:
         ) from error
 
 
-def _move_former_revision_on(connection: Connection, former: str) -> None:
-    """Let the version that still looks there see that it is the earlier one: it may run on, but not copy."""
+def _update_former_revision(connection: Connection, former: str) -> None:
+    """Update Alembic's table too, so that an earlier version notices that the schema is of a later one.
+
+    The earlier version may go on serving, but must not copy.
+    """
     connection.execute(
         update(_former_version).where(_former_version.c.version_num == former).values(version_num=known_revisions()[0])
     )
@@ -136,8 +140,12 @@ def _revision_of(connection: Connection) -> str | None:
 
 
 def _former_revision_of(connection: Connection) -> str | None:
-    """The revision in Alembic's table, if it is one of ours: its tables tell, for another program may count so too."""
-    # Our tables first: without them it is another program's, and we may have no right to read it.
+    """Return the revision in Alembic's table, if the other tables show that the revision is one of jwtapi.
+
+    Another program may have the same revisions.
+    """
+    # Look at our tables first. Without them, Alembic's table belongs to another program, and we may have no right to
+    # read it.
     if not all(columns <= _columns_of(connection, table) for table, columns in _FORMER_COLUMNS.items()):
         return None
     if not connection.dialect.has_table(connection, _former_version.name):
@@ -154,7 +162,7 @@ def _columns_of(connection: Connection, table: str) -> set[str]:
 
 
 def _refuse_tables_of_others(connection: Connection) -> None:
-    # Another schema of the search_path may have them: ours come before.
+    # Check only our schema. Tables of the same names in later schemas of the search_path do no harm.
     schema = connection.execute(select(func.current_schema())).scalar() if _is_postgresql(connection) else None
     taken = [table for table in metadata.tables if connection.dialect.has_table(connection, table, schema=schema)]
     if taken:

@@ -1,4 +1,4 @@
-"""Whether this process can serve, as `GET /health/ready` tells."""
+"""Decides whether this process can serve requests, for `GET /health/ready`."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.faults import has_answered, reason_of
 from jwtapi.storage.migrations import UnusableSchema
 
-REMEMBERED_SECONDS = 1
-"""How long it counts that all was well. What was wrong is looked at anew each time, so that it is over at once."""
+REUSE_SECONDS = 1
+"""How long a good result is reused. A bad result is never reused, so a recovery is noticed immediately."""
 
 log = structlog.get_logger()
 
@@ -24,16 +24,16 @@ class _Fault(NamedTuple):
 
 
 class Readiness:
-    """However many ask at a time, one looks; and of what goes wrong the log has one line, and one when it is over."""
+    """Simultaneous requests share one check. A fault is logged once when it appears, and its end once."""
 
-    def __init__(self, database: Database, *, remembered_seconds: float = REMEMBERED_SECONDS) -> None:
+    def __init__(self, database: Database, *, reuse_seconds: float = REUSE_SECONDS) -> None:
         self._database = database
-        self._remembered_seconds = remembered_seconds
-        self._look: asyncio.Task[bool] | None = None
+        self._reuse_seconds = reuse_seconds
+        self._check: asyncio.Task[bool] | None = None
         self._is_good_until = float("-inf")
         self._fault: _Fault | None = None
         self.is_withdrawn = False
-        """This process is about to stop, and wants no more requests."""
+        """Whether this process is about to stop, and accepts no more requests."""
         self._on_withdrawal: list[Callable[[], None]] = []
 
     def when_withdrawn(self, act: Callable[[], None]) -> None:
@@ -45,18 +45,18 @@ class Readiness:
             act()
 
     async def check(self) -> bool:
-        """Tell whether a login would find the database as it needs it."""
+        """Return whether the database can serve a login."""
         if time.monotonic() < self._is_good_until:
             return True
-        if self._look is None or self._look.done():
-            self._look = asyncio.create_task(self._look_now(), name="readiness")
-        return await asyncio.shield(self._look)  # who asked first may be gone before the others
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._run_check(), name="readiness")
+        return await asyncio.shield(self._check)  # the others still wait if the first request is cancelled
 
-    async def _look_now(self) -> bool:
+    async def _run_check(self) -> bool:
         fault, before = await self._find_fault(), self._fault
         self._fault = fault
         if fault is None:
-            self._is_good_until = time.monotonic() + self._remembered_seconds
+            self._is_good_until = time.monotonic() + self._reuse_seconds
             if before is not None:
                 log.info("the database is ready again")
         elif fault != before:

@@ -1,11 +1,11 @@
-"""Does what a login does, and leaves nothing behind: what readiness means.
+"""Tries what a login does in the database, without leaving anything behind. Readiness means that this works.
 
-On both kinds of database each statement that answers to requests are made of is run on no row. That finds a missing
-table, column or right, a standby and a database that is set read-only, and writes nothing.
+On both kinds of database it runs statements like those of the requests, on no row. They fail if a table, a column or a
+right is missing, on a standby, and if the database is read-only.
 
-Whether there is room on the disk shows in a small file that is gone at once: beside an SQLite file, and on PostgreSQL
-one of those into which it puts what exceeds `work_mem`. And PostgreSQL commits a transaction that its log has to take,
-so that it waits for the disk and for the standbys that each login would wait for.
+To find out whether the disk has room, it writes a small file and removes it: beside an SQLite file, and on PostgreSQL
+by a query that needs more than `work_mem`. On PostgreSQL it also commits a transaction that writes to the log. So it
+waits for the disk and for the standbys, as each login would.
 """
 
 from pathlib import Path
@@ -18,12 +18,12 @@ from jwtapi.storage.metadata import stored_columns
 from jwtapi.storage.schema import metadata
 
 ROOM_BYTES = 64 * 1024
-"""A login writes some 25 KB to SQLite's log."""
+"""A login writes about 25 KB to SQLite's log."""
 
-# The table in the database's own tablespace, where its tables grow.
+# The empty temp_tablespaces puts the file into the database's own tablespace, where its tables grow.
 _USE_LITTLE_MEMORY = text("SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)")
 _WRITE_A_FILE = text("SELECT count(*) FROM generate_series(1, 6000)")  # 14 bytes each
-# The right to its next number is asked for only when that is taken.
+# PostgreSQL checks the right to use the sequence only when a number is taken, which a statement on no row does not do.
 _MAY_NUMBER_EVENTS = text("""
     DO $$ BEGIN
         IF NOT has_sequence_privilege(pg_get_serial_sequence('events', 'id'), 'USAGE') THEN
@@ -45,7 +45,7 @@ def _on_no_row(table: Table) -> list[Executable]:
 
 
 async def rehearse_login(connection: AsyncConnection) -> None:
-    """To be committed by the caller."""
+    """Run the statements. The caller must commit, because some errors occur only then."""
     for table in metadata.sorted_tables:
         for statement in _on_no_row(table):
             await connection.execute(statement)
@@ -61,7 +61,7 @@ async def rehearse_housekeeping(connection: AsyncConnection) -> None:
 
 
 def write_beside(path: Path) -> None:
-    """See that the file of an SQLite database is there, and room beside it.
+    """Make sure that the file of an SQLite database exists, and that the disk has room.
 
     Raises:
         OSError

@@ -1,4 +1,4 @@
-"""The tables that every installation has: a table is known to `metadata` when its module is loaded."""
+"""The tables that every installation has. Importing the module of a table adds the table to `metadata`."""
 
 from jwtapi.storage import events, rate_limits, sessions, users
 from jwtapi.storage.metadata import metadata

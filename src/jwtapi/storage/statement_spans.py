@@ -1,4 +1,4 @@
-"""A span for each statement of a request that has one: its text with placeholders, never the values."""
+"""Makes a span for each statement of a request that has a span. It has the text with placeholders, never the values."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 _SPAN = "jwtapi.span"
-"""Where a connection has that of the statement that it carries out; it carries out one at a time."""
+"""The key of the running statement's span in `connection.info`. A connection runs one statement at a time."""
 
 
 def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
@@ -17,7 +17,7 @@ def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def _begin(connection: Connection, _: Any, statement: str, *__: Any) -> None:
         if not get_current_span().is_recording():
-            return  # of no request, such as the polls that follow the changes
+            return  # the statement belongs to no request, such as a poll of the change feed
         operation = statement.split(maxsplit=1)[0].upper()
         connection.info[_SPAN] = tracer.start_span(
             f"{operation} {system}",
@@ -35,7 +35,7 @@ def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
     def _fail(context: ExceptionContext) -> None:
         span: Span | None = context.connection.info.pop(_SPAN, None) if context.connection is not None else None
         if span is not None:
-            # Its kind alone: the message may have a name in it.
+            # Only the kind of error, because the message may contain a user name.
             span.set_attribute("error.type", type(context.original_exception).__name__)
             span.set_status(StatusCode.ERROR)
             span.end()

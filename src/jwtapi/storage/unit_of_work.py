@@ -19,9 +19,9 @@ class UnitOfWork:
         self.rate_limits = RateLimitRepository(connection)
 
     async def try_lock(self, task: str) -> bool:
-        """Return whether this transaction is the only one, in any process, that does `task` now."""
+        """Lock `task` until the transaction ends. Return False if another transaction of any process has the lock."""
         if self.connection.dialect.name == "sqlite":
-            return True  # it holds the only lock of the database
+            return True  # a transaction that writes has the only lock of the database
         return bool(
             (await self.connection.execute(select(func.pg_try_advisory_xact_lock(func.hashtext(task))))).scalar()
         )

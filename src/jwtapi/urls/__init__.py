@@ -1,1 +1,1 @@
-"""The URLs of databases, with their passwords: read before a driver reads them, and never repeated by an error."""
+"""Checks the URLs of databases before a driver parses them. No error repeats a URL, because it may have a password."""

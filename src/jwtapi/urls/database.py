@@ -1,4 +1,4 @@
-"""DATABASE_URL: what libpq takes, as far as the driver can do it; what it cannot do is named."""
+"""DATABASE_URL: accepts the parameters of libpq that the driver supports, and names those that it does not."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ _MUST_BE = "must be sqlite:///path/to/file.db or postgresql://user:password@host
 
 _WITHOUT_EFFECT = frozenset(
     {
-        "connect_timeout",  # every wait is bounded here, also for a connection that is dead
+        "connect_timeout",  # jwtapi limits every wait itself, even on a dead connection
         "fallback_application_name",
         "keepalives",
         "keepalives_count",
@@ -21,9 +21,9 @@ _WITHOUT_EFFECT = frozenset(
     }
 )
 
-_DONE_IN_ANY_CASE: Mapping[str, frozenset[str]] = MappingProxyType(
+_ALWAYS_ON: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        # the values that ask for no more than the driver does
+        # only the values that request what the driver does anyway
         "channel_binding": frozenset({"disable", "prefer"}),
         "client_encoding": frozenset({"auto", "utf8", "UTF8", "utf-8", "UTF-8"}),
         "gssencmode": frozenset({"disable", "prefer"}),
@@ -41,7 +41,7 @@ _CHOICES: Mapping[str, frozenset[str]] = MappingProxyType(
         "sslnegotiation": frozenset({"postgres", "direct"}),
         "ssl_max_protocol_version": _TLS_VERSIONS,
         "ssl_min_protocol_version": _TLS_VERSIONS,
-        "target_session_attrs": frozenset({"any", "primary", "read-write"}),  # it is written to
+        "target_session_attrs": frozenset({"any", "primary", "read-write"}),  # jwtapi must be able to write
     }
 )
 
@@ -69,10 +69,10 @@ _NOT_SUPPORTED = frozenset(
 
 
 def parse_database_url(url: str) -> str:
-    """Put it as the drivers want it.
+    """Return the URL in the form that SQLAlchemy requires.
 
     Raises:
-        ValueError: it leads to no database that can be used; the message does not repeat it.
+        ValueError: the URL names no database that jwtapi can use. The message does not repeat the URL.
     """
     scheme, separator, rest = url.partition("://")
     match scheme if separator else "":
@@ -109,7 +109,7 @@ def _for_driver(rest: str) -> str:
 
 
 def _check_hosts_in(given: Mapping[str, str]) -> None:
-    """Check libpq's other way to name them: ?host=one,two&port=5432,5433."""
+    """Check hosts and ports that are parameters, as libpq allows: ?host=one,two&port=5432,5433."""
     hosts, ports = (given[name].split(",") if name in given else [] for name in ("host", "port"))
     if not all(hosts):
         raise ValueError("has no valid host")
@@ -120,22 +120,22 @@ def _check_hosts_in(given: Mapping[str, str]) -> None:
 
 
 def _is_for_driver(name: str, value: str) -> bool:
-    """Tell it from what would have no effect. What is no name of libpq's is a setting of the server's.
+    """Return whether to pass a parameter to the driver. Names that libpq does not know are settings of the server.
 
     Raises:
-        ValueError: it asks for what the driver cannot do.
+        ValueError: the driver does not support the parameter or its value.
     """
     if name in _NOT_SUPPORTED:
         raise ValueError(f"has {name}, which is not supported: leave it out")
-    if name in _DONE_IN_ANY_CASE and value not in _DONE_IN_ANY_CASE[name]:
-        raise ValueError(f"has {name}, which is supported only as {_listed(_DONE_IN_ANY_CASE[name])}: leave it out")
+    if name in _ALWAYS_ON and value not in _ALWAYS_ON[name]:
+        raise ValueError(f"has {name}, which is supported only as {_listed(_ALWAYS_ON[name])}: leave it out")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ValueError(f"has an invalid {name}: it must be {_listed(_CHOICES[name])}")
     if name == "sslrootcert" and value == "system":
         raise ValueError(
             "has sslrootcert=system, which is not supported: name a file: /etc/ssl/certs/ca-certificates.crt"
         )
-    return name not in _WITHOUT_EFFECT and name not in _DONE_IN_ANY_CASE
+    return name not in _WITHOUT_EFFECT and name not in _ALWAYS_ON
 
 
 def _listed(values: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""RATE_LIMIT_STORAGE_URI. What redis-py does not know it would refuse at the first connection, in the first login."""
+"""RATE_LIMIT_STORAGE_URI: checked at startup, because redis-py would reject it only at the first login."""
 
 import re
 from collections.abc import Mapping
@@ -41,10 +41,10 @@ _PARAMETERS_OF_TLS: Mapping[str, str] = MappingProxyType(
 
 
 def parse_storage_uri(uri: str) -> str:
-    """Return it with the port of Redis, if it is one.
+    """Return the URI. If it is a URI of Redis without a port, add the default port.
 
     Raises:
-        ValueError: attempts can be counted at no such place; the message does not repeat it.
+        ValueError: the URI is not supported. The message does not repeat it.
     """
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme not in {"database", "memory", "redis", "rediss"}:
