@@ -7,7 +7,7 @@ import resource
 
 import structlog
 
-WANTED = 4096
+NEEDED = 4096
 """Enough for the connections that a worker accepts, as many that it refuses, and those that it opens itself."""
 
 CHECK_SECONDS = 1
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 def raise_limit() -> None:
-    """Raise the limit of this process and of those that it starts to WANTED, or as far as allowed."""
+    """Raise the limit of this process and of those that it starts to NEEDED, or as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if (allowed := _allowed(hard)) > _number(soft):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
@@ -24,10 +24,10 @@ def raise_limit() -> None:
 
 def problems_of_open_files() -> list[str]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if (allowed := _allowed(hard)) >= WANTED:
+    if (allowed := _allowed(hard)) >= NEEDED:
         return []
     advice = "raise the hard limit (LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
-    return [f"RLIMIT_NOFILE: a worker needs {WANTED} open files, and is allowed {allowed}: {advice}"]
+    return [f"RLIMIT_NOFILE: a worker needs {NEEDED} open files, and is allowed {allowed}: {advice}"]
 
 
 async def watch_open_files(check_seconds: float = CHECK_SECONDS) -> None:
@@ -55,8 +55,8 @@ def _fault_of_opening() -> str | None:
 
 
 def _allowed(hard: int) -> int:
-    return min(WANTED, _number(hard))
+    return min(NEEDED, _number(hard))
 
 
 def _number(limit: int) -> int:
-    return WANTED if limit == resource.RLIM_INFINITY else limit
+    return NEEDED if limit == resource.RLIM_INFINITY else limit

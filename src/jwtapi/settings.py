@@ -282,7 +282,7 @@ class Settings(_FromOurSources):
     login_rate_limit_spares_success: bool
     account_rate_limit: RateLimit = "10/15 minutes"
     register_rate_limit: RateLimit | None = None
-    """None: the same as `login_rate_limit`. If many people share an address, many of them register too."""
+    """None: the same as `login_rate_limit`. If many people share one address, they need more registrations."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
     rate_limit_storage_uri: Annotated[SecretStr, _secretly(parse_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_proxy)] = ()

@@ -528,7 +528,7 @@ def test_the_doctor_reports_a_certificate_that_is_not_trusted(
         monkeypatch.setenv("DATABASE_URL", f"postgresql://u:hunter2@127.0.0.1:{port}/d?{asked}")
         assert only_problem(run) == (
             "DATABASE_URL: the database does not answer: SSLCertVerificationError: self-signed certificate. "
-            "Are sslmode and sslrootcert in DATABASE_URL those of this server?"
+            "Do sslmode and sslrootcert in DATABASE_URL fit this server?"
         )
 
 

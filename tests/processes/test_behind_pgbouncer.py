@@ -98,9 +98,7 @@ def test_a_pgbouncer_that_mixes_up_prepared_statements_is_reported(
 
         code, said = run()
         assert code == 1
-        assert (
-            "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade it." in said
-        )
+        assert "A pooler loses prepared statements: set DATABASE_STATEMENT_CACHE=0, or upgrade the pooler." in said
         assert "Traceback" not in said
         if command == "doctor":
             assert "DATABASE_STATEMENT_CACHE" not in run(DATABASE_STATEMENT_CACHE="0")[1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from jwtapi.open_files import WANTED
+from jwtapi.open_files import NEEDED
 from tests.support.server import START_SECONDS, Server, running_server
 
 USED_UP, OVER = "no file can be opened", "files can be opened again"
@@ -24,7 +24,7 @@ def test_the_limit_of_open_files_is_raised_and_reaching_it_is_logged(tmp_path: P
     try:
         with running_server(tmp_path) as server:
             process = psutil.Process(server.pid)
-            assert process.rlimit(psutil.RLIMIT_NOFILE)[0] == (min(WANTED, hard) if hard > 0 else WANTED)
+            assert process.rlimit(psutil.RLIMIT_NOFILE)[0] == (min(NEEDED, hard) if hard > 0 else NEEDED)
             process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 5, hard))
             connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
             await_line(server, USED_UP)

@@ -65,7 +65,7 @@ def test_the_start_reports_a_port_in_use_before_it_opens_the_database(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_start_reports_a_wrong_password_in_the_words_of_the_database(
+def test_the_start_reports_a_wrong_password_in_the_message_of_the_database(
     postgresql: OwnPostgreSQL, tmp_path: Path, workers: str
 ) -> None:
     url = postgresql.new_database().replace("postgres:@", "app:hunter2@")
@@ -81,7 +81,7 @@ def test_the_start_reports_a_read_only_database(postgresql: OwnPostgreSQL, tmp_p
     postgresql.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     assert complaint(tmp_path, DATABASE_URL=url, WORKERS=workers) == (
         "DATABASE_URL: the database refuses: ReadOnlySQLTransactionError: cannot execute INSERT in a read-only "
-        "transaction. It is a standby or set read-only: name the primary in DATABASE_URL, or permit writing."
+        "transaction. It is a standby or read-only: name the primary in DATABASE_URL, or permit writing."
     )
 
 

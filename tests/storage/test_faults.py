@@ -39,7 +39,7 @@ def test_the_error_about_lost_prepared_statements_names_the_pooler(kind: type[Ex
     error = StorageUnavailable()
     error.__cause__ = kind('prepared statement "__asyncpg_stmt_1__"')
     assert describe(error).startswith("the database refuses: ")
-    assert "A pooler between does not keep prepared statements: set DATABASE_STATEMENT_CACHE=0" in describe(error)
+    assert "A pooler loses prepared statements: set DATABASE_STATEMENT_CACHE=0" in describe(error)
 
 
 def test_a_pooler_that_refuses_a_parameter_counts_as_an_answer() -> None:
@@ -48,5 +48,5 @@ def test_a_pooler_that_refuses_a_parameter_counts_as_an_answer() -> None:
     error.__cause__ = PostgresError.new({"C": "08P01", "M": "unsupported startup parameter: search_path", "S": "FATAL"})
     assert describe(error) == (
         "the database refuses: ProtocolViolationError: unsupported startup parameter: search_path. "
-        "Leave out of DATABASE_URL the parameters that a pooler between does not take."
+        "Leave out of DATABASE_URL the parameters that the pooler does not support."
     )

@@ -35,7 +35,7 @@ Advance = Callable[[int], object]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """Is called when a step begins, with the name of the step and the number of its rows."""
 
-_Compare = Callable[[EndpointConnection, Rows, Rows], Awaitable[None]]
+_PageHandler = Callable[[EndpointConnection, Rows, Rows], Awaitable[None]]
 """Gets the connection to TO, and the rows of FROM and of TO that lie in the same range of keys."""
 
 
@@ -175,9 +175,9 @@ class _Copying:
         await self._for_each_page(stored_columns(table), write_differences, advance)
 
     async def _for_each_page(
-        self, columns: Sequence[ColumnElement[Any]], compare: _Compare, advance: Advance = lambda _: None
+        self, columns: Sequence[ColumnElement[Any]], handle: _PageHandler, advance: Advance = lambda _: None
     ) -> None:
-        """Call `compare` with the rows of both databases, one range of keys after the other.
+        """Call `handle` with the rows of both databases, one range of keys after the other.
 
         Each call has a transaction of its own on TO. `advance` counts FROM's rows.
         """
@@ -192,7 +192,7 @@ class _Copying:
                     (max(page) for page in (in_source, in_target) if len(page) == target.page_size), default=None
                 )
                 in_source, in_target = _up_to(after, in_source), _up_to(after, in_target)
-                await compare(target, in_source, in_target)
+                await handle(target, in_source, in_target)
             advance(len(in_source))
             if after is None:
                 return

@@ -43,7 +43,7 @@ class Standing:
 
     @property
     def retry_after(self) -> int:
-        """The wait in whole seconds, as headers have it."""
+        """The wait in whole seconds, for the headers."""
         return _whole_seconds(self.wait)
 
 
@@ -63,7 +63,7 @@ class RateLimiter:
         self._in_flight: Counter[str] = Counter()
         """By window: admitted attempts that are not settled yet."""
         self._refusals: dict[str, _Refusal] = {}
-        """By window."""
+        """By window: the last refusal."""
 
     async def acquire(self, limit: Limit, key: str) -> Standing:
         """Count an attempt, or refuse it. Every standing must be settled; meanwhile its attempt is in flight.
@@ -97,7 +97,7 @@ class RateLimiter:
     async def settle(self, standing: Standing, *, succeeded: bool) -> None:
         """End an attempt's flight, and release it if it succeeded and its limit spares success. Idempotent.
 
-        An attempt that cannot be released now counts until its time has passed; the request succeeds all the same.
+        An attempt that cannot be released now counts until it leaves the window. The request still succeeds.
         """
         attempt, standing.attempt = standing.attempt, None
         if attempt is None:

@@ -50,6 +50,6 @@ class MemoryStorage:
         """Does nothing: nothing is open."""
 
     def _prune(self, now: float) -> None:
-        """Remove expired windows from the front. One that has not expired keeps the expired ones behind it."""
+        """Remove expired windows from the front. Stop at the first one that has not expired."""
         while self._windows and next(iter(self._windows.values()))[0] <= now:
             self._windows.popitem(last=False)

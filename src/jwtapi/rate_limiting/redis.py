@@ -25,7 +25,7 @@ _MAX_CONNECTIONS = 20
 """While all are in use, the next request waits for a free one, usually for less than a millisecond."""
 
 _PREFIX = "LIMITS:"
-"""Of every key. The `limits` library uses the same."""
+"""The prefix of every key. The `limits` library uses the same one."""
 
 _ACQUIRE = """
 local window, now, from, latest, amount, seconds = KEYS[1], unpack(ARGV)
@@ -41,7 +41,7 @@ while hits > 0 and at(hits - 1) <= tonumber(from) do
 end
 local admitted = hits < tonumber(amount)
 if admitted then
-    -- Before LTRIM: a Redis whose memory is full refuses LPUSH only if the script has written nothing yet.
+    -- LPUSH comes before LTRIM, because a full Redis refuses LPUSH only if the script has written nothing before.
     redis.call('LPUSH', window, now)
     hits = hits + 1
 end

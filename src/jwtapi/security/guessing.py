@@ -10,7 +10,7 @@ from typing import Any
 from zxcvbn import matching, scoring
 
 ASSESSED = 40
-"""Only so many code points are assessed, from the start, because the time grows with the square of the number."""
+"""How many code points are assessed, from the start. The time grows with the square of this number."""
 
 _READINGS = tuple(str.maketrans("4@8({[<369!0$57+%2" + "1|", "aabcccceggiossttxz" + one) for one in ("ii", "ll"))
 """The letters that digits and signs stand for. zxcvbn would try all combinations of its own table, up to hundreds."""

@@ -154,7 +154,7 @@ class PasswordHasher:
 
 
 def normalised(password: str) -> str:
-    """Normalise to NFC. The time grows with the square of the length (CVE-2026-3276): 1024 take a millisecond or two.
+    """Normalise to NFC. The time grows with the square of the length (CVE-2026-3276): 1 or 2 ms for 1024.
 
     Raises:
         ValueError: the password is longer than MAX_LENGTH.

@@ -26,7 +26,7 @@ _MAX_LENGTH = 4096
 # each signature can be written in only one way.
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _CLOCK_SKEW = 30
-_LAST_GENERATION = 2**31 - 1  # the largest number of the column
+_LAST_GENERATION = 2**31 - 1  # the largest number that the column can hold
 _LATEST = 2**53  # larger numbers are not exact, and arithmetic with them can overflow
 
 

@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedTokens:
+class TokenPair:
     access_token: str = field(repr=False)
     expires_in: int
     """Lifetime of the access token in seconds."""
@@ -121,10 +121,10 @@ class SessionService:
         now = self._clock()
         await self._record_revocations(uow, await uow.sessions.revoke_all(user_id, now), user_id, now, caller)
 
-    def issue(self, session: Session, user: User) -> IssuedTokens:
+    def issue(self, session: Session, user: User) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
         now = self._clock()
-        return IssuedTokens(
+        return TokenPair(
             access_token=self._access_tokens.issue(
                 principal_of(SessionOfUser(session, user)), now, generation=session.generation
             ),
@@ -140,7 +140,7 @@ class SessionService:
             refresh_expires_in=math.ceil((session.expires_at - now).total_seconds()),
         )
 
-    async def refresh(self, refresh_tokens: Sequence[str], caller: Caller) -> IssuedTokens:
+    async def refresh(self, refresh_tokens: Sequence[str], caller: Caller) -> TokenPair:
         """Exchange a refresh token for its successor and an access token.
 
         A browser can have several cookies with the same name. If several tokens are valid, the newest counts.
@@ -180,8 +180,8 @@ class SessionService:
             reused.append(found.session)
         ended = 0
         for session in reused:
-            # A client that has a session's valid token may also send its old ones. A valid token of another session is no
-            # excuse: otherwise a thief could send a stolen token with one of the thief's own, and not be noticed.
+            # A client with a session's valid token may also send its old ones. A valid token of another session is no
+            # excuse: otherwise a thief could send a stolen token with one of the thief's own, unnoticed.
             if valid is None or session.id != valid.session.id:
                 ended += await self._end_reused(uow, session, now, caller)
         return _Exchange(outcome, valid, ended)

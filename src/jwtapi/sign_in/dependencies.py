@@ -4,7 +4,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request, Response
 
-from jwtapi.sessions.service import IssuedTokens
+from jwtapi.sessions.service import TokenPair
 from jwtapi.sign_in.cookies import AuthCookies
 from jwtapi.sign_in.lost_cookies import LostCookies
 from jwtapi.sign_in.schemas import AccessToken
@@ -19,7 +19,7 @@ async def look_for_lost_cookies(request: Request, lost_cookies: Annotated[LostCo
     lost_cookies.look_at(request)
 
 
-def hand_over(answer: type[Answer], tokens: IssuedTokens, response: Response, cookies: AuthCookies) -> Answer:
+def hand_over(answer: type[Answer], tokens: TokenPair, response: Response, cookies: AuthCookies) -> Answer:
     """Put the refresh token into the cookie, where scripts cannot read it, and return the rest as the body."""
     cookies.set_refresh_token(response, tokens.refresh_token, max_age=tokens.refresh_expires_in)
     return answer(access_token=tokens.access_token, expires_in=tokens.expires_in)

@@ -9,7 +9,7 @@ from jwtapi.clock import Clock
 from jwtapi.errors import JwtapiError
 from jwtapi.metrics import LoginOutcome, Metrics
 from jwtapi.security.device_tokens import DeviceTokens
-from jwtapi.sessions.service import IssuedTokens, SessionService
+from jwtapi.sessions.service import SessionService, TokenPair
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof
@@ -21,7 +21,7 @@ from jwtapi.storage.users import User
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    tokens: IssuedTokens
+    tokens: TokenPair
     device_token: str = field(repr=False)
     """The browser shows it at its next login; see security/device_tokens.py."""
 

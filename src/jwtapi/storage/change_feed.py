@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class _Subscriber(NamedTuple):
-    wants: Callable[[EventType], bool]
+    accepts: Callable[[EventType], bool]
     on_events: Callable[[Sequence[Event]], None]
     on_gap: Callable[[], None]
 
@@ -58,17 +58,17 @@ class ChangeFeed:
 
     def subscribe(
         self,
-        wants: Callable[[EventType], bool],
+        accepts: Callable[[EventType], bool],
         *,
         on_events: Callable[[Sequence[Event]], None],
         on_gap: Callable[[], None],
     ) -> None:
         """Register callbacks for the events that any process commits. Call it before `run` begins.
 
-        `on_events` gets the events of the types that `wants` accepts, perhaps with other events too. It always gets
+        `on_events` gets the events of the types that `accepts` returns True for, perhaps with other events too. It always gets
         events of types that only a later version declares. `on_gap` is called when events may have been missed.
         """
-        self._subscribers.append(_Subscriber(wants, on_events, on_gap))
+        self._subscribers.append(_Subscriber(accepts, on_events, on_gap))
 
     def is_live(self) -> bool:
         """Return whether every change has arrived, except those of the last seconds."""
@@ -137,11 +137,11 @@ class ChangeFeed:
             self._wake.set()
 
     def _ignored_types(self) -> Collection[str]:
-        """The names of the types that no subscriber wants."""
+        """The names of the types that no subscriber accepts."""
         return [
             name
             for name, type_ in EventType.declared().items()
-            if not any(subscriber.wants(type_) for subscriber in self._subscribers)
+            if not any(subscriber.accepts(type_) for subscriber in self._subscribers)
         ]
 
 

@@ -1,4 +1,4 @@
-"""The database: `read()` and `write()` each open one block for a use case."""
+"""The database. `read()` and `write()` open a block for one use case."""
 
 import asyncio
 import time
@@ -294,7 +294,7 @@ class Database:
                 except asyncpg.PostgresError as error:
                     raise StorageUnavailable from error
 
-    async def connections_for_us(self) -> int | None:
+    async def connection_limit(self) -> int | None:
         """Return how many connections the database grants to all clients that sign in with our role.
 
         Returns None for SQLite and behind a pooler, where this number does not matter.

@@ -46,7 +46,7 @@ async def _warnings_of_housekeeping(database: Database) -> list[str]:
 
 
 async def _warnings_of_connections(database: Database, settings: Settings) -> list[str]:
-    free = await database.connections_for_us()
+    free = await database.connection_limit()
     wanted = settings.workers * (settings.database_pool_size + 1)
     if free is None or wanted <= free:
         return []
