@@ -381,7 +381,7 @@ def test_headers_for_the_collector_can_have_every_form_that_its_library_accepts(
     "url", ("collector:4318", "grpc://collector:4317", "http://:1", "http://[", "http://a:b@c:4318")
 )
 def test_a_wrong_collector_is_refused(make_settings: MakeSettings, url: str) -> None:
-    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: wants http://host:port") as refusal:
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: must be http://host:port") as refusal:
         make_settings(otel_exporter_otlp_endpoint=url)
     assert url not in str(refusal.value)
 

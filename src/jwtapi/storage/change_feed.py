@@ -65,7 +65,7 @@ class ChangeFeed:
     ) -> None:
         """Register callbacks for the events that any process commits. Call it before `run` begins.
 
-        `on_events` gets the events of the types that `accepts` returns True for, perhaps with other events too. It always gets
+        `on_events` gets the events for whose type `accepts` returns True, perhaps with other events too. It always gets
         events of types that only a later version declares. `on_gap` is called when events may have been missed.
         """
         self._subscribers.append(_Subscriber(accepts, on_events, on_gap))
