@@ -37,7 +37,7 @@ def test_the_settings_of_a_feature_that_is_not_listed_are_refused(make_settings:
         unlisted: int = 1
 
     with pytest.raises(TypeError, match="Unlisted"):
-        Services(make_settings(), system_clock).settings_of(Unlisted)
+        make_settings().of(Unlisted)
 
 
 @on_sqlite

@@ -48,13 +48,3 @@ class Services:
     async def close(self) -> None:
         """Close what the services have opened."""
         await self._closing.aclose()
-
-    def settings_of(self, kind: type[T]) -> T:
-        """Return the settings, as the settings of one feature.
-
-        Raises:
-            TypeError: the feature is not listed in `jwtapi.composition`, so its settings were not read.
-        """
-        if not isinstance(self.settings, kind):
-            raise TypeError(f"{kind.__name__} are no settings of a listed feature")
-        return self.settings

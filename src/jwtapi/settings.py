@@ -13,7 +13,7 @@ from contextlib import suppress
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import limits
@@ -29,6 +29,8 @@ from jwtapi.urls.database import parse_database_url
 from jwtapi.urls.redis import parse_storage_uri
 from jwtapi.urls.writing import MAX_PORT
 from jwtapi.web_origin import parse_domain, parse_origin
+
+T = TypeVar("T")
 
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
@@ -301,6 +303,16 @@ class Settings(_FromOurSources):
     otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: Annotated[LogLevel, BeforeValidator(_lower_case)] = LogLevel.INFO
+
+    def of(self, kind: type[T]) -> T:
+        """Return these settings as `kind`, the settings of one feature.
+
+        Raises:
+            TypeError: the feature is not listed in `jwtapi.composition`, so its settings were not read.
+        """
+        if not isinstance(self, kind):
+            raise TypeError(f"{kind.__name__} are no settings of a listed feature")
+        return self
 
     @property
     def in_production(self) -> bool:
