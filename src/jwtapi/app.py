@@ -39,12 +39,6 @@ Register, sign in, call the protected routes. **Authorize** asks for user name a
 into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
 """
 
-TAGS = [
-    {"name": "auth", "description": "Register, sign in, stay signed in, sign out."},
-    {"name": "account", "description": "What is the signed-in user's own."},
-    {"name": "health", "description": "For whoever runs the server."},
-]
-
 
 class JwtapiApp(FastAPI):
     """FastAPI with the layers of jwtapi around it, and without its outermost layer, which answers faults.
@@ -97,7 +91,7 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
-        openapi_tags=TAGS,
+        openapi_tags=_tags(),
         servers=[{"url": settings.root_path or "/", "description": "The server that this document comes from"}],
         contact={"name": "Whoever runs this server"},
         license_info={"name": "MIT", "identifier": "MIT"},
@@ -118,6 +112,11 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
     if settings.docs_enabled:
         install_docs(app)
     return app
+
+
+def _tags() -> list[dict[str, str]]:
+    tags = {name: text for feature in features().values() for name, text in feature.tags.items()} | health.TAGS
+    return [{"name": name, "description": description} for name, description in tags.items()]
 
 
 def _complete(document: dict[str, Any], settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """What a feature gives to the composition root."""
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ class Feature:
     """
 
     routers: Sequence[APIRouter] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The tags that its routers are the first to have, each with its description for the API documentation."""
     fast_endpoints: Sequence[PrincipalEndpoint] = ()
     """Those of its endpoints that are answered without FastAPI."""
     complete_document: Callable[[dict[str, Any], Settings], None] | None = None

@@ -31,6 +31,8 @@ class Health(Schema):
     status: str
 
 
+TAGS = {"health": "For whoever runs the server."}
+
 router = APIRouter(tags=["health"])
 metrics_router = APIRouter(tags=["health"])
 

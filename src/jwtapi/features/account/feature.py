@@ -8,6 +8,7 @@ from jwtapi.storage.database import Database
 
 feature = Feature(
     routers=(router, api),
+    tags={"account": "What is the signed-in user's own."},
     fast_endpoints=(PrincipalEndpoint("/profile", profile), PrincipalEndpoint("/api/profile", api_profile)),
     services=lambda services: (AccountService(services[Database]),),
 )

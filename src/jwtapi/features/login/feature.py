@@ -4,4 +4,8 @@ from jwtapi.feature import Feature
 from jwtapi.features.login.documentation import complete
 from jwtapi.features.login.router import router
 
-feature = Feature(routers=(router,), complete_document=complete)
+feature = Feature(
+    routers=(router,),
+    tags={"auth": "Register, sign in, stay signed in, sign out."},
+    complete_document=complete,
+)
