@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from jwtapi.composition import features
 from jwtapi.feature import Job
 from jwtapi.gauges import Gauges
@@ -13,16 +15,26 @@ from jwtapi.services import Services
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import ChangeFeed
 
+log = structlog.get_logger()
+
 
 @asynccontextmanager
 async def background_tasks(services: Services) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(job.run(), name=job.name) for job in _jobs(services)]
+    for task in tasks:
+        task.add_done_callback(_log_failure)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Nothing starts a job again, so the log must state that it has ended."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a background job has failed", job=task.get_name(), exc_info=error)
 
 
 def _jobs(services: Services) -> Iterator[Job]:
