@@ -23,6 +23,10 @@ class Schema(BaseModel):
     )
 
 
+Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
+"""Text that is stored. It has no NUL character, because PostgreSQL stores none."""
+
+
 class Message(Schema):
     """Says what was done, for people."""
 
