@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 import yaml
 
+from jwtapi.composition import settings_class
 from jwtapi.server import GRACE_SECONDS
-from jwtapi.settings import Settings, load_settings
+from jwtapi.settings import load_settings
 from jwtapi.web.request_body import MAX_BYTES
 from tests.support.nginx import Directive, parsed
 from tests.support.proxies import nginx_temporary_folders
@@ -83,7 +84,7 @@ def test_the_copies_of_compose_trust_the_proxy_alone() -> None:
 
 
 def test_every_setting_of_compose_exists() -> None:
-    assert {name.removesuffix("_FILE").lower() for name in SETTINGS} <= Settings.model_fields.keys()
+    assert {name.removesuffix("_FILE").lower() for name in SETTINGS} <= settings_class().model_fields.keys()
 
 
 def test_the_settings_of_compose_make_a_production_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

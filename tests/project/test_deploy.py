@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from jwtapi.composition import settings_class
 from jwtapi.server import GRACE_SECONDS
-from jwtapi.settings import Settings
 from tests.support.server import JWTAPI
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_every_manifest_is_applied_but_for_the_secret_which_is_an_example_withou
     assert secret["stringData"] == {"JWT_SECRET": "", "REFRESH_SECRET": "", "DATABASE_URL": ""}
     (config,) = KUSTOMIZATION["configMapGenerator"]
     names = [*secret["stringData"], *(literal.partition("=")[0] for literal in config["literals"])]
-    assert {name.lower() for name in names} <= Settings.model_fields.keys()
+    assert {name.lower() for name in names} <= settings_class().model_fields.keys()
     for container in CONTAINERS.values():
         assert container["envFrom"] == [
             {"configMapRef": {"name": config["name"]}},

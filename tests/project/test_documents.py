@@ -7,13 +7,17 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jwtapi.settings import Settings
+from jwtapi.composition import settings_class
+from tests.conftest import MakeSettings, on_sqlite
+from tests.support.routes import routes_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("benchmarks/**/*.md")))
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)", re.MULTILINE)
+
+DECLARED_EVENT = re.compile(r'EventType\("([\w.]+)"')
 
 
 def prose(document: Path) -> str:
@@ -90,7 +94,7 @@ def test_every_page_that_the_code_or_a_deployment_file_names_exists() -> None:
 def test_the_page_on_settings_has_a_row_for_every_setting_and_for_no_other() -> None:
     page = (ROOT / "docs/settings.md").read_text()
     names = re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)
-    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+    assert sorted(names) == sorted(name.upper() for name in settings_class().model_fields)
 
 
 def test_the_readme_is_short_and_its_settings_are_real_ones() -> None:
@@ -99,4 +103,20 @@ def test_the_readme_is_short_and_its_settings_are_real_ones() -> None:
     rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", readme, re.MULTILINE)
     names = [name.lower() for row in rows for name in re.findall("[A-Z_]+", row)]
     assert len(names) >= 10
-    assert set(names) <= Settings.model_fields.keys()
+    assert set(names) <= settings_class().model_fields.keys()
+
+
+@on_sqlite
+def test_the_readme_has_a_row_for_every_endpoint_and_no_other(make_settings: MakeSettings) -> None:
+    section = (ROOT / "README.md").read_text().partition("## Endpoints")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    named = [endpoint for cell in cells for endpoint in re.findall(r"`([A-Z]+ /\S*?)`", cell)]
+    routes = [f"{method} {path}" for method, path in routes_of(make_settings(metrics_enabled=True)) if method != "HEAD"]
+    assert sorted(named) == sorted({route for route in routes if not route.startswith("GET /docs/")})
+
+
+def test_the_page_on_operation_names_every_type_of_event_and_no_other() -> None:
+    section = (ROOT / "docs/operation.md").read_text().partition("## Events")[2].partition("\n## ")[0]
+    declared = [name for path in ROOT.glob("src/**/events.py") for name in DECLARED_EVENT.findall(path.read_text())]
+    assert declared
+    assert sorted(re.findall(r"`(\w+\.\w+)`", section.partition("Each row")[0])) == sorted(declared)
