@@ -10,11 +10,18 @@ from typer.testing import Result
 from jwtapi.cli import database
 from jwtapi.cli.database import _progress
 from jwtapi.copying.copy import Advance
+from jwtapi.storage.metadata import persistent_tables
 from tests.cli.conftest import Run
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
 
 HERE, THERE = "sqlite:///here.db", "sqlite:///there.db"
+
+
+def rows_of_here() -> dict[str, int]:
+    """How many rows each table of the database `here` has, in the order in which a copy fills them."""
+    return {table.name: {"users": 2, "events": 2}.get(table.name, 0) for table in persistent_tables()}
+
 
 Copy = Callable[..., Result]
 
@@ -63,6 +70,7 @@ def test_db_copy_prints_what_it_changed_and_what_both_databases_have(
     result = copy(here, there)
     assert result.exit_code == 0
     heading, *rows, verdict = result.stdout.splitlines()
+    expected = rows_of_here()
     assert re.split(r"  +", heading.strip()) == [
         "inserted",
         "updated",
@@ -73,22 +81,17 @@ def test_db_copy_prints_what_it_changed_and_what_both_databases_have(
         "sha256 TO",
     ]
     assert [row.split()[:6] for row in rows] == [
-        ["users", "2", "0", "0", "2", "2"],
-        ["sessions", "0", "0", "0", "0", "0"],
-        ["events", "2", "0", "0", "2", "2"],
+        [name, str(copied), "0", "0", str(copied), str(copied)] for name, copied in expected.items()
     ]
+    assert expected.items() >= {"users": 2, "sessions": 0, "events": 2}.items()
     for row in rows:
         ours, theirs = row.split()[6:]
         assert ours == theirs
         assert re.fullmatch("[0-9a-f]{16}", ours)
     assert verdict == "TO equals FROM."
     assert result.stderr.splitlines() == [
-        "Copying users: 2 rows",
-        "Copying sessions: 0 rows",
-        "Copying events: 2 rows",
-        "Comparing users: 4 rows",
-        "Comparing sessions: 0 rows",
-        "Comparing events: 4 rows",
+        *(f"Copying {name}: {number} rows" for name, number in expected.items()),
+        *(f"Comparing {name}: {2 * number} rows" for name, number in expected.items()),
     ]
     assert copy(there, "sqlite:///back.db").stdout == result.stdout
     assert (folder / "back.db").stat().st_mode & 0o777 == 0o600
@@ -108,7 +111,7 @@ def test_db_copy_shows_a_progress_bar_at_a_terminal(copy: Copy, here: str, monke
     result = copy(here, THERE)
     assert result.exit_code == 0
     assert [line.strip() for line in result.stderr.splitlines() if line.strip()] == [
-        f"{step} {table}" for step in ("Copying", "Comparing") for table in ("users", "sessions", "events")
+        f"{step} {table}" for step in ("Copying", "Comparing") for table in rows_of_here()
     ]
 
 
