@@ -52,7 +52,8 @@ async def test_in_production_there_are_no_docs(run_api: RunApi, path: str) -> No
 async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
-    assert operations.keys() == {
+    assert len(operations) == sum(map(len, paths.values()))
+    assert operations.keys() >= {
         "root",
         "live",
         "ready",

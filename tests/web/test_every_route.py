@@ -4,18 +4,25 @@ from typing import Any
 
 import pytest
 
+from jwtapi.composition import settings_class
 from tests.conftest import MakeSettings, RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, refusal
-from tests.support.routes import RouteOfApp, changing_routes_of, routes_of
+from tests.support.routes import RouteOfApp, changing_routes_of, rate_limited_routes, routes_of
 
 ALICE = {"username": "alice", "password": PASSWORD}
-LIMITED: dict[RouteOfApp, dict[str, Any]] = {
+LIMITED_BY_THEMSELVES: dict[RouteOfApp, dict[str, Any]] = {
     RouteOfApp("POST", "/register"): {"json": ALICE},
-    RouteOfApp("POST", "/login"): {"json": ALICE},
-    RouteOfApp("POST", "/refresh"): {},
     RouteOfApp("POST", "/token"): {"data": {"grant_type": "password", **ALICE}},
 }
-"""The routes that strangers can ask to do work, and a request of each that counts."""
+"""The routes whose endpoint calls `AddressLimiter.admit`, and a request of each that counts."""
+
+LIMITED: dict[RouteOfApp, dict[str, Any]] = {
+    # `@rate_limited` counts before the body is read, so every request counts.
+    **{route: {} for route in rate_limited_routes()},
+    **LIMITED_BY_THEMSELVES,
+    RouteOfApp("POST", "/login"): {"json": ALICE},
+}
+"""The routes that have a limit, and a request of each that counts."""
 
 UNLIMITED = {
     RouteOfApp("POST", "/logout"): "A forged token costs one signature check, and a real one ends one session, once.",
@@ -35,7 +42,7 @@ def test_every_route_that_changes_something_is_listed_with_its_limit_or_with_a_r
 async def test_a_second_request_to_a_limited_route_is_refused_where_the_limit_is_one(
     run_api: RunApi, route: RouteOfApp
 ) -> None:
-    one = dict.fromkeys(("login_rate_limit", "register_rate_limit", "refresh_rate_limit"), "1/hour")
+    one = {name: "1/hour" for name in settings_class().model_fields if name.endswith("_rate_limit")}
     async with run_api(rate_limit_enabled=True, **one) as api:
         client = api.client()
         first = await client.request(route.method, route.path, **LIMITED[route])

@@ -1,11 +1,10 @@
 """The OpenAPI document, held against what the server does."""
 
 import asyncio
-import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 from unittest.mock import Mock
 
 import httpx
@@ -21,87 +20,34 @@ from jwtapi.storage.readiness import Readiness
 from jwtapi.web.errors import catalogue
 from jwtapi.web.request_body import BodyBounds
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import PASSWORD, Api, sign_in
+from tests.support.api import PASSWORD, Api
 from tests.support.documented import NOT_DOCUMENTED, documented_codes
+from tests.support.examples import Asker, document_of, example_of, operations
+from tests.support.provoking import RIGHT, Provoke, alice, by, by_nobody, provoked_by_features
 
-Document = dict[str, Any]
-
-RIGHT = {"username": "alice", "password": PASSWORD}
 FORM = {"grant_type": "password", **RIGHT}
 DIFFER = {"id", "createdAt", "roles"}
 """Members of answers that differ from user to user."""
 
 
-class Operation(NamedTuple):
-    method: str
-    path: str
-    described: dict[str, Any]
-
-
-def operations(document: Document) -> list[Operation]:
-    return [
-        Operation(method.upper(), path, described)
-        for path, methods in document["paths"].items()
-        for method, described in methods.items()
-    ]
-
-
-async def document_of(api: Api) -> Document:
-    document: Document = (await api.client().get("/openapi.json")).json()
-    return document
-
-
-def example_of(schema: dict[str, Any], document: Document) -> Any:
-    """What tools make up as an example: out of those of the members."""
-    if "$ref" in schema:
-        return example_of(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
-    if "examples" in schema:
-        return schema["examples"][0]
-    if "const" in schema:
-        return schema["const"]
-    return {name: example_of(member, document) for name, member in schema["properties"].items()}
-
-
-def assert_is_like(example: dict[str, Any], real: dict[str, Any]) -> None:
+def assert_is_like(example: Any, real: Any) -> None:
     """The same, but for what follows the dots at a token's end."""
-    for name, value in example.items():
-        if isinstance(value, str) and value.endswith("..."):
-            assert real[name].startswith(value.removesuffix("..."))
-        else:
-            assert real[name] == value or name in DIFFER
+    if isinstance(example, dict):
+        for name, value in example.items():
+            assert name in real
+            if name not in DIFFER:
+                assert_is_like(value, real[name])
+    elif isinstance(example, list):
+        for one, real_one in zip(example, real, strict=True):
+            assert_is_like(one, real_one)
+    elif isinstance(example, str) and example.endswith("..."):
+        assert real.startswith(example.removesuffix("..."))
+    else:
+        assert real == example
 
 
 def without_tokens(cookie: str) -> str:
     return re.sub(r"=eyJ[\w.-]+;", "=eyJ;", cookie)
-
-
-class Asker:
-    """Asks as the examples say."""
-
-    def __init__(self, client: httpx.AsyncClient, document: Document) -> None:
-        self.client = client
-        self.document = document
-        self.operations = {operation.described["operationId"]: operation for operation in operations(document)}
-
-    async def ask(self, operation_id: str) -> httpx.Response:
-        method, path, described = self.operations[operation_id]
-        for media_type, content in described.get("requestBody", {}).get("content", {}).items():
-            headers = {"Content-Type": media_type}
-            if "examples" in content:
-                form = next(iter(content["examples"].values()))["value"]
-                return await self.client.request(method, path, data=form, headers=headers)
-            body = example_of(content["schema"], self.document)
-            return await self.client.request(method, path, json=body, headers=headers)
-        return await self.client.request(method, path)
-
-    async def ask_everything(self) -> dict[str, httpx.Response]:
-        answers = {operation_id: await self.ask(operation_id) for operation_id in ("register", "login")}
-        self.client.headers["Authorization"] = f"Bearer {answers['login'].json()['accessToken']}"
-        answers["changeSettings"] = await self.ask("changeSettings")
-        for operation_id, operation in self.operations.items():
-            if operation.method == "GET":
-                answers[operation_id] = await self.ask(operation_id)
-        return answers | {operation_id: await self.ask(operation_id) for operation_id in ("refresh", "logout", "token")}
 
 
 UNDESCRIBED_HEADERS = {
@@ -138,35 +84,6 @@ async def test_the_examples_of_requests_work_and_those_of_successes_are_what_com
             if media_type == "application/json":
                 example = content.get("example") or example_of(content["schema"], document)
                 assert_is_like(example, answer.json())
-
-
-async def alice(api: Api) -> httpx.AsyncClient:
-    """A client at an address of its own that has signed in as alice, who is registered by whichever asks first."""
-    client = api.client(f"203.0.113.{next(_addresses)}")
-    await client.post("/register", json=RIGHT)
-    return await sign_in(client)
-
-
-_addresses = itertools.cycle(range(1, 255))
-
-Provoke = Callable[[Api, str, str], Awaitable[httpx.Response]]
-
-
-def by(headers: Any = None, **request: Any) -> Provoke:
-    """Provoke an error by this request of a signed-in client."""
-
-    async def provoke(api: Api, method: str, path: str) -> httpx.Response:
-        client = await alice(api)
-        return await client.request(method, path, headers=headers, **request)
-
-    return provoke
-
-
-def by_nobody(headers: Any = None, **request: Any) -> Provoke:
-    async def provoke(api: Api, method: str, path: str) -> httpx.Response:
-        return await api.client().request(method, path, headers=headers, **request)
-
-    return provoke
 
 
 async def an_old_token(api: Api, method: str, path: str) -> httpx.Response:
@@ -250,18 +167,15 @@ PROVOKED: dict[str, Provoke] = {
     "refresh_token_invalid": by_nobody(headers={"Cookie": "refreshToken=forged"}),
     "cross_origin_refused": by(headers={"Origin": "https://evil.example"}),
     "too_many_attempts": until_it_is_too_much,
-    "settings_too_large": by(json={"much": "x" * 17_000}),
     "body_too_large": by(content=b"x" * 66_000, headers={"Content-Type": "application/x-www-form-urlencoded"}),
     "request_timeout": a_body_that_never_ends,
-    "invalid_request": by(data=FORM | {"username": ""}),
-    "invalid_grant": by(data=FORM | {"password": "wrong"}),
-    "unsupported_grant_type": by(data={"grant_type": "client_credentials"}),
-    "invalid_scope": by(data=FORM | {"scope": "all"}),
     "overloaded": by_a_failure(Overloaded()),
     "shutting_down": while_the_server_stops,
     "storage_unavailable": by_a_failure(StorageUnavailable()),
     "internal_error": by_a_failure(RuntimeError("a fault")),
 }
+"""How to provoke each error that is not of one feature."""
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "username_reserved": {"reserved_usernames": "admin"},
     "password_too_common": {"password_blocklist": True},
@@ -271,6 +185,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "refresh_rate_limit": "4/15 minutes",
     },
 }
+"""The settings with which an error can occur."""
+
+for provoked in provoked_by_features():
+    PROVOKED |= provoked.PROVOKED
+    SETTINGS |= getattr(provoked, "SETTINGS", {})
 
 
 def beyond_settings(code: str) -> dict[str, Any]:
