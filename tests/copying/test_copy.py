@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import create_engine, delete, insert, select, update
+from sqlalchemy import Uuid, create_engine, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.copying.copy import Advance, Changes, Copied, Progress, TargetHasMore, copy_database
@@ -430,6 +430,13 @@ async def test_the_error_about_rows_that_the_target_refuses_names_the_rows(
 
 def test_every_table_but_that_of_the_rate_limits_is_copied() -> None:
     assert {table.name for table in persistent_tables()} == metadata.tables.keys() - {"rate_limits"}
+
+
+def test_every_copied_table_has_a_key_that_a_copy_can_keep() -> None:
+    """A copy finds rows by `id`, and numbers on only the events behind the highest one."""
+    for table in persistent_tables():
+        assert [column.name for column in table.primary_key] == ["id"], table.name
+        assert isinstance(table.c.id.type, Uuid) or table is events, table.name
 
 
 @pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
