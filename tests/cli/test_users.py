@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from passlib.hash import bcrypt_sha256
 
+from jwtapi.composition import settings_class
 from jwtapi.settings import load_settings
 from tests.cli.conftest import Run
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
@@ -20,6 +21,7 @@ def alice(run: Run) -> None:
 def statuses_of_logins(folder: Path, *passwords: str) -> list[int]:
     """What the API answers when alice signs in with each of these passwords."""
     settings = load_settings(
+        kind=settings_class(),
         env_file=None,
         jwt_secret=JWT_SECRET,
         refresh_secret=REFRESH_SECRET,

@@ -91,7 +91,7 @@ def test_the_settings_of_compose_make_a_production_server(tmp_path: Path, monkey
     secrets = make_secrets(tmp_path)
     for name, value in (IMAGE_SETTINGS | SETTINGS).items():
         monkeypatch.setenv(name, value.replace("/run/secrets", str(secrets)))
-    settings = load_settings(env_file=None)
+    settings = load_settings(env_file=None, kind=settings_class())
     assert settings.in_production
     assert settings.host == "0.0.0.0"  # noqa: S104  of the container
     assert settings.rate_limit_enabled

@@ -5,6 +5,7 @@ It is a program of its own, since no setting has these times.
 
 import asyncio
 
+from jwtapi.composition import settings_class
 from jwtapi.http_protocol import Timeouts
 from jwtapi.logs import configure_logging
 from jwtapi.server import serve
@@ -19,7 +20,7 @@ async def migrate(settings: Settings) -> None:
 
 
 def main() -> None:
-    settings = load_settings()
+    settings = load_settings(kind=settings_class())
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(migrate(settings))
     serve(settings, timeouts=Timeouts(receive=0.5, send=0.5))
