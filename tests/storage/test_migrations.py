@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
@@ -230,3 +230,34 @@ async def test_autogenerate_ignores_tables_of_other_programs(own: Own) -> None:
     alembic = Path(sys.executable).with_name("alembic")
     process = await asyncio.create_subprocess_exec(alembic, "check", env=environment, cwd=ALEMBIC.parent)
     assert await process.wait() == 0
+
+
+async def test_a_login_of_a_running_server_and_a_migration_do_not_wait_for_each_other(postgresql: PostgreSQL) -> None:
+    own = Own(postgresql.new_empty_database())
+    await own.migrate_to("0002")
+    await own.run(
+        "INSERT INTO users VALUES (gen_random_uuid(), 'alice', 'alice', 'x', '[]', '{}', now())",
+    )
+    engine = open_patient_engine(own.url)
+    async with engine.connect() as server, engine.connect() as observer:
+        await server.execute(text("SELECT * FROM users FOR UPDATE"))
+        migrating = asyncio.create_task(own.database.migrate())
+        while not await waiting_for_locks(observer):
+            await asyncio.sleep(0.01)
+        await server.execute(text(ADD_SESSION))
+        await server.commit()
+        await migrating
+    await engine.dispose()
+    assert await own.database.check() is Schema.CURRENT
+    await own.database.close()
+
+
+ADD_SESSION = """
+    INSERT INTO sessions (id, user_id, generation, key, created_at, refreshed_at, expires_at, ends_at)
+    SELECT id, id, 0, 'key', now(), now(), now(), now() FROM users
+"""
+
+
+async def waiting_for_locks(connection: AsyncConnection) -> bool:
+    rows = await connection.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted"))
+    return rows.first() is not None

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Column, Connection, MetaData, String, Table, func, select, update
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from jwtapi.storage.faults import advice_on, has_answered, reason_of
@@ -108,8 +108,13 @@ def _run_migrations(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    former = _former_revision_of(connection) if _revision_of(connection) is None else None
+    revision = _revision_of(connection)
+    former = _former_revision_of(connection) if revision is None else None
     try:
+        if _is_postgresql(connection) and (revision or former) is not None:
+            # A login of a running server locks its user and then adds a session. If a migration held `sessions` and
+            # then waited for `users`, each would wait for the other. This mode waits for such logins and lets all read.
+            connection.execute(text("LOCK TABLE users IN EXCLUSIVE MODE"))
         if former is not None:
             command.stamp(config, former)
         command.upgrade(config, "head")
