@@ -120,6 +120,21 @@ async def test_an_event_makes_the_sessions_of_its_user_be_read_again_if_it_may_c
     assert len(sent) == (0 if type_.invalidates is Invalidates.NOTHING else 1)
 
 
+@pytest.mark.parametrize("named", ("user_id, NULL", "NULL, id", "NULL, NULL"), ids=("user", "session", "nothing"))
+async def test_an_event_that_only_a_later_version_knows_makes_sessions_be_read_again_whatever_it_names(
+    api: Api, alice: httpx.AsyncClient, named: str
+) -> None:
+    await until_changes_are_heard(api)
+    await alice.get("/profile")
+    await api.sql(
+        f"INSERT INTO events (at, type, user_id, session_id) SELECT created_at, 'later.event', {named} FROM sessions"  # noqa: S608
+    )
+    with statements(api, sent_by_requests) as sent:
+        while not sent:
+            assert (await alice.get("/profile")).status_code == 200
+            await asyncio.sleep(0.001)
+
+
 async def test_roles_that_sql_changed_take_effect_with_the_next_refresh(api: Api, alice: httpx.AsyncClient) -> None:
     await until_changes_are_heard(api)
     assert (await alice.get("/auth/verify")).headers["x-auth-roles"] == ""

@@ -74,7 +74,7 @@ class SessionCache:
         self.is_live = feed.is_live
         """Return whether valid entries can be relied on: changes of the last seconds would have arrived."""
         self._sessions: OrderedDict[UUID, CachedSession] = OrderedDict()
-        self._tokens: dict[str, VerifiedToken] = {}
+        self._tokens: OrderedDict[str, VerifiedToken] = OrderedDict()
         self._answered: OrderedDict[CachedSession, None] = OrderedDict()
         self.token = self._tokens.get
         """Return the VerifiedToken of an access token, or None."""
@@ -139,8 +139,8 @@ class SessionCache:
         self._tokens[token] = verified
         verified.session.tokens.add(token)
         if len(self._tokens) > MAX_TOKENS:
-            oldest = next(iter(self._tokens))
-            self._tokens.pop(oldest).session.tokens.discard(oldest)
+            oldest, forgotten = self._tokens.popitem(last=False)
+            forgotten.session.tokens.discard(oldest)
 
     def remember_answer(self, session: CachedSession, endpoint: Hashable, answer: Any) -> None:
         """Keep a ready answer, for as long as the session's entry is valid."""
@@ -156,8 +156,10 @@ class SessionCache:
             match invalidated_by(event):
                 case Invalidates.SESSION if event.session_id is not None:
                     self._drop(event.session_id)
-                case Invalidates.SESSION | Invalidates.USER:
+                case Invalidates.SESSION | Invalidates.USER if event.user_id is not None:
                     self._drop_user(event.user_id)
+                case Invalidates.SESSION | Invalidates.USER:
+                    self._invalidate_all()  # it names less than it invalidates, as one of a later version may
                 case Invalidates.NOTHING:
                     pass
 
@@ -170,7 +172,7 @@ class SessionCache:
             session.answers.clear()
             self._answered.pop(session, None)
 
-    def _drop_user(self, user_id: UUID | None) -> None:
+    def _drop_user(self, user_id: UUID) -> None:
         # This is rare, and takes a few milliseconds. An entry that is still being filled may be of this user.
         for session_id, session in list(self._sessions.items()):
             if session.principal is None or session.principal.user_id == user_id:
