@@ -61,7 +61,15 @@ def features() -> Mapping[str, Feature]:
 def settings_class() -> type[Settings]:
     """Return the class that has the settings of jwtapi and those of its features."""
     groups = [feature.settings for feature in features().values() if feature.settings is not None]
-    return type("Settings", (Settings, *groups), {"__module__": __name__}) if groups else Settings
+    # Workers get the settings by `pickle`, which cannot find a class that was made at run time by its name.
+    members = {"__module__": __name__, "__reduce__": lambda self: (_empty_settings, (), self.__getstate__())}
+    return type("Settings", (Settings, *groups), members) if groups else Settings
+
+
+def _empty_settings() -> Settings:
+    """Make an instance that `pickle` fills."""
+    kind = settings_class()
+    return kind.__new__(kind)
 
 
 @dataclass(frozen=True, slots=True)
