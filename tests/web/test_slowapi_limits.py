@@ -2,6 +2,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import slowapi
 from fastapi import Request
 
 from jwtapi.rate_limiting.limiter import RateLimiter
@@ -56,11 +57,15 @@ async def test_a_limit_of_a_new_feature_is_held_without_another_declaration(make
     await limiter.admit(notes, request_from("203.0.113.8"))
 
 
-async def test_two_limits_with_the_same_name_are_an_error(make_settings: MakeSettings) -> None:
-    limiter = AddressLimiter(RateLimiter(make_settings(rate_limit_enabled=True), MemoryStorage()))
-    await limiter.admit(LOGIN, request_from("203.0.113.7"))
-    with pytest.raises(KeyError):
-        await limiter.admit(Limit(name="login", amount=lambda _: "5/hour"), request_from("203.0.113.7"))
+async def test_a_refused_request_is_not_admitted_if_slowapi_checks_nothing(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slowapi.Limiter, "enabled", property(lambda _: False, lambda *_: None), raising=False)
+    limiter = RateLimiter(make_settings(rate_limit_enabled=True, login_rate_limit="1/hour"), MemoryStorage())
+    await limiter.acquire(LOGIN, "203.0.113.7")
+    refused = await limiter.acquire(LOGIN, "203.0.113.7")
+    with pytest.raises(RuntimeError, match="did not check"):
+        SlowapiLimits().check(request_from("203.0.113.7"), refused)
 
 
 async def test_a_window_that_was_not_counted_is_not_admitted(make_settings: MakeSettings) -> None:

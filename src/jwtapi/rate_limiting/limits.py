@@ -22,3 +22,16 @@ class Limit:
     error: type[TooManyRequests] = TooManyRequests
     spares_success: Callable[[Settings], bool] = _never
     """Whether an attempt no longer counts once its request has succeeded."""
+
+    def __post_init__(self) -> None:
+        """Reserve the name.
+
+        Raises:
+            ValueError: another limit has it.
+        """
+        if self.name in _names:
+            raise ValueError(f"The limit {self.name!r} is declared twice")
+        _names.add(self.name)
+
+
+_names: set[str] = set()
