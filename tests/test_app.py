@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.authentication.dependencies import get_principal
@@ -72,3 +73,21 @@ async def test_an_overridden_authenticator_decides_where_fastapi_is_skipped_too(
     api.app.dependency_overrides[provider(Authenticator)] = Expired
     for path in ("/profile", "/auth/verify", "/api/account"):
         assert refusal(await alice.get(path)) == (401, "token_expired", "Token expired")
+
+
+@on_sqlite
+async def test_a_middleware_of_an_embedding_program_sees_the_requests_where_fastapi_is_skipped_too(api: Api) -> None:
+    seen = []
+
+    class Watching:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(scope["path"])
+            await self._app(scope, receive, send)
+
+    api.app.add_middleware(Watching)
+    for path in ("/profile", "/auth/verify", "/api/account"):
+        assert (await api.client().get(path)).status_code == 401
+    assert seen == ["/profile", "/auth/verify", "/api/account"]

@@ -30,8 +30,8 @@ class FastPath:
     """Gives for such endpoints the answer that FastAPI would give, in a fraction of the time.
 
     FastAPI takes several times as long to find a route, its dependencies and the form of its answer as jwtapi takes to
-    check a token. The routes exist all the same: for the OpenAPI document, for other methods, and for an app whose
-    `dependency_overrides` are set.
+    check a token. The routes exist all the same: for the OpenAPI document, for other methods, and for an app that has
+    `dependency_overrides` or a middleware of the program that embeds it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if endpoint is None or scope["app"].dependency_overrides:
+        if endpoint is None or scope["app"].dependency_overrides or scope["app"].user_middleware:
             await self._app(scope, receive, send)
             return
         scope["route"] = endpoint  # the metrics read its path
