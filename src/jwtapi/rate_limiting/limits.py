@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jwtapi.errors import TooManyRequests
-from jwtapi.settings import Settings
 
 
-def _never(_: Settings) -> bool:
+def _never(_: object) -> bool:
     return False
 
 
@@ -17,10 +17,10 @@ class Limit:
 
     name: str
     """Unique. It is part of the stored keys, and clients read it in the header `RateLimit`."""
-    amount: Callable[[Settings], str]
-    """The number and the period, such as "10/15 minutes"."""
+    amount: Callable[[Any], str]
+    """Returns the number and the period, such as "10/15 minutes", from the settings, with those of all features."""
     error: type[TooManyRequests] = TooManyRequests
-    spares_success: Callable[[Settings], bool] = _never
+    spares_success: Callable[[Any], bool] = _never
     """Whether an attempt no longer counts once its request has succeeded."""
 
     def __post_init__(self) -> None:
