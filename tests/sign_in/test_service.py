@@ -1,6 +1,5 @@
 """A proof, and the session that it opens."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,16 +8,12 @@ import jwt
 import pytest
 
 from jwtapi.errors import JwtapiError
-from jwtapi.metrics import Metrics
-from jwtapi.security.device_tokens import DeviceTokens
-from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.proof import Proof
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
-from jwtapi.web.dependencies import provider
 from tests.conftest import JWT_SECRET, RunApi
 from tests.support.api import PASSWORD, Api, refusal, register
 
@@ -45,19 +40,6 @@ def claims_of(response: httpx.Response) -> dict[str, Any]:
     return decoded
 
 
-def with_factor(api: Api, factors: Sequence[Any]) -> None:
-    services = api.services
-    sign_in = SignIn(
-        services[Database],
-        services[SessionService],
-        services[DeviceTokens],
-        services[Metrics],
-        services.clock,
-        further_factors=factors,
-    )
-    api.app.dependency_overrides[provider(SignIn)] = lambda: sign_in
-
-
 async def log_in(api: Api, body: dict[str, str] = RIGHT) -> httpx.Response:
     client = api.client()
     client.event_hooks = {}  # the document does not list what the test's factor answers
@@ -66,7 +48,7 @@ async def log_in(api: Api, body: dict[str, str] = RIGHT) -> httpx.Response:
 
 async def test_while_a_further_factor_is_wanted_no_session_opens_and_nothing_is_handed_out(api: Api) -> None:
     await register(api.client())
-    with_factor(api, [Factor()])
+    api.services[SignIn].add_further_factor(Factor())
     response = await log_in(api)
     assert refusal(response) == (401, "invalid_credentials", "Code wanted")
     assert "set-cookie" not in response.headers
@@ -76,7 +58,7 @@ async def test_while_a_further_factor_is_wanted_no_session_opens_and_nothing_is_
 
 async def test_what_a_further_factor_writes_is_committed(api: Api) -> None:
     await register(api.client())
-    with_factor(api, [Factor()])
+    api.services[SignIn].add_further_factor(Factor())
     await log_in(api)
     async with api.services[Database].read() as uow:
         user = await uow.users.by_name("alice")
@@ -87,7 +69,7 @@ async def test_what_a_further_factor_writes_is_committed(api: Api) -> None:
 async def test_a_right_password_alone_forgets_no_failures_while_a_further_factor_is_wanted(run_api: RunApi) -> None:
     async with run_api(rate_limit_enabled=True, login_rate_limit="100/hour", account_rate_limit="3/hour") as api:
         await register(api.client())
-        with_factor(api, [Factor()])
+        api.services[SignIn].add_further_factor(Factor())
         statuses = [(await log_in(api, body)).status_code for body in (WRONG, RIGHT, RIGHT, RIGHT)]
         assert statuses == [401, 401, 401, 429]
 

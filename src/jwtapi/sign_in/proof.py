@@ -48,7 +48,7 @@ class Proof(ABC):
 
 
 class FurtherFactor(Protocol):
-    """Asks for more than one proof, such as a second factor. A feature that has one gives it to SignIn."""
+    """Asks for more than one proof, such as a second factor. A feature gives it to `SignIn.add_further_factor`."""
 
     async def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
         """Return what to answer instead of opening a session, or None if the proof is enough.

@@ -1,6 +1,5 @@
 """Opens the session of a user who has proved to be that user."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jwtapi import audit
@@ -27,22 +26,24 @@ class SignedIn:
 
 
 class SignIn:
-    def __init__(  # noqa: PLR0913  what signing in needs
+    def __init__(
         self,
         database: Database,
         sessions: SessionService,
         device_tokens: DeviceTokens,
         metrics: Metrics,
         clock: Clock,
-        *,
-        further_factors: Sequence[FurtherFactor] = (),
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._device_tokens = device_tokens
         self._metrics = metrics
         self._clock = clock
-        self._further_factors = further_factors
+        self._further_factors: list[FurtherFactor] = []
+
+    def add_further_factor(self, factor: FurtherFactor) -> None:
+        """Ask `factor` each time before a session opens. A feature calls this where it makes its services."""
+        self._further_factors.append(factor)
 
     async def proceed(self, proof: Proof, caller: Caller) -> SignedIn:
         """Open a session, if the proof still holds and is enough.
