@@ -39,6 +39,16 @@ async def test_settings_of_slowapi_itself_switch_nothing_off(
         assert [(await client.post("/login", json=NOBODY)).status_code for _ in range(3)] == [401, 401, 429]
 
 
+async def test_slowapi_does_not_read_the_env_file(
+    run_api: RunApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(b"JWT_SECRET=\xff")
+    async with run_api(rate_limit_enabled=True, login_rate_limit="1/hour") as api:
+        client = api.client()
+        assert [(await client.post("/login", json=NOBODY)).status_code for _ in range(2)] == [401, 429]
+
+
 async def test_a_refusal_is_logged_once_and_not_by_slowapi(run_api: RunApi, caplog: pytest.LogCaptureFixture) -> None:
     async with run_api(rate_limit_enabled=True, login_rate_limit="1/hour") as api:
         client = api.client()

@@ -7,17 +7,22 @@ holds the result for the check that follows. Nothing is awaited in between, so n
 import inspect
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import slowapi
 from fastapi import Request
 from limits.storage import MovingWindowSupport, Storage
 
+import jwtapi
 from jwtapi.rate_limiting.limiter import Standing
 from jwtapi.rate_limiting.limits import Limit
 from jwtapi.web.client_network import network_of
 
 _SCHEME = "counted"
+
+_EMPTY_FILE = Path(jwtapi.__file__).with_name("py.typed")
+"""slowapi reads this instead of `.env`, which may have secrets, or have been changed since the server was started."""
 
 
 class SlowapiLimits:
@@ -68,13 +73,14 @@ class _Limiter(slowapi.Limiter):
             storage_options={},
             strategy="moving-window",
             key_style="endpoint",
+            config_filename=str(_EMPTY_FILE),
         )
         # RateLimiter logs an address once. slowapi warns of each refused request, and reports an unusable limit as an
         # error.
         self.logger.setLevel(logging.ERROR)
 
     def get_app_config(self, key: str, default_value: Any = None) -> Any:  # noqa: ARG002
-        """Ignore the environment and `.env`: slowapi would read RATELIMIT_ENABLED there and check nothing."""
+        """Ignore the environment: slowapi would read RATELIMIT_ENABLED there and check nothing."""
         return default_value
 
 
