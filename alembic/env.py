@@ -45,7 +45,9 @@ def run(connection: Connection) -> None:
 async def run_from_the_command_line() -> None:
     from jwtapi.composition import settings_class  # noqa: PLC0415  this import loads the features, with their tables
 
-    engine = create_migration_engine(load_settings_without_secrets(kind=settings_class()).database_url.get_secret_value())
+    engine = create_migration_engine(
+        load_settings_without_secrets(kind=settings_class()).database_url.get_secret_value()
+    )
     async with with_transactions(engine).begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()

@@ -238,7 +238,7 @@ async def test_a_login_of_a_running_server_and_a_migration_do_not_wait_for_each_
     await own.run(
         "INSERT INTO users VALUES (gen_random_uuid(), 'alice', 'alice', 'x', '[]', '{}', now())",
     )
-    engine = open_patient_engine(own.url)
+    engine = create_migration_engine(own.url)
     async with engine.connect() as server, engine.connect() as observer:
         await server.execute(text("SELECT * FROM users FOR UPDATE"))
         migrating = asyncio.create_task(own.database.migrate())
