@@ -1,8 +1,8 @@
-"""Copies the attack vectors, with three of them changed. What they expect stays.
+"""Copies the attack vectors and changes three of them. The responses that they expect stay the same.
 
-Two use the successor before they show its predecessor again. A predecessor whose successor was never used comes from a
-client whose answer was lost, and for 10 seconds one that is two generations old belongs to a burst of tabs:
-docs/decisions/0017-a-lost-answer.md.
+Two of them now use the next refresh token before they send the old one again. Without that use, the server must assume
+that the client did not get the response. And for 10 seconds the server also accepts an older token, because several
+tabs may refresh at the same time: docs/decisions/0017-a-lost-answer.md.
 
 One registers a name with a space in it instead of before it. The server cuts spaces around a name, because phones add
 them: docs/decisions/0026-look-alike-names.md.

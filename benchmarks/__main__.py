@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"some of {', '.join(CHAPTERS)}; else all")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5, help="of requests, a turn")
+    parser.add_argument("--seconds", type=float, default=5, help="seconds of requests in each turn")
     options = parser.parse_args()
     if unknown := set(options.chapters) - set(CHAPTERS):
         parser.error(f"no such chapter: {', '.join(unknown)}")

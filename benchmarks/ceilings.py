@@ -1,4 +1,4 @@
-"""What no authentication can be faster than, for the same server program and the same answers."""
+"""Apps that send the same responses without authentication. No authentication can be faster on the same server."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ bare_fastapi = FastAPI()
 
 @bare_fastapi.get("/profile")
 async def profile() -> dict[str, str]:
-    """What GET /profile answers, to anybody."""
+    """Return the response of GET /profile without a check."""
     return {"username": "alice"}
 
 
 async def raw_asgi(scope: Any, _receive: Any, send: Any) -> None:
-    """Answer 204 and nothing else."""
+    """Respond 204 and nothing else."""
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})

@@ -1,4 +1,4 @@
-"""Is this token good? GET /profile and GET /auth/verify."""
+"""Checks of access tokens: GET /profile and GET /auth/verify."""
 
 from functools import partial
 

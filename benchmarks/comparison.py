@@ -1,4 +1,4 @@
-"""Gives several contestants the same work by turns, so that what happens to the machine happens to all of them."""
+"""Gives several contestants the same work by turns, so that other load on the machine affects all of them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ Turn = Callable[[], Awaitable[None]]
 class Effort:
     rounds: int
     seconds: float
-    """Of requests, a turn."""
+    """Seconds of requests in each turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`row` of one contestant over `row` of another, or over another row of its own."""
+    """A bound on a ratio: the figure of the row `of`, divided by that of the row `over`."""
 
     of: str
     over: str
@@ -35,7 +35,7 @@ class Goal:
 
 @dataclass(slots=True)
 class Comparison:
-    """Figures of one kind, those of each contestant in the order of the rounds."""
+    """Figures of one kind. Those of each contestant are in the order of the rounds."""
 
     title: str
     unit: str
@@ -49,17 +49,17 @@ class Comparison:
         return median(self.figures[name])
 
     def spread(self, name: str) -> float:
-        """How far apart the rounds were: (highest - lowest) / median."""
+        """Return how much the rounds differ: (highest - lowest) / median."""
         values = self.figures[name]
         return (max(values) - min(values)) / self.middle(name)
 
     def ratio(self, goal: Goal) -> float:
-        """The median of the ratios within each round."""
+        """Return the median of the ratios of all rounds."""
         return median(a / b for a, b in zip(self.figures[goal.of], self.figures[goal.over], strict=True))
 
 
 async def by_turns(progress: Progress, title: str, rounds: int, turns: Mapping[str, Turn]) -> None:
-    """A B C, A B C, …: in each round every contestant has its turn."""
+    """Run the turns in the order A B C, A B C, …: each contestant has one turn in each round."""
     task = progress.add_task(title, total=rounds * len(turns))
     for _ in range(rounds):
         for name, turn in turns.items():

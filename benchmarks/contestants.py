@@ -1,4 +1,4 @@
-"""Who is measured: jwtapi as shipped, its peers, and the ceilings, each in one process of its own."""
+"""The programs that are measured: jwtapi, its peers, and the ceilings, each in a separate process."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ PEERS = Path(__file__).with_name("peers")
 PEERS_PYTHON = PEERS / "fastapi_users" / ".venv" / "bin" / "python"
 
 JWTAPI = PEERS.parent / ".venv" / "bin" / "jwtapi"
-"""As users install it: without the development tools, which some libraries load if they are there."""
+"""Installed without the development tools, as users do. Some libraries would load those tools."""
 
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 NAME, PASSWORD = "alice", "correct horse battery staple"
@@ -28,7 +28,7 @@ LogIn = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 class Contestant:
     url: str
     headers: Mapping[str, str]
-    """With which its protected route answers."""
+    """The headers that its protected route requires."""
     log_in: LogIn
     pid: int
     folder: Path
@@ -39,9 +39,9 @@ class Contestant:
 
 @asynccontextmanager
 async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
-    """As shipped, on SQLite; without the limits, which would end a measurement after its tenth login.
+    """Run jwtapi with its default settings on SQLite, but without rate limits, which would refuse the eleventh login.
 
-    One user signs in all the time, and the session of the first login has to live.
+    One user signs in all the time, and the session of the first login must not end.
     """
 
     async def log_in(client: httpx.AsyncClient) -> httpx.Response:
@@ -58,7 +58,7 @@ async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
 
 @asynccontextmanager
 async def express() -> AsyncIterator[Contestant]:
-    """The tutorial's steps."""
+    """Run the server of the tutorial."""
 
     async def log_in(client: httpx.AsyncClient) -> httpx.Response:
         return await client.post("/login", json={"username": NAME, "password": PASSWORD})
@@ -87,7 +87,7 @@ async def fastapi_users() -> AsyncIterator[Contestant]:
 
 @asynccontextmanager
 async def ceiling(app: str) -> AsyncIterator[Contestant]:
-    """An app of `ceilings.py`."""
+    """Run an app of `ceilings.py`."""
 
     async def log_in(client: httpx.AsyncClient) -> httpx.Response:
         raise NotImplementedError
@@ -133,7 +133,7 @@ async def _until_it_answers(url: str, process: asyncio.subprocess.Process) -> No
             try:
                 await client.get(url)
             except httpx.TransportError:
-                assert process.returncode is None, "it ended by itself"
+                assert process.returncode is None, "the server ended"
                 await asyncio.sleep(0.05)
             else:
                 return

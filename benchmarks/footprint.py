@@ -1,4 +1,4 @@
-"""How soon a server answers, and how much memory it takes."""
+"""Measures how soon a server responds after its start, and how much memory it takes."""
 
 import itertools
 import subprocess
@@ -16,7 +16,7 @@ from tests.support.server import clean_environment, running_server
 
 REQUESTS = 500_000
 SECONDS = 20
-"""Of requests, between two looks at the memory."""
+"""Seconds of requests between two measurements of the memory."""
 SESSIONS = 60_000
 BATCH = 10_000
 TOKENS_EACH = 20
@@ -32,7 +32,7 @@ _IMPORT = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.impor
 
 
 def _libraries() -> list[str]:
-    """All modules that are not its own, in the order in which jwtapi imports them."""
+    """Return all modules of other libraries, in the order in which jwtapi imports them."""
     command = (_PYTHON, "-c", _LOADED)
     return subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment()).stdout.split()
 

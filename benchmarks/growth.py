@@ -1,4 +1,4 @@
-"""What logins, refreshes and checks cost when the tables are large, beside what they cost when they are small."""
+"""Compares the time of logins, refreshes and checks on large tables with the time on small tables."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -24,7 +24,7 @@ from jwtapi.storage.users import User
 
 SMALL = "a thousand users"
 LARGE = "a million users, five million sessions"
-# Enough sessions in both to take each refresh token once, and to fill what a worker remembers.
+# Both have enough sessions to use each refresh token only once, and to fill the cache of a worker.
 USED = 150_000
 SIZES = {SMALL: (1000, USED), LARGE: (1_000_000, 5_000_000)}
 

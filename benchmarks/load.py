@@ -1,4 +1,4 @@
-"""Work for a server: requests by wrk, and logins by clients of our own."""
+"""Work for a server: requests by wrk, and logins by our own clients."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ _REPORT = Path(__file__).with_name("report.lua")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of some seconds of requests. `p50` and `p99` are in seconds."""
+    """The result of some seconds of requests. `p50` and `p99` are in seconds."""
 
     requests: int
     seconds: float
@@ -28,17 +28,17 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.requests / self.seconds
 
 
 async def send_requests(
     url: str, headers: Mapping[str, str], *, seconds: float, connections: int = 32, requests: Path | None = None
 ) -> Load:
-    """Ask for `url` without pause, or send what a file has, in the form that `report.lua` describes.
+    """Request `url` without pause, or send the requests of a file in the form that `report.lua` describes.
 
     Raises:
-        AssertionError: wrk could not do it.
+        AssertionError: wrk failed.
     """
     process = await _start_wrk(url, headers, seconds=seconds, connections=connections, requests=requests)
     output, _ = await process.communicate()
@@ -48,10 +48,10 @@ async def send_requests(
 
 @asynccontextmanager
 async def read_without_pause(url: str, headers: Mapping[str, str], *, connections: int) -> AsyncIterator[None]:
-    """Ask for `url` without pause for as long as the block lasts."""
+    """Request `url` without pause until the block ends."""
     process = await _start_wrk(url, headers, seconds=3600, connections=connections)
     try:
-        await asyncio.sleep(0.5)  # until all of them have begun
+        await asyncio.sleep(0.5)  # until all connections have begun
         yield
         assert process.returncode is None, "wrk ended by itself"
     finally:
@@ -73,7 +73,10 @@ async def _start_wrk(
 
 
 async def time_logins(contestant: Contestant, *, count: int, clients: int = 8) -> float:
-    """Seconds that `count` logins take, as the clients see it, each of which sends its next when it has its answer."""
+    """Return the seconds that `count` logins take for the clients.
+
+    A client sends its next login after each response.
+    """
     numbers = iter(range(count))
     async with contestant.client() as client:
 
@@ -88,7 +91,7 @@ async def time_logins(contestant: Contestant, *, count: int, clients: int = 8) -
 
 @asynccontextmanager
 async def login_storm(contestant: Contestant, *, clients: int = 8) -> AsyncIterator[None]:
-    """Clients that log in without pause for as long as the block lasts."""
+    """Run clients that log in without pause until the block ends."""
     async with contestant.client() as client:
 
         async def log_in() -> None:

@@ -1,4 +1,4 @@
-"""Is this password right? And what becomes of everybody else meanwhile."""
+"""Measures logins, and how much they slow other requests down."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ LOGINS = 40
 
 
 async def time_hashes(count: int, threads: int = CORES) -> float:
-    """Seconds that as many checks of a password take, on so many threads."""
+    """Return the seconds that `count` checks of a password take on `threads` threads."""
     hashed = bcrypt_sha256.using(rounds=12).hash("a password")
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(threads) as pool:

@@ -1,7 +1,7 @@
-"""How fast a login is while others want the same cores: readers of this server, and other programs.
+"""Measures logins while others use the same cores: clients that read from this server, and other programs.
 
-Beside readers there is a goal for one client alone: whoever logs in on all cores shares them with the readers, who
-shall keep something too (chapter `logins`).
+Beside readers only one client has a goal. Logins of several clients use all cores, and must leave some of their time to
+the readers (chapter `logins`).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ LOGINS = 16
 
 @asynccontextmanager
 async def busy_programs(count: int) -> AsyncIterator[None]:
-    """As many programs at normal priority that each keep a core busy."""
+    """Run `count` programs with normal priority. Each keeps one core busy."""
     programs = [await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass") for _ in range(count)]
     try:
         yield

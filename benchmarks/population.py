@@ -1,4 +1,4 @@
-"""Fills a database with made-up users and sessions, inside the database, and makes requests in their names."""
+"""Fills a database with invented users and sessions by SQL, and makes requests of these users."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ _DIALECTS = {
 
 @contextmanager
 def durable_postgresql() -> Iterator[PostgreSQL]:
-    """One that waits for the disk at each commit, as an operator's does and the tests' does not."""
+    """Run a PostgreSQL that waits for the disk at each commit, as in production. That of the tests does not."""
     with own_postgresql() as postgresql:
         postgresql.execute("ALTER SYSTEM SET fsync = on")
         postgresql.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
@@ -65,7 +65,7 @@ def driver_url(url: str) -> str:
 
 
 async def fill(url: str, *, users: int, sessions: int) -> None:
-    """Users `user1`, `user2`, …, all with PASSWORD at 4 rounds, and their sessions, all of which are alive."""
+    """Add users `user1`, `user2`, …, all with PASSWORD at 4 rounds, and living sessions of these users."""
     database = Database(driver_url(url))
     await database.migrate()
     await database.close()
@@ -88,7 +88,7 @@ async def fill(url: str, *, users: int, sessions: int) -> None:
 
 
 async def some_sessions(url: str, count: int) -> list[tuple[Session, User]]:
-    """As many sessions with their users, from all over the table, as it is ordered by random ids."""
+    """Return `count` sessions with their users. They are from all parts of the table, because their ids are random."""
     engine = create_migration_engine(driver_url(url))
     columns = [column for column in sessions.c if column is not sessions.c.expires_on]
     query = select(*columns, users).join_from(sessions, users).order_by(sessions.c.id).limit(count)

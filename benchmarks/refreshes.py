@@ -1,4 +1,4 @@
-"""POST /refresh beside the same statements without HTTP and tokens."""
+"""Compares POST /refresh with the same SQL statements without HTTP and tokens."""
 
 import asyncio
 import itertools
@@ -20,11 +20,11 @@ from jwtapi.storage.sessions import Session
 from jwtapi.storage.users import User
 
 CONNECTIONS = 32
-MOST_A_SECOND = 3000
+MAX_PER_SECOND = 3000
 
 
 async def rotate(url: str, found: Iterator[tuple[Session, User]], seconds: float) -> float:
-    """Refreshes a second, of which only the transaction is left."""
+    """Return how many transactions of a refresh the database does per second."""
     database = Database(driver_url(url))
     done = 0
     deadline = time.perf_counter() + seconds
@@ -58,20 +58,20 @@ async def _compare(progress: Progress, effort: Effort, kind: str, url: str, fold
     comparison = Comparison(
         f"POST /refresh, {CONNECTIONS} connections, {kind}", "req/s", (Goal("jwtapi", "the SQL alone", at_least=0.5),)
     )
-    a_turn = int(MOST_A_SECOND * effort.seconds)
-    wanted = 2 * a_turn * effort.rounds
-    await fill(url, users=wanted // 5, sessions=wanted)
-    found = iter(await some_sessions(url, wanted))
+    per_turn = int(MAX_PER_SECOND * effort.seconds)
+    count = 2 * per_turn * effort.rounds
+    await fill(url, users=count // 5, sessions=count)
+    found = iter(await some_sessions(url, count))
     requests = folder / "refreshes"
 
     async with jwtapi(DATABASE_URL=url) as ours:
 
         async def refresh() -> None:
-            # Each token once: a used one would be answered without the write.
-            write_refreshes(requests, itertools.islice(found, a_turn))
+            # Use each token once, because the response to a used one needs no write.
+            write_refreshes(requests, itertools.islice(found, per_turn))
             load = await send_requests(ours.url, {}, seconds=effort.seconds, connections=CONNECTIONS, requests=requests)
             assert load.failures == 0, load
-            assert load.requests <= a_turn, "tokens were used twice"
+            assert load.requests <= per_turn, "tokens were used twice"
             comparison.add("jwtapi", load.rate)
 
         async def without_http() -> None:

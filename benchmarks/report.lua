@@ -1,6 +1,6 @@
--- For wrk: sends the requests of a file, one after the other, and tells what came of them as one line of JSON.
+-- A script for wrk: sends the requests of a file, one after the other, and prints the results as one line of JSON.
 
--- A line: method, path, name and value of a header, body; tabs between.
+-- A line has the method, the path, the name and the value of a header, and the body, separated by tabs.
 local file = os.getenv("REQUESTS")
 if file then
   local lines = io.lines(file)

@@ -1,4 +1,4 @@
-"""Shows what was measured: a table on the terminal, and a table and a plot in `results/`."""
+"""Shows the results: a table on the terminal, and a table and a plot in `results/`."""
 
 import platform
 import shutil
@@ -16,7 +16,7 @@ _LIBRARIES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sqlalch
 
 
 def table_of(comparisons: Sequence[Comparison]) -> str:
-    """What was measured, in Markdown."""
+    """Return the results as a table in Markdown."""
     return "\n".join(_lines(comparisons))
 
 
@@ -48,7 +48,7 @@ def write_results(comparisons: Sequence[Comparison], effort: Effort) -> None:
 
 
 def _plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    from matplotlib.figure import Figure  # noqa: PLC0415  nobody needs it who only looks at a chapter
+    from matplotlib.figure import Figure  # noqa: PLC0415  not needed for a single chapter
 
     columns = 2
     rows = -(-len(comparisons) // columns)

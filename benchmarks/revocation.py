@@ -1,4 +1,4 @@
-"""How long a logout on one server takes to reach another, on both databases: `python -m benchmarks.revocation`."""
+"""Measures how soon another server refuses a token after a logout: `python -m benchmarks.revocation`."""
 
 import asyncio
 import time
@@ -24,8 +24,8 @@ def two_servers(database_url: str) -> Iterator[list[Server]]:
         yield servers
 
 
-async def seconds_until_heard(database_url: str) -> list[float]:
-    """From the answer to a logout on the one until the other refuses the token, for each round, sorted."""
+async def seconds_until_refused(database_url: str) -> list[float]:
+    """Return, sorted, the time of each round from the logout until the other server refuses the token."""
     times = []
     with two_servers(database_url) as (one, another):
         async with one.async_client() as alice, another.async_client() as guest:
@@ -34,7 +34,7 @@ async def seconds_until_heard(database_url: str) -> list[float]:
                 await sign_in(alice)
                 guest.headers["Authorization"] = alice.headers["authorization"]
                 assert (await guest.get("/profile")).is_success
-                await asyncio.sleep(number % 20 * 0.003)  # at another moment between two polls each time
+                await asyncio.sleep(number % 20 * 0.003)  # a different moment between two polls in each round
                 await alice.post("/logout")
                 answered = time.perf_counter()
                 while (await guest.get("/profile")).is_success:
@@ -46,7 +46,7 @@ async def seconds_until_heard(database_url: str) -> list[float]:
 async def main() -> None:
     with TemporaryDirectory() as folder, running_postgresql() as postgresql:
         for url in (f"sqlite:///{folder}/shared.db", postgresql.new_empty_database()):
-            times = await seconds_until_heard(url)
+            times = await seconds_until_refused(url)
             middle, late, last = (times[int(ROUNDS * share)] for share in (0.5, 0.99, 0.999))
             print(f"p50 {middle * 1000:.1f} ms, p99 {late * 1000:.1f} ms, slowest {last * 1000:.1f} ms")
 

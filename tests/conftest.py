@@ -29,7 +29,7 @@ RunApi = Callable[..., AbstractAsyncContextManager[Api]]
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a developer has exported must not decide whether tests pass."""
+    """Remove settings from the environment, so that exported variables of a developer do not affect tests."""
     for name in settings_class().model_fields:
         for variable in (name.upper(), f"{name.upper()}_FILE"):
             if variable in os.environ:
@@ -49,16 +49,16 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database to copy: to migrate one for each test would take longer than most tests."""
+    """A migrated SQLite database, which tests copy. Migrating one for each test would take longer than most tests."""
     file = tmp_path_factory.mktemp("migrated") / "migrated.db"
-    with ThreadPoolExecutor(1) as thread:  # this thread's event loop is the tests'
+    with ThreadPoolExecutor(1) as thread:  # the tests use the event loop of this thread
         thread.submit(asyncio.run, Database(f"sqlite+aiosqlite:///{file}").migrate()).result()
     return file
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated database of the test's own: whoever asks for it, or for an API, runs on both kinds."""
+    """A migrated database for one test. A test that uses it, or an API, runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         migrated: Path = request.getfixturevalue("migrated_file")
         yield f"sqlite:///{shutil.copy(migrated, tmp_path / 'test.db')}"
@@ -66,7 +66,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         postgresql: PostgreSQL = request.getfixturevalue("postgresql")
         url = postgresql.new_database()
         yield url
-        postgresql.drop_database(url)  # or the end of the tests would wait for a thousand
+        postgresql.drop_database(url)  # otherwise a thousand databases would be dropped at the end of the tests
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ def redis(started_redis: OwnRedis) -> OwnRedis:
 
 @pytest.fixture
 def make_settings(database_url: str) -> MakeSettings:
-    """Settings as shipped, but for cheap hashes, limits that tests switch on, and a database of the test's own."""
+    """Makes the default settings, except for cheap hashes, no rate limits, and a database for one test."""
 
     def make(**overrides: Any) -> Settings:
         ours = {
@@ -101,9 +101,9 @@ def make_settings(database_url: str) -> MakeSettings:
 
 @pytest.fixture
 def run_api(make_settings: MakeSettings, clock: FakeClock) -> RunApi:
-    """Runs an app whose settings differ: `async with run_api(docs_enabled=False) as api`.
+    """Runs an app with other settings: `async with run_api(docs_enabled=False) as api`.
 
-    `beyond_settings` are arguments of `running_api`: what no setting changes.
+    `beyond_settings` are arguments of `running_api` that no setting changes.
     """
 
     def run(beyond_settings: dict[str, Any] | None = None, /, **overrides: Any) -> AbstractAsyncContextManager[Api]:

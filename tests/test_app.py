@@ -15,7 +15,7 @@ from jwtapi.features.account.service import AccountService
 from jwtapi.principal import Principal
 from jwtapi.web.dependencies import provider
 from tests.conftest import on_sqlite
-from tests.support.api import Api, refusal
+from tests.support.api import Api, error_of
 
 NOBODY = Principal(
     user_id=UUID(int=7),
@@ -72,7 +72,7 @@ async def test_an_overridden_authenticator_decides_where_fastapi_is_skipped_too(
 
     api.app.dependency_overrides[provider(Authenticator)] = Expired
     for path in ("/profile", "/auth/verify", "/api/account"):
-        assert refusal(await alice.get(path)) == (401, "token_expired", "Token expired")
+        assert error_of(await alice.get(path)) == (401, "token_expired", "Token expired")
 
 
 @on_sqlite

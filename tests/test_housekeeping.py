@@ -5,7 +5,7 @@ import structlog
 from jwtapi.housekeeping import Housekeeping
 from jwtapi.storage.database import Database
 from tests.conftest import RunApi
-from tests.support.api import Api, refusal, sign_in
+from tests.support.api import Api, error_of, sign_in
 from tests.support.statements import statements
 
 DAY = 24 * 3600
@@ -24,7 +24,7 @@ async def test_housekeeping_deletes_ended_sessions_and_no_others(api: Api) -> No
     assert await api.services[Housekeeping].prune("sessions") == 1
     assert await api.services[Housekeeping].prune("sessions") == 0
     assert (await alice.post("/refresh")).status_code == 200
-    assert refusal(await expiring.post("/refresh"))[0] == 403
+    assert error_of(await expiring.post("/refresh"))[0] == 403
 
 
 async def test_housekeeping_deletes_events_past_their_age_except_the_last(run_api: RunApi) -> None:
@@ -96,6 +96,6 @@ async def test_a_database_that_refuses_housekeeping_is_logged_once(api: Api) -> 
                 await asyncio.sleep(0.001)
         running.cancel()
         await asyncio.wait([running])
-    (told,) = [entry for entry in logs if entry["event"] == "the database refuses to be cleaned up"]
-    assert told["log_level"] == "error"
-    assert "events" in told["cause"]
+    (logged,) = [entry for entry in logs if entry["event"] == "the database refuses housekeeping"]
+    assert logged["log_level"] == "error"
+    assert "events" in logged["cause"]

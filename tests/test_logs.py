@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import structlog
 
-from jwtapi.logs import TraceContext, _add_ids, configure_logging, log_request, request_id, trace_context
+from jwtapi.access_log import log_request
+from jwtapi.log_fields import TraceContext, request_id, trace_context
+from jwtapi.logs import _add_ids, configure_logging
 from jwtapi.settings import LogFormat, LogLevel
 from tests.conftest import on_sqlite
 from tests.support.api import Api
@@ -149,8 +151,8 @@ def test_a_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str]
     assert "hunter2" not in text
 
 
-async def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The lines since the last look, those of this turn of the event loop included."""
+async def printed_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines printed since the last call, including those that this turn of the event loop adds."""
     await asyncio.sleep(0)
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
@@ -170,15 +172,16 @@ async def test_a_log_entry_below_the_level_is_not_written(
     configure_logging(LogFormat.JSON, level)
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger("jwtapi"), name)("ours")
-    assert [line["level"] for line in await told(capsys)] == logged
+    assert [line["level"] for line in await printed_lines(capsys)] == logged
     for name in ("debug", "info", "warning", "error"):
         getattr(logging.getLogger("uvicorn.error"), name)("theirs")
         # Below this it tells the parameters of statements.
         getattr(logging.getLogger("aiosqlite"), name)("a driver's")
-    assert not any(line["level"] == "debug" for line in await told(capsys))
+    assert not any(line["level"] == "debug" for line in await printed_lines(capsys))
     request_id.set("4711")
     log_request({"method": "GET", "path": "/", "client": None}, 200, 0)
-    assert [line["event"] for line in await told(capsys)] == ["request"] * (level in {LogLevel.DEBUG, LogLevel.INFO})
+    expected = ["request"] if level in {LogLevel.DEBUG, LogLevel.INFO} else []
+    assert [line["event"] for line in await printed_lines(capsys)] == expected
 
 
 @pytest.mark.parametrize("method", ("GET", "HEAD"))
@@ -191,11 +194,11 @@ async def test_a_probe_that_succeeds_is_logged_only_at_the_level_debug(
     scope = {"method": method, "path": path, "client": None}
     for level in (LogLevel.INFO, LogLevel.DEBUG):
         configure_logging(log_format, level)
-        monkeypatch.setattr("jwtapi.logs.log", structlog.get_logger())  # that of the module keeps its first level
+        monkeypatch.setattr("jwtapi.access_log.log", structlog.get_logger())  # that of the module keeps its first level
         with structlog.testing.capture_logs() as by_structlog:
             log_request(scope, 200, 0)
             log_request(scope, 503, 0)
-        lines = by_structlog if log_format is LogFormat.CONSOLE else await told(capsys)
+        lines = by_structlog if log_format is LogFormat.CONSOLE else await printed_lines(capsys)
         levels = [line.get("level") or line["log_level"] for line in lines]
         assert levels == (["info"] if level is LogLevel.INFO else ["debug", "info"])
 
@@ -209,10 +212,10 @@ async def test_each_line_of_a_request_has_the_ids_of_its_trace(api: Api, capsys:
     client = api.client(traceparent=f"00-{TRACE}-{SPAN}-01", **{"X-Request-ID": "4711"})
     await client.get("/")
     await client.get("/nowhere")
-    lines = await told(capsys)
+    lines = await printed_lines(capsys)
     assert [(line["trace_id"], line["span_id"], line["request_id"]) for line in lines] == [(TRACE, SPAN, "4711")] * 2
     await api.client().get("/")
-    (line,) = await told(capsys)
+    (line,) = await printed_lines(capsys)
     assert not {"trace_id", "span_id"} & line.keys()
 
 
@@ -249,7 +252,7 @@ async def test_an_invalid_traceparent_does_not_get_into_the_log(
 ) -> None:
     configure_logging(LogFormat.JSON)
     await api.client().get("/", headers={"traceparent": traceparent})
-    (line,) = await told(capsys)
+    (line,) = await printed_lines(capsys)
     assert not {"trace_id", "span_id"} & line.keys()
 
 
@@ -260,5 +263,5 @@ async def test_a_request_with_two_traceparents_is_logged_without_a_trace(
     configure_logging(LogFormat.JSON)
     one, other = (("traceparent", f"00-{TRACE}-{span}-01") for span in (SPAN, SPAN[::-1]))
     await api.client().get("/", headers=[one, other])
-    (line,) = await told(capsys)
+    (line,) = await printed_lines(capsys)
     assert "trace_id" not in line

@@ -1,4 +1,4 @@
-/** What a browser does for a page of the server's own: relative addresses, and cookies that no script sees. */
+/** Does what a browser does for a page of the server: it resolves relative URLs, and sends cookies that scripts cannot read. */
 
 const origin = process.env["JWTAPI_URL"];
 if (origin === undefined) throw new Error("JWTAPI_URL is not set");

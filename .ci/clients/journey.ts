@@ -1,4 +1,4 @@
-/** What every generated client must be able to do against a real server. */
+/** The requests that every generated client must be able to send to a real server. */
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -8,7 +8,7 @@ export interface Tokens {
   refresh: string;
 }
 
-/** Each gives what the answer is about, or the code of the error. */
+/** Each returns the main value of the response, or the code of the error. */
 export interface Client {
   register(username: string, password: string): Promise<string>;
   logIn(username: string, password: string): Promise<string>;

@@ -10,7 +10,7 @@ client.setConfig({ baseUrl: url });
 const by = (accessToken?: string) => ({ auth: (scheme: { type: string }) => (scheme.type === "http" ? accessToken : undefined) });
 
 function codeOf(error: ErrorBody | OAuthErrorBody): string {
-  // @ts-expect-error: there is no such code, and the compiler knows it
+  // @ts-expect-error: this code does not exist, so the compiler must refuse it
   if (error.code === "no_such_code") throw new Error(error.message);
   return error.code;
 }

@@ -30,7 +30,7 @@ alice = f"alice-{uuid4()}"
 
 
 def sign_with(access_token: str) -> None:
-    """Go on with another access token, and with the same cookies."""
+    """Use another access token from now on, with the same cookies."""
     client.get_httpx_client().headers["Authorization"] = f"Bearer {access_token}"
 
 

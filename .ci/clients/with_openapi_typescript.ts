@@ -11,7 +11,7 @@ const client = createClient<paths>({ baseUrl: url });
 const bearer = (accessToken?: string) => (accessToken ? { headers: { Authorization: `Bearer ${accessToken}` } } : {});
 
 function codeOf(error: ErrorBody): string {
-  // @ts-expect-error: there is no such code, and the compiler knows it
+  // @ts-expect-error: this code does not exist, so the compiler must refuse it
   if (error.code === "no_such_code") throw new Error(error.message);
   return error.code;
 }

@@ -7,7 +7,7 @@ import { travel, type Tokens } from "./journey.js";
 const bearer = (accessToken?: string) => (accessToken ? { headers: { Authorization: `Bearer ${accessToken}` } } : {});
 
 function codeOf(error: api.ErrorBody | api.OAuthErrorBody): string {
-  // @ts-expect-error: there is no such code, and the compiler knows it
+  // @ts-expect-error: this code does not exist, so the compiler must refuse it
   if (error.code === "no_such_code") throw new Error(error.message);
   return error.code;
 }

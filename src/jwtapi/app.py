@@ -1,4 +1,4 @@
-"""Builds the app: the routes of the features, and what surrounds them."""
+"""Builds the app: the routes of the features, and the middleware around them."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -27,32 +27,32 @@ from jwtapi.web.errors import install_error_handlers
 from jwtapi.web.middleware import RequestContext
 from jwtapi.web.proxies import TrustedProxies, UnixPeers
 from jwtapi.web.request_body import SECONDS as BODY_SECONDS
-from jwtapi.web.request_body import BodyBounds
-from jwtapi.web.root_path import BelowRootPath
-from jwtapi.web.withheld import WithoutQueryAndCookies
+from jwtapi.web.request_body import RequestBodyLimits
+from jwtapi.web.root_path import StripRootPath
+from jwtapi.web.strip_query_and_cookies import StripQueryAndCookies
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 DESCRIPTION = """\
-Register, sign in, call the protected routes. **Authorize** asks for user name and password and puts the access token
-into every request that is tried here. Every error is `{"message", "code"}`; programs go by the code.
+Register, sign in, and call the protected routes. **Authorize** asks for the user name and the password, and adds the
+access token to every request that you try here. Every error is `{"message", "code"}`. Programs should read the code.
 """
 
 
 class JwtapiApp(FastAPI):
-    """FastAPI with the layers of jwtapi around it, and without its outermost layer, which answers faults.
+    """FastAPI with the middleware of jwtapi, and without its own outermost layer, which responds to unhandled errors.
 
-    RequestContext answers them, in our form. This leans on `build_middleware_stack` and `ServerErrorMiddleware.app`,
-    which are not documented.
+    RequestContext responds to them in the form that all our errors have. This leans on `build_middleware_stack` and
+    `ServerErrorMiddleware.app`, which are not documented.
     """
 
-    surround: Callable[[ASGIApp], ASGIApp]
+    wrap: Callable[[ASGIApp], ASGIApp]
 
     def build_middleware_stack(self) -> ASGIApp:
         outermost = super().build_middleware_stack()
-        assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101  or FastAPI has changed
-        return self.surround(outermost.app)
+        assert isinstance(outermost, ServerErrorMiddleware)  # noqa: S101  fails if FastAPI changes
+        return self.wrap(outermost.app)
 
 
 def create_app(
@@ -65,24 +65,24 @@ def create_app(
     """Build the app. The caller migrates the database, runs the background tasks and closes the services.
 
     `app.dependency_overrides[provider(NoteService)]` replaces a service, also for the endpoints that are answered
-    without FastAPI. With a `tracer` each request has a span.
+    without FastAPI. With a `tracer`, each request except probes has a span.
     """
     app = _routed(services.settings, lifespan)
     app.state.services = services
     own_paths = {context.path for context in iter_route_contexts(app.routes) if context.path is not None}
-    app.surround = partial(
-        _surrounded, services=services, own_paths=own_paths, tracer=tracer, body_seconds=body_seconds
+    app.wrap = partial(
+        _with_middleware, services=services, own_paths=own_paths, tracer=tracer, body_seconds=body_seconds
     )
     return app
 
 
 def openapi_document(settings: Settings) -> dict[str, Any]:
-    """Build what `/openapi.json` answers with these settings, whether or not it is served."""
+    """Build the document that `/openapi.json` returns with these settings, also if the server does not serve it."""
     return _routed(settings).openapi()
 
 
 def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> JwtapiApp:
-    """Make the app with all its routes, as the document needs it; it cannot answer requests yet."""
+    """Build the app with all its routes, but without middleware and services. The OpenAPI document needs no more."""
     app = JwtapiApp(
         title="jwtapi",
         version=__version__,
@@ -93,11 +93,12 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         openapi_tags=_tags(),
         servers=[{"url": settings.root_path or "/", "description": "The server that this document comes from"}],
-        contact={"name": "Whoever runs this server"},
+        contact={"name": "The operator of this server"},
         license_info={"name": "MIT", "identifier": "MIT"},
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        # Ours surrounds what FastAPI does not see, and says less; its own would tell of exceptions in their words.
+        # Our own telemetry also covers the middleware. FastAPI's would contain the messages of exceptions, which may
+        # repeat what the client sent.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
     )
@@ -125,13 +126,13 @@ def _complete(document: dict[str, Any], settings: Settings) -> None:
             feature.complete_document(document, settings)
 
 
-def _surrounded(
+def _with_middleware(
     app: ASGIApp, *, services: Services, own_paths: Collection[str], tracer: "Tracer | None", body_seconds: float
 ) -> ASGIApp:
-    """Put around the app what concerns every request; the first layer is the innermost."""
+    """Add the middleware. The layer that is added first is the innermost."""
     settings = services.settings
     endpoints = [endpoint for feature in features().values() for endpoint in feature.fast_endpoints]
-    app = WithoutQueryAndCookies(BodyBounds(app, seconds=body_seconds))
+    app = StripQueryAndCookies(RequestBodyLimits(app, seconds=body_seconds))
     app = FastPath(app, services[Authenticator], services[SessionCache], *endpoints)
     cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
     app = context = RequestContext(
@@ -142,17 +143,17 @@ def _surrounded(
     )
     services[Readiness].when_withdrawn(context.close_connections)
     if tracer is not None:
-        from jwtapi.web.request_spans import RequestSpans  # noqa: PLC0415  an extra
+        from jwtapi.web.request_spans import RequestSpans  # noqa: PLC0415  needs the extra `otel`
 
         app = RequestSpans(app, tracer)
     if settings.trusted_proxies:
         app = TrustedProxies(app, settings.trusted_proxies)  # type: ignore[assignment]
     if settings.uds is not None:
         app = UnixPeers(app)
-    return app if settings.root_path is None else BelowRootPath(app, settings.root_path, own_paths)
+    return app if settings.root_path is None else StripRootPath(app, settings.root_path, own_paths)
 
 
 def _operation_id(route: APIRoute) -> str:
-    """The endpoint's name in camelCase: what generated clients will call it."""
+    """The name of the endpoint in camelCase. Generated clients use it as the name of the method."""
     first, *others = route.name.split("_")
     return first + "".join(word.capitalize() for word in others)

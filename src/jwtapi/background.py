@@ -44,6 +44,6 @@ def _jobs(services: Services) -> Iterator[Job]:
     yield Job("open files", watch_open_files)
     if services.settings.counts_requests:
         yield Job("gauges", services[Gauges].run)
-        yield Job("count of sessions", services[Gauges].count)
+        yield Job("count of sessions", services[Gauges].count_regularly)
     for feature in features().values():
         yield from feature.jobs(services)

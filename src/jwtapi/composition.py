@@ -30,8 +30,8 @@ from jwtapi.services import Services
 from jwtapi.sessions.cache import MAX_SESSIONS, SessionCache
 from jwtapi.sessions.service import SessionPolicy, SessionService
 from jwtapi.settings import Settings
+from jwtapi.sign_in.cookie_diagnosis import CookieDiagnosis
 from jwtapi.sign_in.cookies import AuthCookies
-from jwtapi.sign_in.lost_cookies import LostCookies
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.arrivals import Arrivals
@@ -191,7 +191,7 @@ def _add_sign_in(services: Services) -> None:
         PasswordProver(database, services[PasswordHasher], services[RateLimiter], device_tokens, metrics, clock),
         SignIn(database, sessions, device_tokens, metrics, clock),
         cookies,
-        LostCookies(settings, cookies),
+        CookieDiagnosis(settings, cookies),
     )
 
 

@@ -1,4 +1,4 @@
-"""The kinds of errors that clients get. The web layer gives each kind its status; nothing here knows HTTP.
+"""The kinds of errors that clients get. The web layer maps each kind to a status. This module knows nothing of HTTP.
 
 A class that defines a `code` is an entry of the catalogue, and defines the `meaning` of the code too.
 """
@@ -17,7 +17,7 @@ class JwtapiError(Exception):
     """Base of every error that a client can get."""
 
     code: ClassVar[str]
-    """For programs. It never changes."""
+    """For programs. A code never changes."""
 
     meaning: ClassVar[str]
     """What the code means to a client, for the documentation."""
@@ -48,7 +48,10 @@ class JwtapiError(Exception):
 
 
 class InvalidInput(JwtapiError):
-    """The request cannot be carried out as it is. `field` names the wrong field, if only one is wrong."""
+    """The request is wrong, so the same request can never succeed.
+
+    `field` names the wrong field, if only one is wrong.
+    """
 
     field: ClassVar[str | None] = None
 

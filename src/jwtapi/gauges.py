@@ -1,4 +1,4 @@
-"""Metrics that are read once a second in each worker, because no request changes them."""
+"""Sets the metrics that no request changes. Each worker does it once a second."""
 
 import asyncio
 import platform
@@ -13,7 +13,7 @@ from jwtapi.metrics import Metrics
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 
-LOOK_SECONDS = 1
+UPDATE_SECONDS = 1
 
 COUNT_SECONDS = 60
 """How often one of the workers counts the sessions."""
@@ -30,35 +30,35 @@ class Gauges:
         self._workers = workers
 
     async def run(self) -> None:
-        """Read them once a second until cancelled."""
+        """Set the metrics once a second until cancelled."""
         self._metrics.set_build_info(
             version=__version__,
             python=platform.python_version(),
             database="sqlite" if self._database.is_sqlite else "postgresql",
         )
         while True:
-            self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            self.update()
+            await asyncio.sleep(UPDATE_SECONDS)
 
-    def look(self) -> None:
+    def update(self) -> None:
         size, in_use, waiting = self._database.connections()
         self._metrics.set_pool(size=size, in_use=in_use, waiting=waiting)
         self._metrics.set_feed_lag(self._feed.silence())
-        self._metrics.look_at_process()
+        self._metrics.update_process_metrics()
 
-    async def count(self) -> None:
-        """Count the sessions until cancelled: once a minute for all workers together."""
+    async def count_regularly(self) -> None:
+        """Count the sessions until cancelled: once a minute, by one of the workers."""
         interval = COUNT_SECONDS * self._workers
         while True:
             try:
                 await self.count_sessions()
             except Exception:
                 log.exception("counting the sessions failed")
-            # At another moment in each worker.
+            # The pause is random, so that the workers do not count at the same time.
             await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  no secret
 
     async def count_sessions(self) -> None:
-        """Every block is bounded in time. If the count takes longer, the metric has no value."""
+        """Count the sessions once. If that takes longer than a block may take, the metric has no value."""
         try:
             async with self._database.read() as uow:
                 sessions = await uow.sessions.count_alive(self._clock())

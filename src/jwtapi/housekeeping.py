@@ -58,7 +58,7 @@ class Housekeeping:
         """Log each cause once, such as a missing right. Requests log it themselves if the database does not answer."""
         if has_answered(error) and (cause := reason_of(error)) != self._refusal:
             self._refusal = cause
-            log.error("the database refuses to be cleaned up", cause=cause)
+            log.error("the database refuses housekeeping", cause=cause)
 
     async def clean_up(self) -> None:
         for name in self._prunes:

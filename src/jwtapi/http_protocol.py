@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a connection: uvicorn's protocol, with the bounds that it leaves out.
+"""HTTP/1.1 on a connection: uvicorn's protocol, with limits on size and time that uvicorn does not have.
 
 This file leans on the inside of uvicorn's `HttpToolsProtocol`: its methods, its attributes (`cycle`, `flow`,
 `parser`, `headers`, `timeout_keep_alive_task` and others) and those of its request cycle. None of them is documented.
@@ -22,9 +22,10 @@ class Timeouts:
     """How long a connection may keep the server waiting, in seconds."""
 
     receive: float = 20
-    """For a request's head, for the first request, and for what the client sends after an answer."""
+    """For the head of a request, for the first request, and for what the client still sends after the response."""
     send: float = 20
-    """Until the client has read the answers: more than 64 KiB of them, or any on a connection that is closing."""
+    """Until the client has read what was sent to it. Applies to more than 64 KiB, and to a connection that is
+    closing."""
 
 
 TIMEOUTS = Timeouts()
@@ -32,39 +33,42 @@ TIMEOUTS = Timeouts()
 MAX_HEAD_BYTES = 64 * 1024
 
 MAX_TARGET_BYTES = 8 * 1024
-"""Of a request line's target, query included: uvicorn decodes percent signs on the event loop, a microsecond each."""
+"""Of the target of a request, including the query. uvicorn decodes percent-encoding on the event loop, which takes a
+microsecond for each percent sign."""
 
 MAX_REST_BYTES = 16 * 64 * 1024
-"""After a request's head. The app bounds the body that it reads; this bounds chunks of a byte each, with six bytes
-around it, trailers, and what the client goes on sending after the answer."""
+"""Of what follows the head of a request. The app limits the body that it reads. This limit also covers trailers, what
+the client sends after the response, and the framing of chunks: a chunk of one byte has six more bytes."""
 
 MAX_PIPELINED_BYTES = 64 * 1024
-"""Of requests that wait for the answer to the one before them."""
+"""Of requests that the client has sent before the response to the previous one."""
 
 _EMPTY_LINE = b"\r\n\r\n"
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Bounds what the client can make the server keep, and for how long, where no app can: a head, requests that wait,
-    what follows an answer, answers that the client does not read.
+    """Limits how much memory and time a client can take on a connection, where no app can limit it.
 
-    The parser gets one message at a time. uvicorn's reads on, and keeps some KB for each pipelined request that it
-    finds, of which 64 KiB can hold thousands.
+    These are the head of a request, pipelined requests, what the client sends after a response, and responses that the
+    client does not read.
+
+    The parser gets one message at a time. uvicorn would parse all pipelined requests immediately and keep some KB for
+    each of them. 64 KiB can contain thousands.
     """
 
     url = b""
     _unparsed = b""
-    """Requests that wait for the answer to the one before them."""
+    """Pipelined requests, which wait for the response to the previous one."""
     _in_body = False
-    """The head of the last request is complete, its body is not."""
+    """The head of the last request has arrived completely, but its body has not."""
     _body_left = 0
-    """Bytes of that body that are still to come, if its length is known."""
+    """The number of bytes of that body that have not arrived yet, if its length is known."""
     _parsed = 0
-    """Bytes of the head or the body that is being received."""
+    """The number of bytes parsed of the head or body that is arriving."""
     _line_end = b""
-    """The last bytes that were parsed, with which an empty line may begin."""
+    """The last parsed bytes. An empty line may begin in them."""
     _idle_since: float | None = None
-    """When the last answer was complete, if nothing has come since."""
+    """When the last response was complete, if no bytes have arrived since."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
@@ -102,7 +106,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             start = self._parse_part(data, start)
 
     def _parse_part(self, data: bytes, start: int) -> int:
-        """Parse so much that at most one message ends, and return where to go on now."""
+        """Parse up to the end of one message at most. Return the position after the parsed bytes."""
         cycle, of_body = self.cycle, self._in_body
         if cycle is not None and not cycle.response_complete and not of_body:
             self._let_wait(data[start:])
@@ -129,7 +133,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return end
 
     def _end_of_part(self, data: bytes, start: int) -> int:
-        """To the end of a body of known length, or to an empty line, which ends heads and chunked bodies, or all."""
+        """Return where the part to parse ends: at the end of a body of known length, an empty line, or all the data.
+
+        An empty line ends a head and a chunked body.
+        """
         if self._body_left:
             return min(start + self._body_left, len(data))
         before, self._line_end = self._line_end, b""
@@ -142,12 +149,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _begin_body(self) -> None:
         self._in_body = True
-        # Python converts no thousands of digits, not even zeros.
+        # int() raises ValueError for thousands of digits, even if they are leading zeros.
         lengths = (value.lstrip(b"0") for name, value in self.headers if name == b"content-length")
         self._body_left = int(next(lengths, b"") or b"0")
 
     def _go_on(self, size: int, *, of_body: bool) -> None:
-        """After bytes that completed no head."""
+        """Update the state after bytes that did not complete a head."""
         if self._body_left:
             self._body_left -= size
         if of_body and not self._in_body:
@@ -157,7 +164,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _let_wait(self, data: bytes) -> None:
         if len(data) > MAX_PIPELINED_BYTES:
-            self.cycle.keep_alive = False  # the rest is never read (RFC 9112 §9.6)
+            self.cycle.keep_alive = False  # do not read the rest, and close after this response (RFC 9112 §9.6)
             data = b""
         self._unparsed = data
         self.flow.pause_reading()
@@ -165,7 +172,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         self.url += url
         if len(self.url) > MAX_TARGET_BYTES:
-            raise ValueError("too long a target")  # stops the parser
+            raise ValueError("the target is too long")  # stops the parser
 
     def on_response_complete(self) -> None:
         if self.transport.is_closing():
@@ -181,13 +188,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._await_next_request(self.timeout_keep_alive)
 
     def _await_next_request(self, seconds: float) -> None:
-        # One timer for many requests: to make and cancel one for each costs as much as all that is done here.
+        # One timer serves many requests. To set and cancel a timer for each request would take as long as the rest of
+        # this class.
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
-            return  # the answer that comes next sets the timer
+            return  # a request is in progress; its response sets the timer again
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._await_next_request(left)
@@ -202,7 +210,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             cycle.message_event.set()
 
     def on_chunk_header(self) -> None:
-        # What comes as a header from now on is a trailer, and nobody reads those.
+        # Headers that arrive from now on are trailers. Nothing reads trailers.
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # it is only appended to
 
     def _can_go_on_after(self, error: Exception) -> bool:
@@ -219,7 +227,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _ignore_upgrade(self) -> None:
         """Serve the request as if it offered no other protocol, as RFC 9110 §7.8 allows, and close.
 
-        A proxy may take what follows for the other protocol. So does httptools: another parser reads the body.
+        The connection closes because a proxy may treat what follows as the other protocol. httptools does that too, so
+        another parser reads the body.
         """
         self.cycle.keep_alive = False
         framing = [header for header in self.headers if header[0] in (b"content-length", b"transfer-encoding")]
@@ -231,7 +240,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(b"POST / HTTP/1.1\r\n" + lines + b"\r\n")
 
     def _refuse(self) -> None:
-        """Say that it is not HTTP, unless the answer to the request that it belongs to has begun."""
+        """Respond that this is not HTTP, unless the response to the request has begun."""
         cycle = self.cycle
         if cycle is not None:
             cycle.disconnected = True
@@ -263,7 +272,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._stop_send_timer()
 
     def _close(self) -> None:
-        """Close when all is sent, or else abort."""
+        """Close when everything has been sent. Abort if the client does not read it in time."""
         self._stop_receive_timer()
         self.transport.close()
         self._abort_unless_sent()

@@ -1,4 +1,4 @@
-"""What Prometheus can ask."""
+"""The metrics for Prometheus."""
 
 import math
 import os
@@ -19,19 +19,20 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The library's own variable: where the workers of one server keep their numbers, so that each can tell of all."""
+"""The library's own variable. In this folder the workers of one server store their numbers, so that each worker can
+report the numbers of all."""
 
 _Mode: TypeAlias = Literal["livesum", "livemax", "livemin", "mostrecent"]
 
-# When each began to count, as a metric of its own: Prometheus goes by the start of the process.
+# The library would add a `_created` metric for each metric. Prometheus uses the start time of the process instead.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _process = ProcessCollector(registry=None)
-"""The library's; it cannot tell of several processes by itself."""
+"""The library's collector. It does not support several processes by itself."""
 
 
 def share_between_workers(folder: str) -> None:
-    """From now on let processes that are started keep their numbers in `folder`."""
+    """Make processes that start from now on store their numbers in `folder`."""
     os.environ[_SHARED_FOLDER] = folder
 
 
@@ -44,18 +45,19 @@ class LoginOutcome(StrEnum):
 
 class RefreshOutcome(StrEnum):
     NEXT = "next"
-    """The session moved on."""
+    """The counter of the session was incremented, and the client got the next refresh token."""
     PRESENT = "present"
-    """It had, and the client got what it had moved on to."""
+    """The counter had been incremented before, and the client got the same refresh token again."""
     REUSED = "reused"
     INVALID = "invalid"
 
 
 class Metrics:
-    """A registry of its own, so that several apps can live in one process.
+    """Has its own registry, so that one process can contain several apps.
 
-    docs/metrics.md tells what each means. A gauge's `multiprocess_mode` says how several workers tell it together.
-    None has a label for the worker: each that is replaced would leave series behind.
+    docs/metrics.md states what each metric means. The `multiprocess_mode` of a gauge states how the values of several
+    workers become one. No metric has a label for the worker, because each replaced worker would leave its series
+    behind.
     """
 
     def __init__(self) -> None:
@@ -74,50 +76,59 @@ class Metrics:
         self._reuses = self._counter(
             "jwtapi_refresh_token_reuses", "Sessions that ended because a used refresh token came back"
         )
-        # The last to have counted them, however it ended: all count the same ones.
+        # The last count, also if its worker has died: all workers count the same sessions.
         self._sessions_alive = self._gauge("jwtapi_sessions_alive", "Sessions that are alive", "mostrecent")
 
         self._hashes_pending = self._gauge("jwtapi_hashes_pending", "Password hashes running or waiting", "livesum")
         self._hash_waits = self._histogram("jwtapi_hash_wait_seconds", "Time that a password hash waited for a thread")
 
         self._blocks = self._histogram(
-            "jwtapi_database_duration_seconds", "Time of a block of work in the database, with all waits", "kind"
+            "jwtapi_database_duration_seconds", "Time of a block of work in the database, all waits included", "kind"
         )
         self._block_durations = {
             writes: self._blocks.labels(kind) for writes, kind in ((False, "read"), (True, "write"))
         }
         self._block_waits = self._histogram(
-            "jwtapi_database_wait_seconds", "Time until a block of work had a connection, and SQLite's lock to write"
+            "jwtapi_database_wait_seconds", "Time until a block of work had a connection and, on SQLite, the write lock"
         )
         self._block_failures = self._counter(
-            "jwtapi_database_failures", "Blocks of work that the database did not answer or refused"
+            "jwtapi_database_failures", "Blocks of work that the database refused or did not answer in time"
         )
-        self._pool_size = self._gauge("jwtapi_database_pool_size", "Connections that the pools may have", "livesum")
+        self._pool_size = self._gauge("jwtapi_database_pool_size", "Maximum number of connections", "livesum")
         self._pool_in_use = self._gauge("jwtapi_database_pool_in_use", "Connections in use", "livesum")
         self._pool_waiting = self._gauge(
             "jwtapi_database_pool_waiting", "Blocks of work that wait for a connection", "livesum"
         )
         self._feed_lag = self._gauge(
-            "jwtapi_change_feed_lag_seconds", "Time since changes of other workers were last heard of", "livemax"
+            "jwtapi_change_feed_lag_seconds",
+            "Time since the feed last reported the changes of other workers",
+            "livemax",
         )
         self._feed_interruptions = self._counter(
-            "jwtapi_change_feed_interruptions", "Times that changes of other workers went unheard"
+            "jwtapi_change_feed_interruptions", "Times that the feed of changes was interrupted"
         )
         self._redis_down = self._gauge(
             "jwtapi_redis_down", "1 while limits are counted in the database because Redis does not answer", "livemax"
         )
 
         self._build_info = self._gauge(
-            "jwtapi_build_info", "1; what runs is in the labels", "livemax", "version", "python", "database"
+            "jwtapi_build_info",
+            "Always 1; the labels name the versions and the database",
+            "livemax",
+            "version",
+            "python",
+            "database",
         )
         self._workers = self._gauge("jwtapi_workers", "Processes that serve", "livesum")
-        self._cpu = self._counter("process_cpu_seconds", "Processor time of the workers, dead ones included")
+        self._cpu = self._counter("process_cpu_seconds", "Processor time of the workers, including those that died")
         self._cpu_counted = 0.0
         self._of_process = {
             "process_resident_memory_bytes": self._gauge(
-                "process_resident_memory_bytes", "Memory of the workers together", "livesum"
+                "process_resident_memory_bytes", "Memory of all workers together", "livesum"
             ),
-            "process_open_fds": self._gauge("process_open_fds", "Open files of the worker that has most", "livemax"),
+            "process_open_fds": self._gauge(
+                "process_open_fds", "Open files of the worker that has the most", "livemax"
+            ),
             "process_max_fds": self._gauge("process_max_fds", "Files that a worker may open", "livemin"),
             "process_start_time_seconds": self._gauge(
                 "process_start_time_seconds", "When the youngest worker started, in seconds since 1970", "livemax"
@@ -134,7 +145,7 @@ class Metrics:
         return Gauge(name, text, labels, registry=self._registry, multiprocess_mode=multiprocess_mode)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        # To look up the children costs more than to count.
+        # Looking up the children takes longer than counting.
         key = (method, route, status)
         if (children := self._children.get(key)) is None:
             children = self._children[key] = (self._requests.labels(*key), self._durations.labels(route))
@@ -146,7 +157,7 @@ class Metrics:
         self._logins.labels(outcome).inc()
 
     def count_refresh(self, outcome: RefreshOutcome, *, reuses: int = 0) -> None:
-        """`reuses`: sessions that it ended."""
+        """`reuses` is the number of sessions that the refresh ended."""
         self._refreshes.labels(outcome).inc()
         self._reuses.inc(reuses)
 
@@ -154,7 +165,7 @@ class Metrics:
         self._registrations.inc()
 
     def set_sessions_alive(self, sessions: int | None) -> None:
-        """None: nobody knows. Prometheus' word for that is NaN."""
+        """None means that the number is not known. In Prometheus that is NaN."""
         self._sessions_alive.set(math.nan if sessions is None else sessions)
 
     def set_hashes_pending(self, pending: int) -> None:
@@ -164,7 +175,7 @@ class Metrics:
         self._hash_waits.observe(seconds)
 
     def observe_block(self, *, writes: bool, waited: float, lasted: float, failed: bool) -> None:
-        """Of work in the database; times are in seconds."""
+        """Count a block of work in the database. Times are in seconds."""
         self._block_durations[writes].observe(lasted)
         self._block_waits.observe(waited)
         if failed:
@@ -181,33 +192,33 @@ class Metrics:
     def count_feed_interruption(self) -> None:
         self._feed_interruptions.inc()
 
-    def set_redis_down(self, down: bool) -> None:  # noqa: FBT001  it says what it is
+    def set_redis_down(self, down: bool) -> None:  # noqa: FBT001  the name states the value
         self._redis_down.set(down)
 
     def set_build_info(self, *, version: str, python: str, database: str) -> None:
         self._build_info.labels(version, python, database).set(1)
         self._workers.set(1)
 
-    def look_at_process(self) -> None:
-        """Set what the system knows of this process; only Linux tells."""
+    def update_process_metrics(self) -> None:
+        """Set memory, files and processor time of this process. Only Linux reports them."""
         for family in _process.collect():
             value = family.samples[0].value
             if family.name == "process_cpu_seconds":
-                # A difference, so that what a worker has used still counts when it is dead.
+                # Add the difference, so that the time of a worker still counts after it has died.
                 self._cpu.inc(value - self._cpu_counted)
                 self._cpu_counted = value
             elif (gauge := self._of_process.get(family.name)) is not None:
                 gauge.set(value)
 
     def exposition(self) -> bytes:
-        """Everything, of all workers of this server, in Prometheus' text format 0.0.4."""
+        """Return all metrics of all workers of this server, in the text format 0.0.4 of Prometheus."""
         folder = os.environ.get(_SHARED_FOLDER)
         if folder is None:
             return generate_latest(self._registry)
-        # The library documents no way to list the processes; the names of its files have them.
+        # The library has no documented way to list the processes, but the names of its files contain their ids.
         for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
             if not _is_alive(pid):
-                with suppress(FileNotFoundError):  # another worker is asked at the same time, and was first
+                with suppress(FileNotFoundError):  # another worker may do the same at the same time
                     mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
         together = CollectorRegistry()
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""`/metrics` on a port or a socket file of its own (METRICS_LISTEN).
+"""Serves `/metrics` on a separate port or socket file (METRICS_LISTEN).
 
-This file makes uvicorn's protocol itself, with a `ServerState`. Neither the constructor nor the class is documented.
+This file creates uvicorn's protocol and a `ServerState` itself. Their constructors are not documented.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from jwtapi.socket_files import listening_file
 from jwtapi.web.health import metrics_app
 
 MAX_CONNECTIONS = 20
-"""Of each worker; beyond this it answers 503."""
+"""A worker with more connections to the metrics responds 503."""
 
 
 @contextmanager
 def metrics_socket(address: str) -> Iterator[socket.socket]:
-    """Bind and listen, before there are workers: they share the socket, so any of them that lives answers.
+    """Bind and listen before the workers start. They share the socket, so any living worker responds.
 
     Raises:
-        SettingsError: nobody can listen there.
+        SettingsError: the address cannot be listened on.
     """
     place = parse_listen_address(address)
     with ExitStack() as stack:
@@ -35,8 +35,8 @@ def metrics_socket(address: str) -> Iterator[socket.socket]:
             listener = stack.enter_context(listening_file(place) if isinstance(place, Path) else _bound_port(*place))
         except OSError as error:
             raise SettingsError([f"METRICS_LISTEN: cannot listen there: {error.strerror or error}"]) from None
-        except UnicodeError:  # from the encoding of names
-            raise SettingsError(["METRICS_LISTEN: cannot listen there: no name that can be looked up"]) from None
+        except UnicodeError:  # the encoding of host names raises it
+            raise SettingsError(["METRICS_LISTEN: cannot listen there: the name cannot be looked up"]) from None
         yield listener
 
 

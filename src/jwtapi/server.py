@@ -38,7 +38,7 @@ from jwtapi.metrics import Metrics, share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
 from jwtapi.settings import Settings, SettingsError
 from jwtapi.socket_files import listening_file
-from jwtapi.stopping import Drain, Server, Supervisor, heed_signals, survive_harmless_signals
+from jwtapi.stopping import Drain, Server, Supervisor, ignore_harmless_signals, install_signal_handlers
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
 
@@ -46,32 +46,33 @@ if TYPE_CHECKING:
     from jwtapi.tracing import Tracing
 
 GRACE_SECONDS = 8
-"""How long requests in flight may take to finish after SIGTERM."""
+"""How long requests that are in progress at SIGTERM may take to finish."""
 
 MAX_CONNECTIONS = 1000
-"""Beyond this a worker answers 503."""
+"""A worker with more connections responds 503."""
 
 HANGING_SECONDS = 30
-"""After this long without a sign of life a worker is replaced."""
+"""A worker that does not react for this long is replaced."""
 
 log = structlog.get_logger()
 
 
 def serve(settings: Settings, *, timeouts: Timeouts = TIMEOUTS) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let the requests in flight finish; after SIGTERM serve on for DRAIN_SECONDS.
+    """Serve until SIGTERM or Ctrl-C, and then finish the requests in progress. SIGTERM first starts the drain.
 
-    With several workers this process only watches over them: it replaces those that die, and all one by one at SIGHUP.
+    During the drain, which lasts DRAIN_SECONDS, the server still responds to all requests. With several workers, this
+    process only supervises them: it replaces a worker that dies, and at SIGHUP it replaces all of them, one by one.
 
     Raises:
-        SettingsError: nobody can listen at METRICS_LISTEN, or at UDS.
+        SettingsError: the server cannot listen at METRICS_LISTEN or at UDS.
         SystemExit: no worker can start.
     """
-    survive_harmless_signals()
+    ignore_harmless_signals()
     with _metrics_socket(settings) as listener, _socket_file(settings) as sockets:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
         if settings.docs_enabled and settings.uds is None:
-            docs = f"http://{_seen_from_here(settings)}{settings.root_path or ''}/docs"
+            docs = f"http://{_local_address(settings)}{settings.root_path or ''}/docs"
             log.info("the API can be tried in a browser", docs=docs)
         _serve(settings, listener, sockets, timeouts)
 
@@ -83,21 +84,21 @@ def _serve(
     timeouts: Timeouts,
 ) -> None:
     drain = Drain(settings.drain_seconds)
-    # The settings as they are now, also for workers that are started later.
-    make_app = partial(_app_of_worker, settings, metrics_listener, drain.word)
+    # Workers that start later get these settings too, even if the environment has changed.
+    make_app = partial(_app_of_worker, settings, metrics_listener, drain.start_pipe)
     config = uvicorn.Config(
         make_app,
         factory=True,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=partial(BoundedHttpProtocol, timeouts=timeouts),  # type: ignore[arg-type]  # it is only called
+        http=partial(BoundedHttpProtocol, timeouts=timeouts),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # ours are set by TRUSTED_PROXIES; uvicorn's would trust whoever is on this machine
+        proxy_headers=False,  # TRUSTED_PROXIES replaces them; uvicorn would trust every program on this machine
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=HANGING_SECONDS,
@@ -112,8 +113,8 @@ def _serve(
 
 
 def _serve_alone(config: uvicorn.Config, drain: Drain, sockets: list[socket.socket] | None) -> None:
-    # uvicorn handles the signal while it serves, and raises it again when it is done: by then there is nothing left
-    # that it could end.
+    # uvicorn handles the signal while it serves, and raises it again after it has stopped. The process must ignore that
+    # second signal, or its exit status would be that of a killed process.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server = Server(config, drain)
     with suppress(KeyboardInterrupt):
@@ -129,8 +130,8 @@ def _serve_together(config: uvicorn.Config, drain: Drain, sockets: list[socket.s
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _seen_from_here(settings: Settings) -> str:
-    """Host and port for a browser on this machine, which cannot connect to 0.0.0.0 or ::."""
+def _local_address(settings: Settings) -> str:
+    """Return host and port for a browser on this machine. It cannot connect to 0.0.0.0 or ::."""
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  compared only
     return f"{f'[{host}]' if ':' in host else host}:{settings.port}"
 
@@ -141,7 +142,7 @@ def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket 
 
 @contextmanager
 def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
-    """What to listen on instead of HOST and PORT, if UDS names a file."""
+    """Listen on the file that UDS names. Yield None if UDS is not set: uvicorn then listens on HOST and PORT."""
     if settings.uds is None:
         yield None
         return
@@ -154,7 +155,7 @@ def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
         yield [listener]
 
 
-def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_word: Connection) -> ASGIApp:
+def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_start: Connection) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
     services = make_services(settings)
     tracing = _tracing(settings)
@@ -164,7 +165,7 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         _end_with_parent()
-        heed_signals(drain_word, services[Readiness])
+        install_signal_handlers(drain_start, services[Readiness])
         try:
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(background_tasks(services))
@@ -182,19 +183,19 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
 def _tracing(settings: Settings) -> "Tracing | None":
     if settings.otel_exporter_otlp_endpoint is None:
         return None
-    from jwtapi.tracing import Tracing  # noqa: PLC0415  an extra
+    from jwtapi.tracing import Tracing  # noqa: PLC0415  needs the extra `otel`
 
     return Tracing(settings.otel_exporter_otlp_endpoint)
 
 
 def _end_with_parent() -> None:
-    """Let a worker whose parent was killed end as well: it would hold the port, and nobody would watch over it."""
+    """End this worker if its parent is killed. It would keep the port, and no process would supervise it."""
     if (parent := multiprocessing.parent_process()) is None:
         return
     loop, sentinel = asyncio.get_running_loop(), parent.sentinel
 
     def end() -> None:
-        loop.remove_reader(sentinel)  # it stays readable, and once is enough
+        loop.remove_reader(sentinel)  # it stays readable, so this would run again and again
         signal.raise_signal(signal.SIGTERM)
 
     loop.add_reader(sentinel, end)

@@ -1,4 +1,4 @@
-"""What signals do to a server: SIGTERM drains it first (DRAIN_SECONDS), SIGHUP and its like do not end it.
+"""How a server reacts to signals: SIGTERM starts a drain (DRAIN_SECONDS); SIGHUP, SIGUSR1 and SIGUSR2 do not end it.
 
 This file overrides methods that uvicorn does not document: `handle_exit` and `on_tick` of its `Server`; `handle_term`,
 `handle_signals` and `terminate_all` of its `Multiprocess`. It uses their attributes `sockets` and `should_exit`.
@@ -20,7 +20,8 @@ from uvicorn.supervisors import Multiprocess
 from jwtapi.storage.readiness import Readiness
 
 _HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""They would end a process that does not handle them; other servers reload or reopen their logs at them."""
+"""They end a process that does not handle them. Operators send them because other servers then reload settings or
+logs."""
 
 _STANDARD_ERROR = 2
 
@@ -28,28 +29,34 @@ log = structlog.get_logger()
 
 
 class Drain:
-    """Between SIGTERM and the stop: `/health/ready` says 503, everything else is answered, connections are not kept."""
+    """The time between SIGTERM and the stop. `/health/ready` responds 503, and all other endpoints respond as usual.
+
+    Each response closes its connection, so that clients connect to another server.
+    """
 
     def __init__(self, seconds: float) -> None:
-        """For the process that gets the signal; `word` goes to those that answer, which may be itself."""
+        """Make it in the process that gets the signal.
+
+        The start of the drain makes `start_pipe` readable in all workers.
+        """
         self._seconds = seconds
-        self.word, self._end = Pipe(duplex=False)
-        self._over_at: float | None = None
+        self.start_pipe, self._write_end = Pipe(duplex=False)
+        self._ends_at: float | None = None
 
     def begin(self) -> bool:
-        """Let it begin. False: there is none, or it has begun, and the server shall stop now."""
-        if not self._seconds or self._over_at is not None:
+        """Begin the drain. Return False if the server must stop now: there is no drain, or it had begun before."""
+        if not self._seconds or self._ends_at is not None:
             return False
-        self._over_at = time.monotonic() + self._seconds
-        self._end.close()  # heard by all workers, and by those that start later
+        self._ends_at = time.monotonic() + self._seconds
+        self._write_end.close()  # makes the other end readable, also in workers that start later
         return True
 
-    def is_over(self) -> bool:
-        return self._over_at is not None and time.monotonic() >= self._over_at
+    def has_ended(self) -> bool:
+        return self._ends_at is not None and time.monotonic() >= self._ends_at
 
 
 class Server(uvicorn.Server):
-    """One process that answers by itself."""
+    """A single process, which responds to requests itself."""
 
     def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
         super().__init__(config)
@@ -60,11 +67,14 @@ class Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        return self._drain.is_over() or await super().on_tick(counter)
+        return self._drain.has_ended() or await super().on_tick(counter)
 
 
 class Supervisor(Multiprocess):
-    """One process that watches over workers. SIGTERM to a worker, as at SIGHUP, ends it without a drain."""
+    """A process that supervises workers.
+
+    A worker that gets SIGTERM, as at a SIGHUP of the supervisor, ends without a drain.
+    """
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket], drain: Drain) -> None:
         super().__init__(config, sockets)
@@ -76,41 +86,41 @@ class Supervisor(Multiprocess):
 
     def handle_signals(self) -> None:
         super().handle_signals()
-        if self._drain.is_over():
+        if self._drain.has_ended():
             self.should_exit.set()
 
     def terminate_all(self) -> None:
         for listener in self.sockets:
-            listener.close()  # or connections would be taken after the workers', and cut when this process ends
+            listener.close()  # otherwise it would accept connections after the workers ended, and cut them when it ends
         super().terminate_all()
 
 
-def survive_harmless_signals() -> None:
-    """Until a loop handles them."""
+def ignore_harmless_signals() -> None:
+    """Ignore them until an event loop handles them."""
     for signal_ in _HARMLESS:
         signal.signal(signal_, signal.SIG_IGN)
 
 
-def heed_signals(word: Connection, readiness: Readiness) -> None:
-    """Let the running loop log what does not end this process, and withdraw it when a drain begins."""
+def install_signal_handlers(drain_start: Connection, readiness: Readiness) -> None:
+    """Log the signals that do not end this process, and withdraw readiness when a drain begins."""
     loop = asyncio.get_running_loop()
     had_terminal = _has_terminal()
     for signal_ in _HARMLESS:
-        loop.add_signal_handler(signal_, _go_on_after, signal_, had_terminal)
+        loop.add_signal_handler(signal_, _log_and_go_on, signal_, had_terminal)
 
     def withdraw() -> None:
-        loop.remove_reader(word.fileno())
+        loop.remove_reader(drain_start.fileno())
         readiness.withdraw()
         log.info("draining: /health/ready answers 503, and the server stops soon")
 
-    loop.add_reader(word.fileno(), withdraw)
+    loop.add_reader(drain_start.fileno(), withdraw)
 
 
-def _go_on_after(signal_: signal.Signals, had_terminal: bool) -> None:  # noqa: FBT001  a callback's
+def _log_and_go_on(signal_: signal.Signals, had_terminal: bool) -> None:  # noqa: FBT001  a callback has no keywords
     if had_terminal and not _has_terminal():
-        signal.raise_signal(signal.SIGTERM)  # its window was closed
+        signal.raise_signal(signal.SIGTERM)  # the window of the terminal was closed
     else:
-        log.warning("this signal changes nothing; settings are read at the start", signal=signal_.name)
+        log.warning("this signal has no effect; the server reads its settings only when it starts", signal=signal_.name)
 
 
 def _has_terminal() -> bool:

@@ -1,4 +1,7 @@
-"""Where spans go: a collector of OpenTelemetry. Needs the extra `otel`; nobody imports it unless there is one."""
+"""Sends spans to a collector of OpenTelemetry.
+
+It needs the extra `otel`, so it is imported only if a collector is set.
+"""
 
 import asyncio
 import logging
@@ -15,13 +18,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from jwtapi import __version__
 
 FLUSH_SECONDS = 2
-"""How long the end of a server waits for the collector."""
+"""How long a server that stops waits for the collector."""
 
 log = structlog.get_logger()
 
 
 class _Exporter(OTLPSpanExporter):
-    """The library says at each batch that a collector is away; here it does at the first."""
+    """Logs only the first failure while the collector is down. The library would log one for each batch."""
 
     _is_failing = False
 
@@ -33,18 +36,18 @@ class _Exporter(OTLPSpanExporter):
         result = super().export(spans)
         failed = result is not SpanExportResult.SUCCESS
         if self._is_failing and not failed:
-            log.info("the collector takes spans again")
+            log.info("the collector accepts spans again")
         self._is_failing = failed
         return result
 
 
 class Tracing:
-    """Spans are sent by a thread, in batches. What a collector that is away cannot take is dropped."""
+    """A thread sends the spans in batches. While the collector is down, spans are dropped."""
 
     def __init__(self, endpoint: str) -> None:
-        """To be made in the process that serves: threads do not survive a fork.
+        """Create it in the process that serves, because threads do not survive a fork.
 
-        `endpoint` is the collector's base URL. All else is as the standard variables say (`OTEL_…`).
+        `endpoint` is the base URL of the collector. The standard variables (`OTEL_…`) set everything else.
         """
         ours = Resource({"service.name": "jwtapi", "service.version": __version__})
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
@@ -52,15 +55,15 @@ class Tracing:
         self.tracer = self._provider.get_tracer("jwtapi", __version__)
 
     async def close(self) -> None:
-        """Send what is left, if the collector takes it in time."""
+        """Send the remaining spans, if the collector accepts them in time."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed, so nothing waits for this
                 loop.call_soon_threadsafe(done.set)
 
-        # A daemon: the library waits for half a minute, and the end of the process must not.
+        # A daemon thread: the library may wait for half a minute, and the process must be able to end before.
         threading.Thread(target=shut_down, name="last spans", daemon=True).start()
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):

@@ -80,7 +80,7 @@ def test_a_page_of_another_site_keeps_the_cookies_with_samesite_none_alone(
         register(server)
         for _ in range(2):
             assert outcomes(browser, app, server) == [200, 401, 200, 401]
-        assert server.log.read_text().count("browsers drop the cookies: the page is of another site") == 1
+        assert server.log.read_text().count("browsers drop the cookies: the page is on another site") == 1
     none = {"COOKIE_SAMESITE": "none", "COOKIE_SECURE": "true"}
     with running_server(tmp_path / "none", CORS_ORIGINS=app, **none) as server:
         register(server)

@@ -88,7 +88,7 @@ def test_db_copy_prints_what_it_changed_and_what_both_databases_have(
         ours, theirs = row.split()[6:]
         assert ours == theirs
         assert re.fullmatch("[0-9a-f]{16}", ours)
-    assert verdict == "TO equals FROM."
+    assert verdict == "TO is now equal to FROM."
     assert result.stderr.splitlines() == [
         *(f"Copying {name}: {number} rows" for name, number in expected.items()),
         *(f"Comparing {name}: {2 * number} rows" for name, number in expected.items()),
@@ -122,8 +122,9 @@ def test_db_copy_keeps_users_that_only_the_target_has_without_overwrite(
     result = copy(here, THERE)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Users that TO has and FROM does not: 1. They were deleted from FROM since it was copied, or they registered "
-        "on TO. Nothing was copied. If TO may lose all that FROM does not have, add --overwrite.\n"
+        "Users that TO has and FROM does not: 1. They registered on TO, or they were deleted "
+        "from FROM after an earlier copy. Nothing was copied. "
+        "To delete everything from TO that FROM does not have, add --overwrite.\n"
     )
     assert copy(here, THERE, "--overwrite").exit_code == 0
 
@@ -135,7 +136,7 @@ def test_db_copy_keeps_a_target_that_was_in_service_without_overwrite(
     users(THERE, "disable", "alice")
     result = copy(here, THERE)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("TO's newest event is not in FROM: a server ran on TO since it was copied")
+    assert result.stderr.startswith("The newest event of TO is not in FROM: a server ran on TO after an earlier copy")
     assert result.stderr.endswith("add --overwrite.\n")
     assert copy(here, THERE, "--overwrite").exit_code == 0
 
@@ -215,7 +216,7 @@ def test_db_copy_reports_a_difference_at_the_end(
     monkeypatch.setattr(database, "_progress", meddle)
     result = copy(here, THERE)
     assert result.exit_code == 1
-    assert result.stderr.endswith("TO differs from FROM in users. Let nobody write to TO, and copy again.\n")
-    assert "TO equals FROM" not in result.output
+    assert result.stderr.endswith("TO differs from FROM in users. Stop everything that writes to TO, and copy again.\n")
+    assert "equal to FROM" not in result.output
     ours, theirs = result.stdout.splitlines()[1].split()[6:]
     assert ours != theirs

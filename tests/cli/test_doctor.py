@@ -48,13 +48,13 @@ def test_the_doctor_creates_no_file(run: Run, folder: Path) -> None:
         ("PASSWORD_BLOCKLIST", "false", "PASSWORD_BLOCKLIST is false in production"),
         ("DOCS_ENABLED", "true", "DOCS_ENABLED is true in production"),
         ("CORS_ORIGINS", "http://app.example", "CORS_ORIGINS has an http:// origin in production"),
-        ("TRUSTED_PROXIES", "::/0", "TRUSTED_PROXIES trusts everybody"),
-        ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "TRUSTED_PROXIES trusts everybody"),
-        ("TRUSTED_PROXIES", "::ffff:0:0/97,128.0.0.0/2,192.0.0.0/3", "TRUSTED_PROXIES trusts everybody"),
-        ("TRUSTED_PROXIES", "2000::/3", "TRUSTED_PROXIES trusts everybody"),
-        ("TRUSTED_PROXIES", "::/1", "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", "::/0", "TRUSTED_PROXIES trusts the whole Internet"),
+        ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "TRUSTED_PROXIES trusts the whole Internet"),
+        ("TRUSTED_PROXIES", "::ffff:0:0/97,128.0.0.0/2,192.0.0.0/3", "TRUSTED_PROXIES trusts the whole Internet"),
+        ("TRUSTED_PROXIES", "2000::/3", "TRUSTED_PROXIES trusts the whole Internet"),
+        ("TRUSTED_PROXIES", "::/1", "TRUSTED_PROXIES trusts the whole Internet"),
         # every second /9, of which no two are one
-        ("TRUSTED_PROXIES", ",".join(f"{n}.0.0.0/9" for n in range(256)), "TRUSTED_PROXIES trusts everybody"),
+        ("TRUSTED_PROXIES", ",".join(f"{n}.0.0.0/9" for n in range(256)), "TRUSTED_PROXIES trusts the whole Internet"),
         ("HOST", EVERY_ADDRESS, "HOST is 0.0.0.0 and TRUSTED_PROXIES is empty in production"),
         ("HOST", "::", "HOST is :: and TRUSTED_PROXIES is empty in production"),
         ("HOST", "192.0.2.1", "HOST is 192.0.2.1 and TRUSTED_PROXIES is empty in production"),
@@ -79,14 +79,14 @@ def test_the_doctor_reports_unwise_and_wrong_settings(
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     (
-        ({"CORS_ORIGINS": "capacitor://localhost"}, "CORS_ORIGINS has capacitor://localhost: what an app brings along"),
+        ({"CORS_ORIGINS": "capacitor://localhost"}, "CORS_ORIGINS has capacitor://localhost: the pages inside an app"),
         (
             {"CORS_ORIGINS": "https://app.example.com,https://shop.example.org", "COOKIE_SAMESITE": "lax"},
-            "CORS_ORIGINS has https://app.example.com and https://shop.example.org, and this server is of one",
+            "CORS_ORIGINS has https://app.example.com and https://shop.example.org, two sites, and this server",
         ),
         (
             {"CORS_ORIGINS": "https://app.example.org", "COOKIE_DOMAIN": "example.com"},
-            "CORS_ORIGINS has https://app.example.org, which is not of the site of COOKIE_DOMAIN",
+            "CORS_ORIGINS has https://app.example.org, which is not on the site of COOKIE_DOMAIN",
         ),
     ),
 )
@@ -221,7 +221,7 @@ def test_the_doctor_reports_an_address_of_another_machine_even_if_a_server_answe
 ) -> None:
     monkeypatch.setenv("HOST", "192.0.2.1")
     monkeypatch.setattr("jwtapi.cli.checks.address.is_jwtapi", lambda *_: True)
-    assert only_problem(run).startswith("HOST: 192.0.2.1 is no address of this machine: ")
+    assert only_problem(run).startswith("HOST: 192.0.2.1 is not an address of this machine: ")
 
 
 def test_the_doctor_reports_a_port_for_metrics_in_use(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,16 +286,16 @@ def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
             database.close()
     assert only_problem(run) == (
         "6 users have a password hash that cannot be checked (another: 2, argon2: 1, bcrypt of another kind or cost: "
-        "2, scrypt: 1): give them new passwords with `jwtapi user set-password`"
+        "2, scrypt: 1): set new passwords with `jwtapi user set-password`"
     )
 
 
 @pytest.mark.parametrize(
     ("host", "complaint"),
     (
-        ("192.0.2.1", "HOST: 192.0.2.1 is no address of this machine: "),
-        ("no-such-host.invalid", "HOST: no-such-host.invalid is no address, and no name that can be looked up: "),
-        ("..", "HOST: .. is no address, and no name that can be looked up: "),
+        ("192.0.2.1", "HOST: 192.0.2.1 is not an address of this machine: "),
+        ("no-such-host.invalid", "HOST: no-such-host.invalid is not an address, and looking it up as a name failed: "),
+        ("..", "HOST: .. is not an address, and looking it up as a name failed: "),
     ),
 )
 def test_the_doctor_reports_a_host_that_cannot_be_listened_on(
@@ -308,7 +308,7 @@ def test_the_doctor_reports_a_host_that_cannot_be_listened_on(
 @pytest.mark.parametrize("last", ("2", ""))
 def test_the_doctor_reports_a_name_that_dot_env_has_twice(run: Run, configuration: Path, last: str) -> None:
     configuration.write_text(configuration.read_text() + f"WORKERS=1\nWORKERS={last}\n")
-    assert only_problem(run) == ".env: WORKERS stands on the lines 3, 4, and the last counts: delete the others"
+    assert only_problem(run) == ".env: WORKERS is set on the lines 3, 4, and only the last counts: delete the others"
 
 
 def test_the_doctor_reports_a_deleted_working_directory(run: Run, configuration: Path) -> None:
@@ -363,7 +363,7 @@ def test_the_doctor_reports_a_folder_that_cannot_be_written_to(
         with as_nobody():
             assert run("doctor").exit_code == 0
     monkeypatch.setenv("DATABASE_URL", "sqlite:///.env/jwtapi.db")
-    assert only_problem(run) == f"DATABASE_URL: {folder}/.env is no folder: name another file"
+    assert only_problem(run) == f"DATABASE_URL: {folder}/.env is not a folder: choose another file"
 
 
 def test_the_doctor_reports_tables_of_other_programs(run: Run, folder: Path) -> None:
@@ -408,10 +408,10 @@ def test_the_doctor_reports_changes_of_the_schema(run: Run, folder: Path, statem
         ),
         ("REVOKE DELETE ON events FROM {role}", "permission denied for table events. GRANT the role"),
         ("ALTER ROLE {role} SET default_transaction_read_only = on", "in a read-only transaction. It is a standby or"),
-        ("ALTER ROLE {role} CONNECTION LIMIT 32", "WORKERS: 3 want up to 33 connections, and the database has 32: "),
+        ("ALTER ROLE {role} CONNECTION LIMIT 32", "WORKERS: 3 need up to 33 connections, and the database has 32: "),
         (
             "ALTER ROLE {role} SET search_path = nowhere",
-            "the database has no schema, or an earlier one, until the next start",
+            "the database has no schema, or an earlier one: the next start",
         ),
     ),
 )
@@ -437,7 +437,7 @@ def test_the_doctor_counts_fewer_connections_for_a_smaller_pool(
     postgresql.execute(f"ALTER ROLE {role} CONNECTION LIMIT 18")
     monkeypatch.setenv("DATABASE_URL", postgresql.as_role(url, role))
     monkeypatch.setenv("WORKERS", "3")
-    assert "WORKERS: 3 want up to 33 connections, and the database has 18: lower WORKERS or " in only_problem(run)
+    assert "WORKERS: 3 need up to 33 connections, and the database has 18: lower WORKERS or " in only_problem(run)
     monkeypatch.setenv("DATABASE_POOL_SIZE", "5")
     assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
@@ -544,9 +544,9 @@ def test_the_doctor_reports_a_database_that_does_not_exist(
 @pytest.mark.parametrize(
     ("kind", "complaint"),
     (
-        ("a file", "is there, and is no socket that was left behind"),
-        ("a folder", "is there, and is no socket that was left behind"),
-        ("in no folder", "is no folder: make it"),
+        ("a file", "exists and is not an unused socket"),
+        ("a folder", "exists and is not an unused socket"),
+        ("in no folder", "is not a folder: make it"),
         ("left by a killed server", "Nothing is wrong"),
         ("free", "Nothing is wrong"),
     ),
@@ -574,6 +574,6 @@ def test_the_doctor_reports_a_socket_file_that_cannot_be_listened_on(
 def test_the_doctor_reports_an_untrusted_peer_on_the_socket_file(
     run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    complaint = "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy share one limit"
+    complaint = "UDS is set and TRUSTED_PROXIES does not name unix: all clients behind the proxy share one limit"
     monkeypatch.setenv("UDS", f"{folder}/jwtapi.sock")
     assert complaint in run("doctor").stdout

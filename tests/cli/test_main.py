@@ -56,7 +56,7 @@ def test_the_first_start_in_development_makes_secrets_and_says_so(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jwtapi.server.serve", lambda _: None)
-    assert run("serve").stderr == "Wrote fresh random JWT_SECRET and REFRESH_SECRET to .env.\n"
+    assert run("serve").stderr == "Wrote new random JWT_SECRET and REFRESH_SECRET to .env.\n"
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
     assert run("serve").stderr == ""
 
@@ -89,7 +89,8 @@ def test_in_an_empty_folder_only_commands_that_make_a_database_leave_files(
     assert result.exit_code == (0 if makes_it or words in {("doctor",), ("secrets",)} else 1)
     if words[0] in {"user", "sessions"} and not makes_it:
         assert result.stderr == (
-            "DATABASE_URL: there is no jwtapi.db. Run this where the server runs, or name its database.\n"
+            "DATABASE_URL: jwtapi.db does not exist. "
+            "Run this command in the folder of the server, or set DATABASE_URL to its database.\n"
         )
 
 

@@ -172,7 +172,7 @@ def test_a_database_role_that_cannot_create_tables_is_reported(
             "permission denied for schema public. GRANT the role of DATABASE_URL what is missing."
         )
     for words in (("user", "list"), ("doctor",)):
-        assert "run `jwtapi migrate`" in said_by(run(*words)).replace("until the next start or", "run")
+        assert "run `jwtapi migrate`" in said_by(run(*words)).replace("the next start or", "run")
 
 
 def test_a_read_only_folder_of_the_database_is_reported(
@@ -266,7 +266,7 @@ def test_a_redis_that_refuses_the_credentials_or_the_database_number_is_reported
     for words in (("serve",), ("doctor",)):
         assert said_by(run(*words)) == (
             f"RATE_LIMIT_STORAGE_URI: Redis refuses: {complaint}: "
-            "mend the user, the password or the number of the database"
+            "correct the user, the password or the number of the database"
         )
 
 

@@ -28,7 +28,7 @@ from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
 from jwtapi.users.events import PASSWORD_CHANGED
 from tests.conftest import RunApi
-from tests.support.api import refusal, sign_in
+from tests.support.api import error_of, sign_in
 from tests.support.postgresql import PostgreSQL
 
 NOW = datetime(2026, 11, 23, 14, 56, 54, 1, tzinfo=UTC)
@@ -360,7 +360,7 @@ async def test_users_stay_signed_in_after_a_copy(run_api: RunApi, new_url: NewUr
         assert (await sign_in(api.client())).cookies
         api.clock.advance(11)
         reuse = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
-        assert refusal(reuse)[:2] == (403, "refresh_token_invalid")
+        assert error_of(reuse)[:2] == (403, "refresh_token_invalid")
         assert [event.id for event in await api.events()] == [1, 2, 3, 4, 5]
 
 

@@ -161,10 +161,10 @@ def sign_in(client: httpx.Client) -> None:
     client.headers["Authorization"] = f"Bearer {answer['accessToken']}"
 
 
-def as_variables(told: dict[str, Any]) -> dict[str, list[str]]:
+def as_variables(echo: dict[str, Any]) -> dict[str, list[str]]:
     """What a service gets that reads headers as CGI and PHP do."""
     variables = defaultdict(list)
-    for name, value in told["headers"]:
+    for name, value in echo["headers"]:
         variables[re.sub("[^A-Z0-9]", "_", name.upper())].append(value)
     return dict(variables)
 

@@ -98,7 +98,7 @@ def test_a_draining_server_answers_requests_and_is_not_ready(tmp_path: Path, wor
     for process in answering:
         for signal_ in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             process.send_signal(signal_)
-    await_line(server, "this signal changes nothing", 3 * workers)
+    await_line(server, "this signal has no effect", 3 * workers)
     with server.client() as client:
         await_readiness(client, 200)
         assert "connection" not in client.get("/").headers

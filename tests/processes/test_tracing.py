@@ -89,7 +89,7 @@ def test_a_missing_collector_delays_no_request_and_is_logged_once(tmp_path: Path
         with server.client() as client:
             until_logged(server, client, "Failed to export")
             with collecting(port):
-                until_logged(server, client, "the collector takes spans again")
+                until_logged(server, client, "the collector accepts spans again")
             for _ in range(50):
                 assert client.get("/").status_code == 200
         before = time.monotonic()

@@ -22,13 +22,13 @@ RULES = ROOT / "deploy/prometheus-rules.yml"
 DASHBOARD = ROOT / "deploy/grafana-dashboard.json"
 OF_PROMETHEUS = {"up"}
 
-Told = dict[str, tuple[str, frozenset[str]]]
+Exposed = dict[str, tuple[str, frozenset[str]]]
 
 PROMTOOL = shutil.which("promtool")
 
 
 @pytest.fixture
-async def told(make_settings: MakeSettings, clock: FakeClock) -> Told:
+async def exposed(make_settings: MakeSettings, clock: FakeClock) -> Exposed:
     """Type and labels of each metric at /metrics."""
     async with running_api(make_settings(metrics_enabled=True), clock) as api:
         client = api.client()
@@ -43,11 +43,11 @@ async def told(make_settings: MakeSettings, clock: FakeClock) -> Told:
 
 
 @on_sqlite
-async def test_the_table_of_metrics_names_each_metric_and_no_other(told: Told) -> None:
+async def test_the_table_of_metrics_names_each_metric_and_no_other(exposed: Exposed) -> None:
     rows = re.findall(r"^\| `(\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     documented = {name: (type_, frozenset(filter(None, labels.split(",")))) for name, labels, type_ in rows}
     assert len(rows) == len(documented)
-    assert documented == told
+    assert documented == exposed
 
 
 def rules() -> list[dict[str, Any]]:
@@ -75,19 +75,19 @@ def metrics_of(expression: str) -> set[str]:
 
 
 @on_sqlite
-async def test_the_alerts_use_metrics_that_exist(told: Told) -> None:
+async def test_the_alerts_use_metrics_that_exist(exposed: Exposed) -> None:
     assert len(rules()) == 5
     for rule in rules():
-        assert metrics_of(rule["expr"]) <= told.keys() | OF_PROMETHEUS, rule["alert"]
+        assert metrics_of(rule["expr"]) <= exposed.keys() | OF_PROMETHEUS, rule["alert"]
         assert metrics_of(rule["expr"])
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert len(rule["annotations"]["runbook"]) > 100
 
 
 @on_sqlite
-async def test_the_dashboard_shows_metrics_that_exist(told: Told) -> None:
+async def test_the_dashboard_shows_metrics_that_exist(exposed: Exposed) -> None:
     shown = set().union(*map(metrics_of, expressions_of_dashboard()))
-    assert shown == told.keys() | OF_PROMETHEUS
+    assert shown == exposed.keys() | OF_PROMETHEUS
 
 
 def test_the_dashboard_has_the_form_that_grafana_imports() -> None:

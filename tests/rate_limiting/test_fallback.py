@@ -53,12 +53,12 @@ async def test_limits_are_counted_in_the_database_while_redis_cannot_count(run_a
     with own_redis() as redis:
         settings = {"rate_limit_enabled": True, "rate_limit_storage_uri": redis.uri, "login_rate_limit": "20/hour"}
         async with run_api(**settings) as api:
-            redis.let_it_take("1")
+            redis.limit_memory("1")
             with structlog.testing.capture_logs() as logs:
                 assert await guess(api, 10) == [401] * 10
             assert [entry["log_level"] for entry in logs].count("warning") == 1
             assert is_down(api)
-            redis.let_it_take("0")
+            redis.limit_memory("0")
             while is_down(api):
                 await asyncio.sleep(0.01)
 

@@ -16,7 +16,7 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.events import EventType, Invalidates
 from jwtapi.storage.sessions import SessionOfUser, SessionRepository
 from tests.conftest import RunApi
-from tests.support.api import Api, refusal, sign_in
+from tests.support.api import Api, error_of, sign_in
 from tests.support.clock import FakeClock
 from tests.support.statements import sent_by_requests, statements
 
@@ -86,7 +86,7 @@ async def test_a_logout_by_another_process_takes_effect_here(run_api: RunApi) ->
             await alice.post("/logout")
             while (response := await guest.get("/profile")).status_code == 200:
                 await asyncio.sleep(0)  # without a server between us, nobody else's turn comes by itself
-            assert refusal(response) == OUT
+            assert error_of(response) == OUT
             await sign_in(alice)
             guest.headers["Authorization"] = alice.headers["authorization"]
 
@@ -100,7 +100,7 @@ async def test_disabling_a_user_on_the_command_line_takes_effect_in_the_server(
         await another.disable()
     while (response := await alice.get("/profile")).status_code == 200:
         await asyncio.sleep(0)
-    assert refusal(response) == OUT
+    assert error_of(response) == OUT
 
 
 features()
@@ -143,7 +143,7 @@ async def test_roles_that_sql_changed_take_effect_with_the_next_refresh(api: Api
     renewed = api.client(Authorization=f"Bearer {answer.json()['accessToken']}")
     for _ in range(3):
         assert (await renewed.get("/auth/verify")).headers["x-auth-roles"] == "staff"
-        assert refusal(await alice.get("/auth/verify")) == OUT
+        assert error_of(await alice.get("/auth/verify")) == OUT
 
 
 async def test_an_access_token_with_other_roles_makes_its_session_be_read_once(
@@ -156,7 +156,7 @@ async def test_an_access_token_with_other_roles_makes_its_session_be_read_once(
     with statements(api, sent_by_requests) as sent:
         for _ in range(5):
             assert (await api.client(Authorization=f"Bearer {renewed}").get("/profile")).status_code == 200
-            assert refusal(await alice.get("/profile")) == OUT
+            assert error_of(await alice.get("/profile")) == OUT
     assert len([statement for statement in sent if "FROM sessions" in statement.sql]) == 2
 
 
@@ -186,7 +186,7 @@ async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
     assert (await renewed.post("/logout")).status_code == 200
     go_on.set()
     await asking
-    assert refusal(await renewed.get("/profile")) == OUT
+    assert error_of(await renewed.get("/profile")) == OUT
 
 
 async def test_a_logout_takes_effect_with_the_next_request_in_its_own_process(run_api: RunApi) -> None:
@@ -197,7 +197,7 @@ async def test_a_logout_takes_effect_with_the_next_request_in_its_own_process(ru
         for _ in range(20):
             assert (await alice.get("/profile")).status_code == 200
             await alice.post("/logout")
-            assert refusal(await alice.get("/profile")) == OUT
+            assert error_of(await alice.get("/profile")) == OUT
             await sign_in(alice)
 
 
@@ -210,7 +210,7 @@ async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
     assert (await logout.post("/logout")).status_code == 200
     go_on.set()
     assert (await request).status_code == 200  # it came before the logout
-    assert refusal(await alice.get("/profile")) == OUT
+    assert error_of(await alice.get("/profile")) == OUT
 
 
 async def test_while_the_change_feed_is_silent_each_request_asks_the_database(run_api: RunApi) -> None:
@@ -237,7 +237,7 @@ async def test_a_session_that_another_process_refreshed_stays_alive_here(run_api
         clock.advance(200)
         assert (await guest.get("/profile")).status_code == 200
         clock.advance(1000)
-        assert refusal(await guest.get("/profile"))[0] == 401
+        assert error_of(await guest.get("/profile"))[0] == 401
 
 
 async def test_a_cached_session_expires(run_api: RunApi, clock: FakeClock) -> None:
@@ -246,7 +246,7 @@ async def test_a_cached_session_expires(run_api: RunApi, clock: FakeClock) -> No
         await until_changes_are_heard(api)
         assert (await alice.get("/profile")).status_code == 200
         clock.advance(60)
-        assert refusal(await alice.get("/profile")) == OUT
+        assert error_of(await alice.get("/profile")) == OUT
 
 
 async def test_the_number_of_cached_sessions_is_bounded(run_api: RunApi) -> None:

@@ -5,7 +5,7 @@ import jwt
 import pytest
 
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi
-from tests.support.api import Api, refusal
+from tests.support.api import Api, error_of
 
 NEW_JWT = "4f1d8c0b7a69e25388c41d07f6ab93e5d2c7180f5be4396a"
 NEW_REFRESH = "b6027e9d53f8a14cc9d0e87b2f61a3549e7d40c8b1f3256a"
@@ -37,8 +37,8 @@ async def test_tokens_under_other_secrets_than_the_present_and_previous_ones_are
 ) -> None:
     async with on_new_secrets() as api:
         client = kept(alice, api)
-        assert refusal(await client.get("/profile"))[:2] == (401, "token_invalid")
-        assert refusal(await client.post("/refresh"))[:2] == (403, "refresh_token_invalid")
+        assert error_of(await client.get("/profile"))[:2] == (401, "token_invalid")
+        assert error_of(await client.post("/refresh"))[:2] == (403, "refresh_token_invalid")
 
 
 async def test_the_next_secret_can_be_set_as_the_previous_one_before_the_change(

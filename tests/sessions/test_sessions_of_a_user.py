@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 
 from tests.conftest import RunApi
-from tests.support.api import Api, refusal, register, sign_in
+from tests.support.api import Api, error_of, register, sign_in
 from tests.support.sessions import add_sessions
 
 DEAD = (401, "token_invalid", "Invalid token")
@@ -21,7 +21,7 @@ async def test_a_login_beyond_the_limit_of_sessions_ends_the_session_refreshed_l
         third = await sign_in(api.client())
         await first.post("/refresh")
         fourth = await sign_in(api.client())
-        assert refusal(await second.get("/profile")) == DEAD
+        assert error_of(await second.get("/profile")) == DEAD
         for client in (first, third, fourth):
             assert (await client.post("/refresh")).status_code == 200
         assert (await api.event_types()).count("session.revoked") == 1
@@ -41,7 +41,7 @@ async def test_ended_sessions_and_those_of_other_users_do_not_count_against_the_
         alice, other = [await sign_in(api.client()) for _ in range(2)]
         for client in (alice, other):
             assert (await client.get("/profile")).status_code == 200
-        assert refusal(await bob.get("/profile"))[0] == 401  # expired, not ended
+        assert error_of(await bob.get("/profile"))[0] == 401  # expired, not ended
         assert "session.revoked" not in await api.event_types("bob")
 
 
@@ -62,7 +62,7 @@ async def test_a_login_under_a_lowered_limit_of_sessions_ends_all_but_the_newest
         newest = await sign_in(stricter.client())
         assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(2,)]
         assert (await newest.get("/profile")).status_code == 200
-        assert refusal(await clients[0].post("/refresh"))[0] == 403
+        assert error_of(await clients[0].post("/refresh"))[0] == 403
 
 
 async def test_a_login_ends_thousands_of_sessions_despite_outdated_statistics_of_the_database(api: Api) -> None:

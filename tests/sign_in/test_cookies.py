@@ -9,9 +9,9 @@ import starlette.requests
 from starlette.requests import Request
 
 from jwtapi.sign_in.cookies import AuthCookies
-from jwtapi.web.withheld import COOKIE_HEADERS
+from jwtapi.web.strip_query_and_cookies import COOKIE_HEADERS
 from tests.conftest import MakeSettings, RunApi, on_sqlite
-from tests.support.api import PASSWORD, refusal, register
+from tests.support.api import PASSWORD, error_of, register
 
 Read = Callable[..., tuple[str, ...]]
 HOSTILE = b'x="' + b"\\" * 60_000 + b'"'
@@ -88,7 +88,7 @@ async def test_a_cookie_of_arbitrary_bytes_is_not_a_token(run_api: RunApi, value
             json={"username": "alice", "password": PASSWORD} if path == "/login" else None,
         )
         if path == "/refresh":
-            assert refusal(answer)[1] == "refresh_token_invalid"
+            assert error_of(answer)[1] == "refresh_token_invalid"
         else:
             assert answer.status_code == 200
 
@@ -162,7 +162,7 @@ async def test_with_samesite_none_a_page_that_is_not_listed_gets_nowhere_with_th
         cookies = "; ".join(line.partition(";")[0] for line in login.headers.get_list("set-cookie"))
         for path in ("/refresh", "/logout", "/login", "/register", "/token"):
             answer = await api.client(Cookie=cookies, **headers).post(path, json=ALICE)
-            assert refusal(answer)[:2] == (403, "cross_origin_refused"), path
+            assert error_of(answer)[:2] == (403, "cross_origin_refused"), path
             assert "set-cookie" not in answer.headers
         page = api.client(**{"Cookie": cookies, "Origin": APP, "Sec-Fetch-Site": "cross-site"})
         assert (await page.post("/refresh")).status_code == 200

@@ -15,7 +15,7 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 from tests.conftest import JWT_SECRET, RunApi
-from tests.support.api import PASSWORD, Api, refusal, register
+from tests.support.api import PASSWORD, Api, error_of, register
 
 RIGHT = {"username": "alice", "password": PASSWORD}
 WRONG = {"username": "alice", "password": "wrong"}
@@ -50,7 +50,7 @@ async def test_while_a_further_factor_is_wanted_no_session_opens_and_nothing_is_
     await register(api.client())
     api.services[SignIn].add_further_factor(Factor())
     response = await log_in(api)
-    assert refusal(response) == (401, "invalid_credentials", "Code wanted")
+    assert error_of(response) == (401, "invalid_credentials", "Code wanted")
     assert "set-cookie" not in response.headers
     assert await api.sql("SELECT count(*) FROM sessions") == [(0,)]
     assert await api.event_types() == ["user.registered"]
@@ -128,7 +128,7 @@ async def test_an_access_token_that_states_another_sign_in_than_its_session_is_r
     claims = jwt.decode(token, options={"verify_signature": False})
     forged = jwt.encode(claims | changed, JWT_SECRET, headers={"typ": "at+jwt"})
     response = await api.client().get("/profile", headers={"Authorization": f"Bearer {forged}"})
-    assert refusal(response) == (401, "token_invalid", "Invalid token")
+    assert error_of(response) == (401, "token_invalid", "Invalid token")
 
 
 async def test_a_user_without_a_password_is_refused_like_an_unknown_one(api: Api) -> None:
@@ -136,7 +136,7 @@ async def test_a_user_without_a_password_is_refused_like_an_unknown_one(api: Api
     await api.sql("UPDATE users SET password_hash = NULL")
     for password in (PASSWORD, "", "None"):
         response = await log_in(api, {"username": "alice", "password": password or "x"})
-        assert refusal(response) == (401, "invalid_credentials", "Invalid credentials")
+        assert error_of(response) == (401, "invalid_credentials", "Invalid credentials")
     assert (await api.event_types())[-1] == "login.failed"
 
 
@@ -146,4 +146,4 @@ async def test_a_proof_for_a_user_who_was_disabled_meanwhile_opens_no_session(ap
         user = await uow.users.by_name("alice")
         assert user is not None
         await uow.users.set_disabled(user.id, api.clock() - timedelta(days=1))
-    assert refusal(await log_in(api)) == (401, "invalid_credentials", "Invalid credentials")
+    assert error_of(await log_in(api)) == (401, "invalid_credentials", "Invalid credentials")

@@ -6,7 +6,7 @@ import pytest
 
 from jwtapi.storage.change_feed import ChangeFeed
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import Api, refusal, register
+from tests.support.api import Api, error_of, register
 from tests.support.postgresql import PostgreSQL
 
 pytestmark = on_sqlite  # once: the tests bring a database of their own
@@ -74,7 +74,7 @@ async def test_without_any_connection_requests_get_a_503_until_there_is_one_agai
         granted.at_most(0)
         granted.cut()
         answer = await api.client().post("/register", json={"username": "alice", "password": "a long password"})
-        assert refusal(answer)[:2] == (503, "storage_unavailable")
+        assert error_of(answer)[:2] == (503, "storage_unavailable")
         assert "TooManyConnectionsError: too many connections for role" in capsys.readouterr().out
         granted.at_most(2)
         await register(api.client())

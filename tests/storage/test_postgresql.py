@@ -8,7 +8,7 @@ import pytest
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
-from tests.support.api import PASSWORD, refusal, sign_in
+from tests.support.api import PASSWORD, error_of, sign_in
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment, free_port
 
@@ -27,11 +27,11 @@ async def test_a_session_works_from_registration_to_logout_on_postgresql(run_api
             assert (await alice.post("/refresh")).status_code == 200
         api.clock.advance(11)
         reuse = await api.client(Cookie=f"refreshToken={used}").post("/refresh")
-        assert refusal(reuse)[:2] == (403, "refresh_token_invalid")
-        assert refusal(await alice.get("/profile"))[:2] == (401, "token_invalid")
+        assert error_of(reuse)[:2] == (403, "refresh_token_invalid")
+        assert error_of(await alice.get("/profile"))[:2] == (401, "token_invalid")
         await sign_in(alice)
         assert (await alice.post("/logout")).status_code == 200
-        assert refusal(await alice.get("/profile"))[:2] == (401, "token_invalid")
+        assert error_of(await alice.get("/profile"))[:2] == (401, "token_invalid")
         assert await api.event_types() == [
             "user.registered",
             "login.succeeded",
@@ -81,7 +81,7 @@ async def test_of_twenty_simultaneous_registrations_on_postgresql_one_succeeds(r
 async def test_a_name_that_no_database_can_hold_is_an_unknown_user(run_api: RunApi, url: str, username: str) -> None:
     async with run_api(database_url=url) as api:
         response = await api.client().post("/login", json={"username": username, "password": PASSWORD})
-        assert refusal(response)[:2] == (401, "invalid_credentials")
+        assert error_of(response)[:2] == (401, "invalid_credentials")
 
 
 async def test_fifty_simultaneous_refreshes_on_postgresql_return_one_successor(run_api: RunApi, url: str) -> None:

@@ -35,7 +35,7 @@ class Api:
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def client(self, address: str = "203.0.113.7", **headers: str) -> httpx.AsyncClient:
-        """A client of its own, with its own cookies, calling from `address`. Undocumented errors fail the test."""
+        """Make a client with separate cookies that calls from `address`. Undocumented errors fail the test."""
         transport = httpx.ASGITransport(self.app, client=(address, 50000), raise_app_exceptions=False)
         hooks = {"response": [DocumentedErrors(self.services.settings).check]}
         client = httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers, event_hooks=hooks)
@@ -43,18 +43,18 @@ class Api:
         return client
 
     async def signed_in(self, username: str = "alice", password: str = PASSWORD) -> httpx.AsyncClient:
-        """A client that has registered and signed in: it has the cookies, and sends the access token."""
+        """Make a client that has registered and signed in. It has the cookies, and sends the access token."""
         client = self.client()
         await register(client, username, password)
         return await sign_in(client, username, password)
 
     @property
     def admin(self) -> AdminService:
-        """What the command line uses to administer users."""
+        """The service that the command line uses to administer users."""
         return self.services[AdminService]
 
     async def user(self, username: str = "alice") -> User:
-        """A user as the database has it now, by the canonical name."""
+        """Return a user as stored now, by the canonical name."""
         async with self.services[Database].read() as uow:
             user = await uow.users.by_name(username)
         assert user is not None, f"there is no user {username}"
@@ -84,13 +84,13 @@ class Api:
             await uow.users.set_password_hash(user.id, password_hash)
 
     async def events(self, username: str | None = "alice") -> list[Event]:
-        """The events of a user, or with None those of no user."""
+        """Return the events of a user. None means the events without a user."""
         user_id = (await self.user(username)).id if username is not None else None
         async with self.services[Database].read() as uow:
             return await uow.events.of_user(user_id)
 
     async def sql(self, statement: str) -> list[Any]:
-        """The rows that a statement gives in the API's database."""
+        """Run a statement in the database of the API, and return its rows."""
         engine = create_async_engine(self.services.settings.database_url.get_secret_value(), poolclass=NullPool)
         async with engine.begin() as connection:
             result = await connection.execute(text(statement))
@@ -128,15 +128,15 @@ async def register(client: httpx.AsyncClient, username: str = "alice", password:
 
 
 async def sign_in(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.AsyncClient:
-    """Log in and send the access token from now on."""
+    """Log in, and make the client send the access token."""
     response = await client.post("/login", json={"username": username, "password": password})
     assert response.status_code == 200, response.text
     client.headers["Authorization"] = f"Bearer {response.json()['accessToken']}"
     return client
 
 
-def refusal(response: httpx.Response) -> tuple[int, str, str]:
-    """Status, code and message of an error, whose form is checked on the way."""
+def error_of(response: httpx.Response) -> tuple[int, str, str]:
+    """Return status, code and message of an error, and check the form of its body."""
     body: dict[str, Any] = response.json()
     assert {"message", "code"} <= body.keys() <= {"message", "code", "errors", "error", "error_description"}
     return response.status_code, body["code"], body["message"]

@@ -1,4 +1,4 @@
-"""Holds the errors that tests get against the OpenAPI document: an operation may answer only what it documents."""
+"""Checks the errors that tests get: an operation may respond only with errors that its documentation lists."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ NOT_DOCUMENTED = {
     "method_not_allowed": "the path has no operation with this method",
     "bad_request": "no request gets it with this version of FastAPI",
 }
-"""The codes that no operation documents, each with the reason."""
+"""The codes that no operation documents, with the reason."""
 
 _paths: dict[bool, dict[str, Any]] = {}
-"""The paths of the document, with the metrics' and without. Its codes depend on no other setting."""
+"""The paths of the document, by whether `/metrics` is one of them. No other setting changes the codes."""
 
 
 class DocumentedErrors:
@@ -28,7 +28,7 @@ class DocumentedErrors:
         if response.status_code < 400 or not await response.aread():
             return
         if response.request.url.path.startswith("/docs"):
-            return  # Starlette answers in plain text to a `Range` of a file that it cannot serve
+            return  # Starlette responds in plain text to a `Range` of a file that it cannot serve
         code = response.json()["code"]
         operation = self._operation(response.request) if code not in NOT_DOCUMENTED else None
         if operation is not None:
@@ -52,7 +52,7 @@ class DocumentedErrors:
 
 
 def documented_codes(operation: dict[str, Any]) -> dict[int, set[str]]:
-    """The error codes that an operation documents, by status."""
+    """Return the error codes that an operation documents, by status."""
     return {
         int(status): {code for content in response.get("content", {}).values() for code in content.get("examples", ())}
         for status, response in operation["responses"].items()

@@ -1,6 +1,6 @@
-"""A server that waits half a second where `jwtapi serve` waits longer: `python -m tests.support.impatient_server`.
+"""A server with timeouts of half a second for clients: `python -m tests.support.impatient_server`.
 
-It is a program of its own, since no setting has these times.
+It is a separate program because no setting changes these timeouts.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Reads a configuration of nginx into its directives."""
+"""Parses a configuration of nginx into its directives."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class Directive(NamedTuple):
     """The directives between its braces."""
 
     def of(self, name: str) -> list["Directive"]:
-        """The directives of this name in its block, and in the blocks inside it."""
+        """Return the directives with this name in the block, and in the blocks inside it."""
         return [found for each in self.block for found in ([each] if each.name == name else []) + each.of(name)]
 
     def values(self, name: str) -> list[tuple[str, ...]]:
@@ -22,7 +22,7 @@ class Directive(NamedTuple):
 
 
 def parsed(configuration: str) -> Directive:
-    """The whole file, as the block of a directive without a name."""
+    """Return the whole file as the block of a directive without a name."""
     tokens = (match[match.lastindex] for match in _TOKEN.finditer(configuration) if match.lastindex)
     return Directive("", (), tuple(_directives(tokens)))
 

@@ -1,4 +1,4 @@
-"""A real PgBouncer, which keeps no prepared statements apart, as all did before 1.21."""
+"""A real PgBouncer without support for prepared statements, as in all versions before 1.21."""
 
 import os
 import re
@@ -25,7 +25,7 @@ _START_SECONDS = 10
 
 @contextmanager
 def running_pgbouncer(postgresql: OwnPostgreSQL, url: str, *, mode: str, servers: int) -> Iterator[str]:
-    """Put one before the database of `url`, with as many connections to it, and yield its address through it."""
+    """Run a PgBouncer with `servers` connections to the database of `url`, and yield the URL through it."""
     address = make_url(url)
     host = address.query.get("host") or address.host
     port = free_port()
@@ -45,7 +45,7 @@ default_pool_size = {servers}
 """
         )
         Path(folder).chmod(0o755)
-        # It refuses to run as root, and PostgreSQL's socket is in a folder of its user's.
+        # PgBouncer does not run as root, and only the user of PostgreSQL can read the folder of its socket.
         user: dict[str, Any] = {"user": postgresql.user} if os.geteuid() == 0 else {}
         process = subprocess.Popen([PGBOUNCER, "-q", str(configuration)], stderr=subprocess.DEVNULL, **user)
         try:
@@ -71,7 +71,7 @@ def _await_listener(process: subprocess.Popen[bytes], port: int) -> None:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             assert process.poll() is None, "PgBouncer ended"
-            assert time.monotonic() < deadline, "no PgBouncer"
+            assert time.monotonic() < deadline, "PgBouncer does not listen"
             time.sleep(0.02)
         else:
             return

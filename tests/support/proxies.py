@@ -1,4 +1,4 @@
-"""Real proxies, and a service behind them that knows no tokens."""
+"""Real proxies, and a service behind them that does not check tokens."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ START_SECONDS = 30
 
 
 def nginx_temporary_folders(folder: Path) -> str:
-    """The directives that keep nginx's temporary files in `folder`, for the `http` block."""
+    """Return directives for the `http` block that make nginx store its temporary files in `folder`."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     return "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
 
@@ -26,7 +26,7 @@ def nginx_command(folder: Path, configuration: str) -> list[str]:
 
 @contextmanager
 def running_proxy(command: Sequence[str], port: int, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run it until the end of the block, from the moment when it listens."""
+    """Run the command. The block begins when it listens, and the command ends with the block."""
     proxy = subprocess.Popen(command, env=environment)
     try:
         deadline = time.monotonic() + START_SECONDS
@@ -52,8 +52,8 @@ class _EchoHandler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self._read_body()
         self.server.received += 1
-        told = {"method": self.command, "headers": self.headers.items(), "body": body.decode("latin-1")}
-        answer = json.dumps(told).encode()
+        echo = {"method": self.command, "headers": self.headers.items(), "body": body.decode("latin-1")}
+        answer = json.dumps(echo).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -78,7 +78,7 @@ class _EchoHandler(BaseHTTPRequestHandler):
 
 
 class EchoService(ThreadingHTTPServer):
-    """Answers with the method, the headers and the body that it got, as JSON."""
+    """Responds with the method, the headers and the body of the request, as JSON."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _EchoHandler)

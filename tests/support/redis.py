@@ -27,11 +27,11 @@ class OwnRedis:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self._answers():
-            assert time.monotonic() < deadline, "no Redis"
+            assert time.monotonic() < deadline, "Redis does not respond"
             time.sleep(0.01)
 
-    def let_it_take(self, memory: str) -> None:
-        """Bound its memory; 0 is no bound. Beyond it, it answers but stores nothing."""
+    def limit_memory(self, memory: str) -> None:
+        """Limit its memory; 0 means no limit. Beyond the limit, Redis responds but stores nothing."""
         with redis.Redis.from_url(self.uri) as client:
             client.config_set("maxmemory", memory)
 
@@ -53,7 +53,7 @@ class OwnRedis:
             self._process.wait()
 
     def freeze(self) -> None:
-        """Connections stay open, and nobody answers."""
+        """Suspend it: connections stay open, but nothing responds."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

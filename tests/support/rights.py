@@ -1,4 +1,4 @@
-"""What somebody without root's rights may do."""
+"""Runs tests without the rights of root."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Run the block as somebody else, if this is root."""
+    """Run the block as the user nobody, if this process runs as root."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(NOBODY)
@@ -23,7 +23,7 @@ def as_nobody() -> Iterator[None]:
 
 @contextmanager
 def folder_for_all() -> Iterator[Path]:
-    """One that everybody may write to; pytest's are closed to others."""
+    """Make a folder that every user may write to. The folders of pytest are only for their owner."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)

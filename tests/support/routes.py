@@ -1,4 +1,4 @@
-"""The routes of the app, found by walking it."""
+"""The routes of the app."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def routes_of(settings: Settings) -> list[RouteOfApp]:
-    """Every method of every path, in the order in which the app looks for them."""
+    """Return every method of every path, in the order in which the app matches them."""
     return [
         RouteOfApp(method, route.path)
         for route in iter_route_contexts(_routed(settings).routes)

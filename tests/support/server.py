@@ -1,4 +1,4 @@
-"""The real server as a process of its own."""
+"""The real server in a separate process."""
 
 import os
 import signal
@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[2]
 Command = tuple[str | Path, ...]
 SERVE: Command = (JWTAPI, "serve")
 IMPATIENT: Command = (sys.executable, "-m", "tests.support.impatient_server")
-"""With PYTHONPATH=ROOT and both secrets: clients have half a second to send a request and to read the answer."""
+"""It needs PYTHONPATH=ROOT and both secrets. Clients have half a second to send a request and to read the response."""
 START_SECONDS = 30
-# Reading the certificates of all authorities, for each client anew, would take longer than the tests.
+# Without this, each client would read the certificates of all authorities, which takes longer than the tests.
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def clean_environment(**settings: str) -> dict[str, str]:
-    """This process's environment without any setting of jwtapi that a developer may have exported."""
+    """Return the environment of this process without settings of jwtapi, which a developer may have exported."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
     return kept | settings
 
@@ -62,7 +62,7 @@ class Server:
         return httpx.AsyncClient(base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES)
 
     def client(self) -> httpx.Client:
-        """A client with cookies and connections of its own."""
+        """Make a client with separate cookies and connections."""
         transport = httpx.HTTPTransport(uds=self._uds, verify=_NO_AUTHORITIES) if self._uds is not None else None
         return httpx.Client(
             base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES, transport=transport
@@ -87,7 +87,7 @@ class Server:
         raise AssertionError(f"not up after {START_SECONDS} s: {self.log.read_text()}")
 
     def _connect(self) -> None:
-        """Raises OSError while nobody listens. httpcore would leave a socket open that could not connect to a file."""
+        """Raise OSError while nothing listens. httpcore would leave a socket open after a failure."""
         if self._uds is not None:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(self._uds)
@@ -108,7 +108,7 @@ class Server:
 
 
 def await_readiness(client: httpx.Client, status: int) -> None:
-    """Ask until `/health/ready` says so; it may remember for a second that all was well."""
+    """Repeat the request until `/health/ready` responds with this status. The server caches success for a second."""
     deadline = time.monotonic() + START_SECONDS
     while (response := client.get("/health/ready")).status_code != status:
         assert time.monotonic() < deadline, response.text
@@ -127,7 +127,7 @@ def running_server(folder: Path, command: Command = SERVE, /, **settings: str) -
 
 @contextmanager
 def running_servers(folder: Path, count: int, **settings: str) -> Iterator[list[Server]]:
-    """Several servers on ports of their own, started at the same time; what they share is in the settings."""
+    """Start several servers with these settings at the same time, on different ports."""
     servers = [Server(folder / f"server{n}", **settings) for n in range(count)]
     with ThreadPoolExecutor(count) as threads:
         list(threads.map(Server.start, servers))

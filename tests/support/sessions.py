@@ -1,4 +1,4 @@
-"""More sessions than one likes to log in for."""
+"""Adds many sessions without logging in for each."""
 
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,10 @@ from tests.support.api import Api
 
 
 async def add_sessions(api: Api, count: int, **changes: Any) -> None:
-    """Copy the one session that there is, with these changes, as often as a job that signs in each minute opens one."""
+    """Copy the only session `count` times, with these changes.
+
+    A job that signs in each minute opens as many sessions.
+    """
     columns = [column for column in sessions.c if column is not sessions.c.expires_on]
     engine = create_async_engine(api.services.settings.database_url.get_secret_value(), poolclass=NullPool)
     async with engine.begin() as connection:

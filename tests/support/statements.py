@@ -18,25 +18,25 @@ class Statement(NamedTuple):
 
 
 def sent_by_requests(sql: str) -> bool:
-    """Tell whether the statement is of a request, and not of the change feed."""
+    """Return whether a request sent the statement, and not the change feed."""
     return not any(word in sql for word in _OF_CHANGE_FEED)
 
 
 def changes_rows(sql: str) -> bool:
-    """Tell whether a request changes rows by the statement. The background writes `arrived_generation`."""
+    """Return whether the statement changes rows for a request. A background job writes `arrived_generation`."""
     return sql.startswith(("INSERT", "UPDATE", "DELETE")) and "arrived_generation" not in sql
 
 
 @contextmanager
 def statements(api: Api, which: Callable[[str], bool] = lambda _: True) -> Iterator[list[Statement]]:
-    """Collect the statements that are sent inside the block, each as often as it is sent."""
+    """Collect all statements that are sent inside the block."""
     sent: list[Statement] = []
 
     def collect(_: Any, __: Any, sql: str, parameters: Any, *___: Any) -> None:
         if which(sql):
             sent.append(Statement(sql, parameters))
 
-    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  the events of its connections
+    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  needed for the events of its connections
     event.listen(engine, "before_cursor_execute", collect)
     try:
         yield sent

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from jwtapi.sessions.service import SessionService
 from jwtapi.web.middleware import RequestContext
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import Api, refusal
+from tests.support.api import Api, error_of
 
 JSON = {"Content-Type": "application/json"}
 NO_OBJECT = (400, "validation_failed", "The body must be a JSON object")
@@ -42,7 +42,7 @@ async def test_a_malformed_request_id_is_replaced(client: httpx.AsyncClient, bad
 
 
 async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient) -> None:
-    assert refusal(await client.get("/nowhere")) == (404, "not_found", "Not Found")
+    assert error_of(await client.get("/nowhere")) == (404, "not_found", "Not Found")
 
 
 @on_sqlite
@@ -58,7 +58,7 @@ async def test_a_path_with_a_control_character_is_not_found(run_api: RunApi, met
                 response = await client.request(method, hidden, headers=headers)
                 assert response.status_code == 404, hidden
                 assert response.headers["x-content-type-options"] == "nosniff"
-                assert method == "HEAD" or refusal(response) == (404, "not_found", "Not Found")
+                assert method == "HEAD" or error_of(response) == (404, "not_found", "Not Found")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     client: httpx.AsyncClient, method: str, path: str, allow: str
 ) -> None:
     response = await client.request(method, path)
-    assert refusal(response) == (405, "method_not_allowed", "Method Not Allowed")
+    assert error_of(response) == (405, "method_not_allowed", "Method Not Allowed")
     assert response.headers["allow"] == allow
 
 
@@ -77,7 +77,7 @@ async def test_head_is_answered_as_get_without_the_body(client: httpx.AsyncClien
     response = await client.head("/")
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["content-length"] == "28"
-    assert refusal(await client.get("/login")) == (405, "method_not_allowed", "Method Not Allowed")
+    assert error_of(await client.get("/login")) == (405, "method_not_allowed", "Method Not Allowed")
     assert (await client.head("/login")).status_code == 405
 
 
@@ -97,22 +97,22 @@ async def test_head_is_answered_as_get_without_the_body(client: httpx.AsyncClien
     ),
 )
 async def test_a_body_of_invalid_json_is_refused(client: httpx.AsyncClient, content: bytes) -> None:
-    assert refusal(await client.post("/login", content=content, headers=JSON))[:2] == (400, "invalid_json")
+    assert error_of(await client.post("/login", content=content, headers=JSON))[:2] == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("content_type", ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""))
 async def test_a_body_of_another_media_type_than_json_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
     response = await client.post("/login", content=b'{"username":"a"}', headers={"Content-Type": content_type})
-    assert refusal(response)[:2] == (415, "unsupported_media_type")
+    assert error_of(response)[:2] == (415, "unsupported_media_type")
 
 
 async def test_a_compressed_body_is_refused(client: httpx.AsyncClient) -> None:
     response = await client.post("/login", content=b"x", headers=JSON | {"Content-Encoding": "gzip"})
-    assert refusal(response) == (415, "unsupported_media_type", "Content-Encoding is not taken")
+    assert error_of(response) == (415, "unsupported_media_type", "Content-Encoding is not accepted")
 
 
 async def test_an_empty_body_is_answered_with_the_required_fields(client: httpx.AsyncClient) -> None:
-    assert refusal(await client.post("/login")) == NO_OBJECT
+    assert error_of(await client.post("/login")) == NO_OBJECT
 
 
 @pytest.mark.parametrize("body", (b"", b"null", b"[]", b'["username"]', b"5", b'"alice"', b"true"))
@@ -121,7 +121,7 @@ async def test_a_body_that_is_no_object_is_refused_without_naming_a_field(
 ) -> None:
     for method, path in (("POST", "/login"), ("POST", "/register"), ("PATCH", "/api/settings")):
         response = await alice.request(method, path, content=body, headers=JSON)
-        assert refusal(response) == NO_OBJECT
+        assert error_of(response) == NO_OBJECT
         assert "errors" not in response.json()
 
 
@@ -136,7 +136,7 @@ async def test_a_body_of_more_than_64_kib_is_refused_announced_or_not(
 ) -> None:
     body = in_parts(content) if isinstance(content, int) else content
     response = await client.post("/login", content=body, headers=JSON)
-    assert refusal(response)[:2] == (413, "body_too_large")
+    assert error_of(response)[:2] == (413, "body_too_large")
 
 
 async def test_a_body_that_does_not_arrive_in_time_is_answered_with_408(run_api: RunApi) -> None:
@@ -146,7 +146,7 @@ async def test_a_body_that_does_not_arrive_in_time_is_answered_with_408(run_api:
 
     async with run_api({"body_seconds": 0}) as api:
         response = await api.client().post("/login", content=stalling(), headers=JSON)
-    assert refusal(response)[:2] == (408, "request_timeout")
+    assert error_of(response)[:2] == (408, "request_timeout")
 
 
 async def test_a_client_that_disconnects_is_not_logged_as_an_error(api: Api) -> None:
@@ -189,7 +189,7 @@ async def test_an_internal_error_is_logged_and_its_details_are_not_sent(
     monkeypatch.setattr(SessionService, "log_out", Mock(side_effect=RuntimeError("secret detail")))
     with structlog.testing.capture_logs() as logs:
         response = await api.client().post("/logout")
-    assert refusal(response) == (500, "internal_error", "Internal server error")
+    assert error_of(response) == (500, "internal_error", "Internal server error")
     assert response.headers["x-request-id"]
     assert "secret detail" not in response.text
     assert [entry["event"] for entry in logs] == ["unhandled error", "request"]

@@ -7,7 +7,7 @@ import structlog
 from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.sessions.service import SessionService
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import PASSWORD, refusal
+from tests.support.api import PASSWORD, error_of
 
 APP = "https://app.example"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
@@ -56,7 +56,7 @@ async def test_an_origin_that_is_not_in_the_settings_is_never_allowed(run_api: R
     async with run_api(cors_origins=f"{APP},capacitor://localhost") as api:
         page = api.client(Origin=sent)
         for answer in (await page.options("/login", headers=PREFLIGHT), await page.post("/login", json={})):
-            assert refusal(answer)[:2] == (403, "cross_origin_refused")
+            assert error_of(answer)[:2] == (403, "cross_origin_refused")
             assert "access-control-allow-origin" not in answer.headers
             assert "Origin" in answer.headers["vary"]
 
@@ -76,7 +76,7 @@ async def test_request_headers_of_common_libraries_and_of_the_settings_are_allow
         allowed = await preflight(f"{usual}, x-tenant, x-datadog-trace-id")
         assert allowed.status_code == 200
         assert int(allowed.headers["access-control-max-age"]) >= 3600
-        assert refusal(await preflight("x-other")) == (403, "cross_origin_refused", "Disallowed CORS headers")
+        assert error_of(await preflight("x-other")) == (403, "cross_origin_refused", "Disallowed CORS headers")
 
 
 @on_sqlite

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.conftest import RunApi
-from tests.support.api import refusal
+from tests.support.api import error_of
 
 
 async def test_everything_that_the_docs_page_loads_comes_from_this_server(client: httpx.AsyncClient) -> None:
@@ -40,13 +40,13 @@ async def test_the_files_of_the_docs_page_are_compressed_and_cached(client: http
 
 @pytest.mark.parametrize("name", ("redoc.standalone.js", "index.html", "..%2f__init__.py", "%2e%2e/__init__.py"))
 async def test_no_file_beside_those_of_the_docs_page_is_served(client: httpx.AsyncClient, name: str) -> None:
-    assert refusal(await client.get(f"/docs/assets/{name}"))[:2] == (404, "not_found")
+    assert error_of(await client.get(f"/docs/assets/{name}"))[:2] == (404, "not_found")
 
 
 @pytest.mark.parametrize("path", ("/docs", "/openapi.json", "/docs/assets/start.js", "/docs/assets/swagger-ui.css"))
 async def test_in_production_there_are_no_docs(run_api: RunApi, path: str) -> None:
     async with run_api(environment="production", bcrypt_rounds=10) as api:
-        assert refusal(await api.client().get(path))[:2] == (404, "not_found")
+        assert error_of(await api.client().get(path))[:2] == (404, "not_found")
 
 
 async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client: httpx.AsyncClient) -> None:

@@ -7,8 +7,8 @@ from fastapi import APIRouter, FastAPI
 
 import jwtapi.app  # noqa: F401  defines every error
 from jwtapi.web.errors import catalogue, install_error_handlers, status_of
-from jwtapi.web.root_path import BelowRootPath
-from tests.support.api import refusal
+from jwtapi.web.root_path import StripRootPath
+from tests.support.api import error_of
 
 TABLE_OF_ERRORS = Path(__file__).parents[2] / "docs/errors.md"
 
@@ -56,11 +56,11 @@ async def test_allow_names_the_methods_of_every_route_that_matches_the_path(path
     app = app_with_path_parameters()
     outer = FastAPI(openapi_url=None)
     outer.mount("/mounted", app_with_path_parameters())
-    for asgi_app, prefix in ((app, ""), (BelowRootPath(app, "/sso", ()), "/sso"), (outer, "/mounted")):
+    for asgi_app, prefix in ((app, ""), (StripRootPath(app, "/sso", ()), "/sso"), (outer, "/mounted")):
         transport = httpx.ASGITransport(asgi_app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
             answer = await client.request("TRACE", prefix + path)
-        assert refusal(answer) == (405, "method_not_allowed", "Method Not Allowed")
+        assert error_of(answer) == (405, "method_not_allowed", "Method Not Allowed")
         assert answer.headers["allow"] == allow
 
 
@@ -68,4 +68,4 @@ async def test_allow_names_the_methods_of_every_route_that_matches_the_path(path
 async def test_a_path_that_no_route_matches_is_not_found(path: str) -> None:
     transport = httpx.ASGITransport(app_with_path_parameters())
     async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
-        assert refusal(await client.request("TRACE", path))[:2] == (404, "not_found")
+        assert error_of(await client.request("TRACE", path))[:2] == (404, "not_found")

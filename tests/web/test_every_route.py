@@ -6,7 +6,7 @@ import pytest
 
 from jwtapi.composition import settings_class
 from tests.conftest import MakeSettings, RunApi, on_sqlite
-from tests.support.api import PASSWORD, Api, refusal
+from tests.support.api import PASSWORD, Api, error_of
 from tests.support.routes import RouteOfApp, changing_routes_of, rate_limited_routes, routes_of
 
 ALICE = {"username": "alice", "password": PASSWORD}
@@ -48,7 +48,7 @@ async def test_a_second_request_to_a_limited_route_is_refused_where_the_limit_is
         first = await client.request(route.method, route.path, **LIMITED[route])
         second = await client.request(route.method, route.path, **LIMITED[route])
     assert first.status_code != 429
-    assert refusal(second)[0] == 429
+    assert error_of(second)[0] == 429
 
 
 @on_sqlite
@@ -57,4 +57,4 @@ async def test_every_route_under_api_refuses_a_request_without_an_access_token(a
     assert RouteOfApp("PATCH", "/api/settings") in guarded
     for method, path in guarded:
         response = await api.client().request(method, path)
-        assert (path, refusal(response)) == (path, (401, "access_token_required", "Access token required"))
+        assert (path, error_of(response)) == (path, (401, "access_token_required", "Access token required"))

@@ -8,7 +8,7 @@ import structlog
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import PASSWORD, Api, refusal
+from tests.support.api import PASSWORD, Api, error_of
 from tests.support.postgresql import PostgreSQL
 
 GONE = (503, "storage_unavailable", "Service temporarily unavailable. Try again later.")
@@ -31,15 +31,15 @@ async def test_a_server_without_its_database_is_live_but_not_ready(api: Api, tmp
     assert (await client.get("/health/live")).json() == {"status": "live"}
     with structlog.testing.capture_logs() as logs:
         response = await client.get("/health/ready")
-    assert refusal(response) == GONE
-    told = next(entry for entry in logs if entry["event"] == "the database does not answer")
-    assert told["cause"] == "OperationalError: unable to open database file"
+    assert error_of(response) == GONE
+    logged = next(entry for entry in logs if entry["event"] == "the database does not answer")
+    assert logged["cause"] == "OperationalError: unable to open database file"
     assert response.headers["retry-after"].isdigit()
     for answer in (
         await client.post("/login", json={"username": "alice", "password": "x"}),
         await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"}),
     ):
-        assert refusal(answer) == GONE
+        assert error_of(answer) == GONE
     away.rename(tmp_path)
     assert (await client.get("/health/ready")).status_code == 200
 
@@ -52,7 +52,7 @@ async def test_a_server_on_a_later_schema_is_ready(api: Api) -> None:
 async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
     await api.sql("UPDATE jwtapi_schema_version SET version_num = '0001'")
     with structlog.testing.capture_logs() as logs:
-        assert refusal(await api.client().get("/health/ready")) == GONE
+        assert error_of(await api.client().get("/health/ready")) == GONE
     assert [entry["event"] for entry in logs] == [
         "the database schema is out of date; run `jwtapi migrate`",
         "request",
@@ -77,12 +77,12 @@ async def test_a_server_that_lacks_a_table_is_not_ready_until_it_is_back(api: Ap
             await until_ready_is(api, 503)
         await api.sql(f"ALTER TABLE away RENAME TO {table}")
         await until_ready_is(api, 200)
-    told = [entry for entry in logs if entry["event"].startswith("the database")]
-    assert [(entry["log_level"], entry["event"]) for entry in told] == [
+    logged = [entry for entry in logs if entry["event"].startswith("the database")]
+    assert [(entry["log_level"], entry["event"]) for entry in logged] == [
         ("error", "the database refuses what a login needs"),
         ("info", "the database is ready again"),
     ]
-    assert table in told[0]["cause"]
+    assert table in logged[0]["cause"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_a_server_whose_database_is_read_only_or_has_another_search_path_i
 async def test_a_request_that_the_database_refuses_is_logged_with_the_cause(api: Api) -> None:
     await api.sql("ALTER TABLE users RENAME TO away")
     with structlog.testing.capture_logs() as logs:
-        assert refusal(await api.client().post("/login", json={"username": "alice", "password": PASSWORD})) == GONE
+        assert error_of(await api.client().post("/login", json={"username": "alice", "password": PASSWORD})) == GONE
     assert logs[0]["event"] == "the database refuses"
     assert logs[0]["cause"].startswith(("UndefinedTableError: ", "OperationalError: no such table: "))
     assert "SQL" not in logs[0]["cause"]
@@ -146,7 +146,7 @@ async def test_a_request_that_the_database_refuses_is_logged_with_the_cause(api:
 async def test_a_server_on_a_schema_of_unknown_revision_is_not_ready(api: Api) -> None:
     await api.sql("UPDATE jwtapi_schema_version SET version_num = '4f2a9c0d1b7e'")
     with structlog.testing.capture_logs() as logs:
-        assert refusal(await api.client().get("/health/ready")) == GONE
+        assert error_of(await api.client().get("/health/ready")) == GONE
     assert logs[0]["event"] == "the database has a schema that jwtapi did not make"
 
 

@@ -12,14 +12,14 @@ from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import PASSWORD, Api, refusal, register, sign_in
+from tests.support.api import PASSWORD, Api, error_of, register, sign_in
 from tests.support.postgresql import PostgreSQL
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 OUTCOMES = ("next", "present", "reused", "invalid")
 
 
-async def told(api: Api) -> dict[str, float]:
+async def scrape(api: Api) -> dict[str, float]:
     """Value by series, as in the text."""
     text = (await api.client().get("/metrics")).text
     return {series: float(value) for series, value in re.findall(r"^([^#\n]+) (\S+)$", text, re.MULTILINE)}
@@ -27,7 +27,7 @@ async def told(api: Api) -> dict[str, float]:
 
 async def until(api: Api, series: str, value: float) -> None:
     async with asyncio.timeout(30):
-        while (await told(api)).get(series) != value:
+        while (await scrape(api)).get(series) != value:
             await asyncio.sleep(0.01)
 
 
@@ -44,7 +44,7 @@ async def test_refreshes_are_counted_by_outcome_and_reuse_by_session(run_api: Ru
             assert (await other_tab.post("/refresh")).status_code == 403
         assert (await api.client(Cookie="refreshToken=forged").post("/refresh")).status_code == 403
         assert (await api.client().post("/refresh")).status_code == 401
-        found = await told(api)
+        found = await scrape(api)
     by_outcome = {outcome: found[f'jwtapi_refreshes_total{{outcome="{outcome}"}}'] for outcome in OUTCOMES}
     assert by_outcome == {"next": 2, "present": 1, "reused": 1, "invalid": 2}
     assert found["jwtapi_refresh_token_reuses_total"] == 1
@@ -62,7 +62,7 @@ async def test_a_reuse_beside_a_good_token_of_another_session_is_counted(run_api
         api.clock.advance(60)
         both = f"refreshToken={stolen}; refreshToken={mallory.cookies['refreshToken']}"
         assert (await api.client(Cookie=both).post("/refresh")).status_code == 200
-        found = await told(api)
+        found = await scrape(api)
     assert found["jwtapi_refresh_token_reuses_total"] == 1
     assert found['jwtapi_refreshes_total{outcome="reused"}'] == 0
 
@@ -75,8 +75,8 @@ async def test_a_login_that_finds_the_queue_full_is_counted(run_api: RunApi, mon
         most = (os.cpu_count() or 1) * (1 + WAITING_PER_THREAD)
         monkeypatch.setattr(api.services[PasswordHasher], "_pending", most)
         answer = await client.post("/login", json={"username": "alice", "password": PASSWORD})
-        assert refusal(answer)[:2] == (503, "overloaded")
-        assert (await told(api))['jwtapi_logins_total{outcome="overloaded"}'] == 1
+        assert error_of(answer)[:2] == (503, "overloaded")
+        assert (await scrape(api))['jwtapi_logins_total{outcome="overloaded"}'] == 1
 
 
 async def test_the_wait_of_a_hash_for_a_thread_is_measured() -> None:
@@ -95,12 +95,12 @@ async def test_the_sessions_that_are_alive_are_counted(run_api: RunApi) -> None:
         clients = [await sign_in(api.client()) if n else await api.signed_in() for n in range(4)]
         await clients[0].post("/logout")
         await gauges.count_sessions()
-        assert (await told(api))["jwtapi_sessions_alive"] == 3
+        assert (await scrape(api))["jwtapi_sessions_alive"] == 3
         api.clock.advance(86_000)
         await clients[1].post("/refresh")
         api.clock.advance(1_000)  # the others expired, some of them today
         await gauges.count_sessions()
-        assert (await told(api))["jwtapi_sessions_alive"] == 1
+        assert (await scrape(api))["jwtapi_sessions_alive"] == 1
 
 
 @on_sqlite
@@ -115,9 +115,9 @@ async def test_the_number_of_sessions_is_nan_while_they_cannot_be_counted(run_ap
 
 async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
-        before = await told(api)
+        before = await scrape(api)
         await api.signed_in()
-        after = await told(api)
+        after = await scrape(api)
         for series in (
             'jwtapi_database_duration_seconds_count{kind="read"}',
             'jwtapi_database_duration_seconds_count{kind="write"}',
@@ -131,7 +131,7 @@ async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
         await api.sql("ALTER TABLE users RENAME TO away")
         response: httpx.Response = await api.client().post("/login", json={"username": "alice", "password": PASSWORD})
         assert response.status_code == 503
-        assert (await told(api))["jwtapi_database_failures_total"] == 1
+        assert (await scrape(api))["jwtapi_database_failures_total"] == 1
 
 
 async def test_connections_in_use_and_blocks_that_wait_for_one_are_measured(run_api: RunApi) -> None:
@@ -140,13 +140,13 @@ async def test_connections_in_use_and_blocks_that_wait_for_one_are_measured(run_
         most = database.connections().most
         await until(api, "jwtapi_database_pool_in_use", 1)  # follows the changes
         async with database.read():
-            gauges.look()
-            assert (await told(api))["jwtapi_database_pool_in_use"] == 2
+            gauges.update()
+            assert (await scrape(api))["jwtapi_database_pool_in_use"] == 2
             held = [asyncio.create_task(hold(api)) for _ in range(most)]
             while database.connections()[1:] != (most, 2):
                 await asyncio.sleep(0)
-            gauges.look()
-            found = await told(api)
+            gauges.update()
+            found = await scrape(api)
             assert found["jwtapi_database_pool_size"] == found["jwtapi_database_pool_in_use"] == most
             assert found["jwtapi_database_pool_waiting"] == 2
         for task in held:
@@ -169,14 +169,14 @@ async def test_the_lag_of_the_change_feed_grows_while_the_database_is_away(
         async with asyncio.timeout(30):
             while not api.services[ChangeFeed].is_live():
                 await asyncio.sleep(0.01)
-            assert (await told(api))["jwtapi_change_feed_interruptions_total"] == 0
+            assert (await scrape(api))["jwtapi_change_feed_interruptions_total"] == 0
             name = url.rpartition("/")[2].partition("?")[0]
             postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             postgresql.execute(TERMINATE.format(name))
             while silence() < 1:
                 await asyncio.sleep(0.01)
-            api.services[Gauges].look()
-            found = await told(api)
+            api.services[Gauges].update()
+            found = await scrape(api)
             assert found["jwtapi_change_feed_lag_seconds"] >= 1
             assert found["jwtapi_change_feed_interruptions_total"] == 1
             postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
@@ -188,14 +188,14 @@ async def test_the_lag_of_the_change_feed_grows_while_the_database_is_away(
 async def test_the_metrics_describe_the_process_and_its_versions(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
         await until(api, "jwtapi_workers", 1)
-        found = await told(api)
+        found = await scrape(api)
         (build,) = (series for series in found if series.startswith("jwtapi_build_info{"))
         assert re.fullmatch(r'jwtapi_build_info\{database="sqlite",python="3[\d.]+\w*",version="[\d.]+"\}', build)
         assert found["process_start_time_seconds"] > 0
         assert found["process_resident_memory_bytes"] > 10_000_000
         assert 0 < found["process_open_fds"] < found["process_max_fds"]
-        api.services[Gauges].look()
-        assert (await told(api))["process_cpu_seconds_total"] >= found["process_cpu_seconds_total"] > 0
+        api.services[Gauges].update()
+        assert (await scrape(api))["process_cpu_seconds_total"] >= found["process_cpu_seconds_total"] > 0
 
 
 async def test_nothing_is_measured_where_metrics_are_off(api: Api) -> None:

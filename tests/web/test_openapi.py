@@ -18,7 +18,7 @@ from jwtapi.security.passwords import Overloaded, PasswordHasher
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web.errors import catalogue
-from jwtapi.web.request_body import BodyBounds
+from jwtapi.web.request_body import RequestBodyLimits
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api
 from tests.support.documented import NOT_DOCUMENTED, documented_codes
@@ -139,7 +139,7 @@ def by_a_failure(error: Exception) -> Provoke:
                 patch.setattr(type(api.services[Readiness]), "check", fail)
                 patch.setattr(Authenticator, "session", fail)
             else:
-                patch.setattr(BodyBounds, "__call__", fail)
+                patch.setattr(RequestBodyLimits, "__call__", fail)
                 patch.setattr(Authenticator, "session", fail)
             new = {"username": "carol", "password": PASSWORD}
             body = {"data": FORM | new} if path == "/token" else {"json": new}

@@ -4,7 +4,7 @@ import pytest
 
 from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import BASE_URL, PASSWORD, Api, refusal, register, sign_in
+from tests.support.api import BASE_URL, PASSWORD, Api, error_of, register, sign_in
 from tests.support.routes import changing_routes_of, routes_of
 
 REFUSED = (403, "cross_origin_refused", "Cross-origin request refused")
@@ -53,7 +53,7 @@ async def test_every_route_that_changes_something_refuses_pages_of_other_origins
     assert {path for _, path in changing} >= {"/login", "/register", "/refresh", "/logout", "/token"}
     for method, path in changing:
         response = await alice.request(method, path, json=RIGHT, headers=headers)  # type: ignore[arg-type]
-        assert refusal(response) == REFUSED, (method, path)
+        assert error_of(response) == REFUSED, (method, path)
         assert "set-cookie" not in response.headers
     assert (await alice.get("/profile")).status_code == 200
 
@@ -66,11 +66,11 @@ async def test_requests_of_pages_of_other_origins_are_not_counted(run_api: RunAp
         for _ in range(11):
             for path in ("/login", "/register", "/refresh", "/logout"):
                 response = await client.post(path, content="x", headers=headers | {"Content-Type": "text/plain"})
-                assert refusal(response) == REFUSED
+                assert error_of(response) == REFUSED
             response = await client.post(
                 "/token", content=form, headers=headers | {"Content-Type": "application/x-www-form-urlencoded"}
             )
-            assert refusal(response) == REFUSED
+            assert error_of(response) == REFUSED
         assert await api.sql("SELECT count(*) FROM rate_limits") == [(0,)]
         await register(client)
         await sign_in(client)

@@ -15,7 +15,7 @@ from jwtapi.rate_limiting.limiter import RateLimiter
 from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.passwords import PasswordHasher
 from tests.conftest import REFRESH_SECRET, RunApi
-from tests.support.api import PASSWORD, Api, refusal, register, sign_in
+from tests.support.api import PASSWORD, Api, error_of, register, sign_in
 from tests.support.redis import OwnRedis
 
 # Every place to count in, and both databases.
@@ -57,7 +57,7 @@ async def test_the_eleventh_login_from_an_address_is_refused_and_told_when_to_co
         client = api.client()
         assert await attempts(client, 10, {"username": "nobody", "password": "x"}) == [401] * 10
         response = await client.post("/login", json=RIGHT)
-        assert refusal(response) == LIMITED
+        assert error_of(response) == LIMITED
         assert 0 < int(response.headers["retry-after"]) <= 15 * 60
 
 
@@ -93,7 +93,7 @@ async def test_a_malformed_login_counts(run_api: RunApi, request_: dict[str, obj
         client = api.client()
         for _ in range(10):
             assert (await client.post("/login", **request_)).status_code in {400, 415}  # type: ignore[arg-type]
-        assert refusal(await client.post("/login", json=RIGHT)) == LIMITED
+        assert error_of(await client.post("/login", json=RIGHT)) == LIMITED
 
 
 async def test_the_token_endpoint_shares_the_limit_of_login(run_api: RunApi) -> None:
@@ -101,7 +101,7 @@ async def test_the_token_endpoint_shares_the_limit_of_login(run_api: RunApi) -> 
         client = api.client()
         await attempts(client, 10, {"username": "nobody", "password": "x"})
         response = await client.post("/token", data={"grant_type": "password", "username": "a", "password": "b"})
-        assert refusal(response) == LIMITED
+        assert error_of(response) == LIMITED
         refreshes = [await client.post("/token", data={"grant_type": "refresh_token", "refresh_token": "a.b.c"})]
         assert statuses(refreshes) == [400]
 
@@ -144,13 +144,13 @@ async def test_the_refusal_of_each_limit_names_what_is_limited(run_api: RunApi) 
         for path, body in (("/register", RIGHT), ("/login", RIGHT), ("/refresh", None)):
             assert (await client.post(path, json=body)).status_code < 300
         registered, signed_in, refreshed = [
-            refusal(await client.post(path, json=RIGHT)) for path in ("/register", "/login", "/refresh")
+            error_of(await client.post(path, json=RIGHT)) for path in ("/register", "/login", "/refresh")
         ]
         assert registered == (429, "too_many_attempts", "Too many registrations. Try again later.")
         assert signed_in == LIMITED
         assert refreshed == (429, "too_many_attempts", "Too many requests. Try again later.")
         with_token = await client.post("/token", data={"grant_type": "refresh_token", "refresh_token": "a.b.c"})
-        assert refusal(with_token) == refreshed
+        assert error_of(with_token) == refreshed
 
 
 async def test_each_limit_has_a_setting_of_its_own(run_api: RunApi) -> None:
@@ -400,7 +400,7 @@ async def test_failures_on_an_account_are_limited_over_all_addresses_and_spellin
     async with run_api() as api:
         await register(api.client())
         assert await fail_on_alice(api, 12) == [401] * 10 + [429] * 2
-        assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT)) == LIMITED
+        assert error_of(await api.client("192.0.2.1").post("/login", json=RIGHT)) == LIMITED
         assert 'jwtapi_logins_total{outcome="throttled"} 3.0' in api.services[Metrics].exposition().decode()
 
 
@@ -439,7 +439,7 @@ async def test_a_user_who_gets_another_name_keeps_the_count_of_failed_logins(run
         await register(api.client())
         assert await fail_on_alice(api, 10) == [401] * 10
         await rename_alice(api)
-        assert refusal(await api.client("192.0.2.1").post("/login", json=RIGHT | {"username": "carol"})) == LIMITED
+        assert error_of(await api.client("192.0.2.1").post("/login", json=RIGHT | {"username": "carol"})) == LIMITED
 
 
 async def test_a_user_who_gets_another_name_keeps_the_device_cookies(run_api: RunApi) -> None:
@@ -507,9 +507,9 @@ async def test_a_device_cookie_of_another_account_or_a_forged_one_is_ignored(run
         await register(api.client())
         mallory = await api.signed_in("mallory")
         await fail_on_alice(api, 10)
-        assert refusal(await mallory.post("/login", json=RIGHT)) == LIMITED
+        assert error_of(await mallory.post("/login", json=RIGHT)) == LIMITED
         forged = api.client("192.0.2.1", Cookie="refreshTokenDevice=a.b.c")
-        assert refusal(await forged.post("/login", json=RIGHT)) == LIMITED
+        assert error_of(await forged.post("/login", json=RIGHT)) == LIMITED
 
 
 async def guess_with(api: Api, cookies: list[dict[str, str]]) -> list[int]:

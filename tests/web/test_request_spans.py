@@ -86,9 +86,9 @@ async def test_no_span_contains_a_secret_or_a_body(api: Api) -> None:
         await client.post("/refresh")
         await api.sql("ALTER TABLE users RENAME TO away")
         await client.post("/login", json={"username": "alice", "password": PASSWORD})
-    told = json.dumps([json.loads(span.to_json()) for span in spans.exporter.get_finished_spans()])
+    exported = json.dumps([json.loads(span.to_json()) for span in spans.exporter.get_finished_spans()])
     for secret in (PASSWORD, "hunter2", "alice", refresh_token, client.headers["Authorization"], "python-httpx"):
-        assert secret not in told
+        assert secret not in exported
     failed = [span for span in spans.exporter.get_finished_spans() if span.status.status_code is StatusCode.ERROR]
     assert {span.kind for span in failed} == {SpanKind.SERVER, SpanKind.CLIENT}
     assert not any(span.events or span.status.description for span in failed)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import PASSWORD, Api, refusal
+from tests.support.api import PASSWORD, Api, error_of
 
 ALICE = {"username": "alice", "password": PASSWORD}
 
@@ -55,7 +55,7 @@ async def test_every_route_is_served_below_the_root_path_and_without_it(run_api:
 @pytest.mark.parametrize("path", ("/ssofoo/login", "/sso/sso/", "/sso/sso/docs", "/other/sso/docs", "/SSO/docs"))
 async def test_no_other_path_is_served_below_the_root_path(run_api: RunApi, path: str) -> None:
     async with run_api(root_path="/sso") as api:
-        assert refusal(await api.client().get(path))[:2] == (404, "not_found")
+        assert error_of(await api.client().get(path))[:2] == (404, "not_found")
 
 
 @on_sqlite
@@ -90,7 +90,7 @@ async def test_a_browser_sends_the_cookies_below_the_path_alone(run_api: RunApi)
         browser: httpx.AsyncClient = api.client()
         await browser.post("/sso/register", json=ALICE)
         await browser.post("/sso/login", json=ALICE)
-        assert refusal(await browser.post("/refresh"))[0] == 401  # what another service of this host gets
+        assert error_of(await browser.post("/refresh"))[0] == 401  # what another service of this host gets
         assert (await browser.post("/sso/refresh")).status_code == 200
         assert (await browser.post("/sso/logout")).status_code == 200
-        assert refusal(await browser.post("/sso/refresh"))[0] == 401
+        assert error_of(await browser.post("/sso/refresh"))[0] == 401

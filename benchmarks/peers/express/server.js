@@ -1,4 +1,4 @@
-// What the tutorial's steps amount to: users in memory, bcryptjs, jsonwebtoken.
+// The server that the tutorial builds: users in memory, bcryptjs, jsonwebtoken.
 const bcrypt = require("bcryptjs");
 const express = require("express");
 const jwt = require("jsonwebtoken");

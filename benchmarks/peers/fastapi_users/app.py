@@ -1,4 +1,4 @@
-"""fastapi-users as its documentation's full example shows it, with a route that answers like jwtapi's /profile."""
+"""fastapi-users as in the full example of its documentation, with a route that responds like /profile of jwtapi."""
 
 import os
 import uuid

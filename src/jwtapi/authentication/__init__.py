@@ -1,1 +1,1 @@
-"""Which user sends a request: bearer tokens, and what they may do."""
+"""Authentication: which user sends a request, by its bearer token."""

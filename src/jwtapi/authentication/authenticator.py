@@ -20,11 +20,11 @@ class Authenticator:
         self._clock = clock
 
     async def authenticate(self, access_token: str | None) -> Principal:
-        """Return on whose behalf the bearer of the token acts.
+        """Return the principal of the token.
 
         Raises:
             AccessTokenRequired: there is no token.
-            AccessTokenExpired, AccessTokenInvalid: the token is not, or no longer, good.
+            AccessTokenExpired, AccessTokenInvalid: the token is not valid, or no longer valid.
             StorageUnavailable
         """
         session = await self.session(access_token)
@@ -32,7 +32,7 @@ class Authenticator:
         return session.principal
 
     async def session(self, access_token: str | None) -> CachedSession:
-        """Return the session of a good token; its `principal` is not None.
+        """Return the session of a valid token. Its `principal` is not None.
 
         Raises:
             as `authenticate`.
@@ -61,12 +61,13 @@ class Authenticator:
             raise AccessTokenInvalid from None
         session = await self._sessions.find(decoded.session_id, now)
         if session.principal is not None and not _agrees(decoded.principal, session.principal):
-            # Somebody changed the name or the roles by SQL, and either the entry or the token is older than that.
+            # The name or the roles were changed by SQL, so either the cache entry or the token is older than the
+            # change.
             session = await self._sessions.find_anew(decoded.session_id, now)
         if session.principal is None:
             raise AccessTokenInvalid
-        # Somebody who knows JWT_SECRET must not give their own session another name or other roles. A refusal is
-        # remembered too, so that an old token makes its session be read once.
+        # A user who knows JWT_SECRET must not get another name or other roles in their own session. The cache also
+        # contains refusals, so that an old token causes only one query.
         agrees = _agrees(decoded.principal, session.principal)
         expires_at = min(decoded.expires_at, session.expires_at)
         self._sessions.remember_token(access_token, VerifiedToken(session, agrees, expires_at))
@@ -79,7 +80,7 @@ class Authenticator:
 
 
 def _agrees(claimed: Principal, actual: Principal) -> bool:
-    """Return whether a token says what its session does. Tokens of versions before 0004 do not say how and when."""
+    """Return whether a token and its session have the same claims. Tokens from before migration 0004 have no amr."""
     if not claimed.amr:
         claimed = replace(claimed, amr=actual.amr, auth_time=actual.auth_time)
     return claimed == actual

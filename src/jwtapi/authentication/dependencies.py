@@ -1,4 +1,4 @@
-"""The principal of a request, as endpoints ask for it."""
+"""The dependencies that provide the principal or the user of a request."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -17,10 +17,10 @@ from jwtapi.web.dependencies import provided
 
 
 def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The token of the one Authorization header (RFC 6750 §2.1); None without it or with another scheme.
+    """Return the token of the Authorization header (RFC 6750 §2.1). None without the header or with another scheme.
 
     Raises:
-        AccessTokenInvalid: there are two such headers, and who reads which one is anybody's guess.
+        AccessTokenInvalid: there are two such headers. A proxy might read the other one.
     """
     authorization = None
     for name, value in headers:
@@ -38,7 +38,7 @@ async def get_bearer_token(request: Request) -> str | None:
 
 
 class _PasswordFlow(OAuth2):
-    """For the OpenAPI document, so that Swagger UI can ask for user name and password."""
+    """Documents a login form in the OpenAPI document. Swagger UI then asks for user name and password."""
 
     def __init__(self) -> None:
         flow = OAuthFlowPassword(tokenUrl="token", refreshUrl="token", scopes={})
@@ -49,7 +49,7 @@ class _PasswordFlow(OAuth2):
 
 
 class _BearerToken(HTTPBearer):
-    """For the OpenAPI document: paste a token."""
+    """Documents a bearer token in the OpenAPI document. Swagger UI then has a field for a token."""
 
     def __init__(self) -> None:
         super().__init__(bearerFormat="JWT", scheme_name="AccessToken", auto_error=False)
@@ -65,9 +65,9 @@ async def get_principal(
     request: Request,
     authenticator: Annotated[Authenticator, provided(Authenticator)],
     _bearer_token: Annotated[None, Depends(_BearerToken())],
-    _password_flow: Annotated[None, Depends(_PasswordFlow())],  # the last: there Swagger UI puts the cursor
+    _password_flow: Annotated[None, Depends(_PasswordFlow())],  # Swagger UI puts the cursor into the last one
 ) -> Principal:
-    """As `Authenticator.authenticate`. The other parameters are for the OpenAPI document."""
+    """Authenticate the request. The parameters with an underscore are only for the OpenAPI document."""
     return await authenticator.authenticate(bearer_token(request.scope["headers"]))
 
 
@@ -75,7 +75,7 @@ PrincipalDep = Annotated[Principal, Depends(get_principal)]
 
 
 async def get_current_user(principal: PrincipalDep, database: Annotated[Database, provided(Database)]) -> User:
-    """The row of the signed-in user, for endpoints that need more than the principal has."""
+    """Return the row of the signed-in user, for endpoints that need more than the principal contains."""
     async with database.read() as uow:
         user = await uow.users.get(principal.user_id)
     if user is None:

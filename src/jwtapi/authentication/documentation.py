@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of operations that need an access token."""
+"""The errors of operations that need an access token, for the OpenAPI document."""
 
 from jwtapi.authentication.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired
 

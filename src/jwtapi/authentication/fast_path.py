@@ -1,6 +1,6 @@
-"""Answers the most frequent requests without FastAPI.
+"""Responds to the most frequent requests without FastAPI.
 
-This file leans on the form of FastAPI's answers, which it repeats, and on `scope["route"]`.
+This file leans on the form of FastAPI's responses, which it reproduces, and on `scope["route"]`.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from jwtapi.web.errors import handle_error
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrincipalEndpoint:
-    """An endpoint whose answer depends on the principal and on nothing else."""
+    """An endpoint whose response depends on the principal and on nothing else."""
 
     path: str
     answer: Callable[[Principal], BaseModel | Response]
 
 
 class FastPath:
-    """Gives for such endpoints the answer that FastAPI would give, in a fraction of the time.
+    """Sends the response that FastAPI would send for a PrincipalEndpoint, in a fraction of the time.
 
     FastAPI takes several times as long to find a route, its dependencies and the form of its answer as jwtapi takes to
     check a token. The routes exist all the same: for the OpenAPI document, for other methods, and for an app that has

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jwtapi.cli.running import fail
+from jwtapi.cli.running import exit_with_error
 from jwtapi.copying.copy import Advance, Copied, TargetHasMore, copy_database
 from jwtapi.copying.endpoints import CannotCopy
 from jwtapi.urls.database import parse_database_url
@@ -17,7 +17,7 @@ app = typer.Typer(help="Administer databases.", no_args_is_help=True)
 
 _COLUMNS = "{:10}{:>10}{:>10}{:>10}{:>12}{:>12}  {:18}{}"
 _DIGITS = 16
-"""Of a checksum, to look at; all of them are compared."""
+"""Digits of a checksum that are printed. The comparison uses all of them."""
 
 
 @app.callback()
@@ -27,27 +27,32 @@ def database() -> None:
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A URL as in DATABASE_URL. It is only read.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="Another one, whose schema is brought up to date.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="A URL as in DATABASE_URL. The command only reads from it.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="TO", help="The URL of the target. The command migrates its schema.")
+    ],
     overwrite: Annotated[  # noqa: FBT002  an option, by name
-        bool, typer.Option("--overwrite", help="Let TO lose all that FROM does not have, users too.")
+        bool, typer.Option("--overwrite", help="Delete everything from TO that FROM does not have, including users.")
     ] = False,
 ) -> None:
-    """Make TO a copy of FROM: users, sessions and events, from SQLite to PostgreSQL, back, or among their own kind.
+    """Make the database TO a copy of FROM: users, sessions and events. Each can be SQLite or PostgreSQL.
 
-    Run it again at any time, and after it was interrupted: it then writes only what differs.
+    You can run it again at any time, also after it was interrupted. It then writes only the differences.
 
-    Leave PostgreSQL's password out of the URL, for others see command lines: PGPASSWORD or ~/.pgpass may have it.
+    Do not put the password of PostgreSQL into the URL, because other users of the machine can see command lines.
+    Use PGPASSWORD or ~/.pgpass.
     """
     source_url, target_url = _url("FROM", source), _url("TO", target)
     try:
         copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=_progress))
     except CannotCopy as error:
-        fail(str(error))
+        exit_with_error(str(error))
     except TargetHasMore as error:
-        fail(
+        exit_with_error(
             f"{_what_only_target_has(error)} Nothing was copied. "
-            "If TO may lose all that FROM does not have, add --overwrite."
+            "To delete everything from TO that FROM does not have, add --overwrite."
         )
     _report(copied)
 
@@ -56,10 +61,11 @@ def _what_only_target_has(error: TargetHasMore) -> str:
     if error.users:
         return (
             f"Users that TO has and FROM does not: {error.users}. "
-            "They were deleted from FROM since it was copied, or they registered on TO."
+            "They registered on TO, or they were deleted from FROM after an earlier copy."
         )
     return (
-        "TO's newest event is not in FROM: a server ran on TO since it was copied, or FROM's old events were deleted."
+        "The newest event of TO is not in FROM: a server ran on TO after an earlier copy, or old events were deleted "
+        "from FROM."
     )
 
 
@@ -67,7 +73,7 @@ def _url(name: str, text: str) -> str:
     try:
         return parse_database_url(text)
     except ValueError as error:
-        fail(f"{name} {error}.")
+        exit_with_error(f"{name} {error}.")
 
 
 def _is_terminal() -> bool:
@@ -103,5 +109,7 @@ def _report(copied: list[Copied]) -> None:
             )
         )
     if differing := [table.name for table in copied if table.source != table.target]:
-        fail(f"TO differs from FROM in {', '.join(differing)}. Let nobody write to TO, and copy again.")
-    typer.echo("TO equals FROM.")
+        exit_with_error(
+            f"TO differs from FROM in {', '.join(differing)}. Stop everything that writes to TO, and copy again."
+        )
+    typer.echo("TO is now equal to FROM.")

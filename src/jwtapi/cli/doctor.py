@@ -1,4 +1,4 @@
-"""`jwtapi doctor`: what is wrong, or unwise, with this configuration."""
+"""`jwtapi doctor`: reports what is wrong or unsafe in this configuration."""
 
 import asyncio
 import ipaddress
@@ -11,7 +11,7 @@ from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
-from jwtapi.cli.checks.proxies import trusts_everybody
+from jwtapi.cli.checks.proxies import trusts_whole_internet
 from jwtapi.composition import settings_class
 from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
@@ -31,7 +31,10 @@ _HOUR = 3600
 
 
 def doctor() -> None:
-    """Say what is wrong with this configuration; exit 1 if anything is. Changes nothing."""
+    """Report what is wrong with this configuration or this Python.
+
+    The exit status is 1 if anything is wrong. The command changes nothing.
+    """
     problems = _problems()
     for problem in problems:
         typer.echo(f"✗ {problem}")
@@ -41,43 +44,48 @@ def doctor() -> None:
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """What this configuration allows that it should not."""
+    """Return what this configuration allows although it should not."""
     warnings = _warnings_in_production(settings) if settings.in_production else []
     if settings.workers > 1 and settings.rate_limit_storage_uri.get_secret_value().startswith("memory:"):
         warnings.append(
-            f"RATE_LIMIT_STORAGE_URI is memory:// with {settings.workers} workers: each counts by itself, so that all "
-            "limits are that much higher; use database://"
+            f"RATE_LIMIT_STORAGE_URI is memory:// with {settings.workers} workers: each worker counts separately, so "
+            f"clients get up to {settings.workers} times the limits; use database://"
         )
     if settings.uds is not None and UNIX_PEER not in settings.trusted_proxies:
         warnings.append(
-            "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy share one limit; add unix"
+            "UDS is set and TRUSTED_PROXIES does not name unix: all clients behind the proxy share one limit; add unix"
         )
-    if trusts_everybody(settings.trusted_proxies):
-        warnings.append("TRUSTED_PROXIES trusts everybody: clients can choose the address that limits count")
+    if trusts_whole_internet(settings.trusted_proxies):
+        warnings.append(
+            "TRUSTED_PROXIES trusts the whole Internet: clients can choose the address that the limits count"
+        )
     if settings.access_token_ttl > _HOUR:
-        warnings.append("ACCESS_TOKEN_TTL is over an hour: services that check tokens by themselves see no logout")
+        warnings.append(
+            "ACCESS_TOKEN_TTL is over an hour: services that check tokens themselves accept them for so long after a "
+            "logout"
+        )
     return warnings + warnings_of_cookies(settings)
 
 
 def _warnings_in_production(settings: Settings) -> list[str]:
     warnings = []
     if not settings.cookie_secure:
-        warnings.append("COOKIE_SECURE is false in production: the refresh token crosses the network readable")
+        warnings.append("COOKIE_SECURE is false in production: the refresh token can cross the network unencrypted")
     if not settings.rate_limit_enabled:
-        warnings.append("RATE_LIMIT_ENABLED is false in production: passwords can be guessed without limit")
+        warnings.append("RATE_LIMIT_ENABLED is false in production: clients can guess passwords without limit")
     if not settings.password_blocklist:
-        warnings.append("PASSWORD_BLOCKLIST is false in production: people will choose passwords that all know")
+        warnings.append("PASSWORD_BLOCKLIST is false in production: people can choose well-known passwords")
     if settings.docs_enabled:
-        warnings.append("DOCS_ENABLED is true in production: strangers can read how this server is called")
+        warnings.append("DOCS_ENABLED is true in production: anybody can read the documentation of the API")
     if any(origin.startswith("http://") for origin in settings.cors_origins):
         warnings.append(
-            "CORS_ORIGINS has an http:// origin in production: whoever is on the path speaks for it, and browsers take "
-            "it for another site than https"
+            "CORS_ORIGINS has an http:// origin in production: attackers on the network can change its pages, and "
+            "browsers treat it as another site than https"
         )
     if settings.uds is None and not settings.trusted_proxies and _is_reached_from_elsewhere(settings.host):
         warnings.append(
-            f"HOST is {settings.host} and TRUSTED_PROXIES is empty in production: all clients of a proxy share one "
-            "limit; name the proxy there"
+            f"HOST is {settings.host} and TRUSTED_PROXIES is empty in production: all clients behind a proxy share "
+            "one limit; set TRUSTED_PROXIES to the address of the proxy"
         )
     return warnings
 
@@ -99,7 +107,7 @@ def _problems() -> list[str]:
 
 
 def _settings_of_next_start() -> Settings:
-    """In development it makes the secrets that are missing."""
+    """Load the settings that the next start would use. In development, a start makes missing secrets."""
     stand_ins: dict[str, Any] = {}
     if load_settings_without_secrets(kind=settings_class()).environment is Environment.DEVELOPMENT:
         stand_ins = {name.lower(): new_secret() for name in missing_secrets(ENV_FILE)}
@@ -109,7 +117,7 @@ def _settings_of_next_start() -> Settings:
 def _problems_of_addresses(settings: Settings) -> list[str]:
     problem = problem_of_listening(settings)
     if problem is not None and is_taken_by_jwtapi(problem, settings):
-        return []  # a server that runs already has its ports
+        return []  # a running server of this configuration uses the ports
     return ([problem] if problem is not None else []) + problems_of_metrics_address(settings.metrics_listen)
 
 

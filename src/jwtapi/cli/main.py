@@ -17,7 +17,7 @@ from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
 from jwtapi.cli.checks.limits import warnings_of_limits
 from jwtapi.cli.doctor import doctor, warnings_of
-from jwtapi.cli.running import fail, failing_clearly, failing_in_the_log, settings_or_exit
+from jwtapi.cli.running import exit_with_error, reporting_errors, reporting_in_log, settings_or_exit
 from jwtapi.composition import settings_class
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
@@ -58,7 +58,10 @@ app.command()(doctor)
 
 
 class _WaitingCommand(TyperCommand):
-    """typer knows no option whose value may be left out. It does not document `parse_args`, which is Click's."""
+    """Adds an option whose value is optional, which typer does not support.
+
+    `parse_args` is of Click; typer does not document it.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [f"{_WAIT}=inf" if word == _WAIT else word for word in args])
@@ -73,13 +76,13 @@ WaitForDatabase = Annotated[
         metavar="[=SECONDS]",
         min=0,
         show_default=False,
-        help="Wait for a database that does not answer yet; without a number, for as long as it takes.",
+        help="Wait for a database that does not respond yet, for up to SECONDS. Without a number, wait without limit.",
     ),
 ]
 
 
 @app.command(cls=_WaitingCommand)
-@failing_in_the_log()
+@reporting_in_log()
 def serve(
     host: Annotated[str | None, typer.Option(help="Overrides HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Overrides PORT.")] = None,
@@ -87,14 +90,14 @@ def serve(
     wait_for_database: WaitForDatabase = 0,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    given = {"host": host, "port": port, "workers": workers}
-    settings = settings_or_exit(**{name: value for name, value in given.items() if value is not None})
+    overrides = {"host": host, "port": port, "workers": workers}
+    settings = settings_or_exit(**{name: value for name, value in overrides.items() if value is not None})
     configure_logging(settings.log_format, settings.log_level)
     log = structlog.get_logger()
     if (problem := problem_of_listening(settings)) is not None:
-        fail(f"{problem}.")
+        exit_with_error(f"{problem}.")
     raise_limit()
-    with failing_clearly():
+    with reporting_errors():
         warnings = [
             *warnings_of(settings),
             *interpreter_problems(),
@@ -111,7 +114,7 @@ def serve(
 @app.command(cls=_WaitingCommand)
 def migrate(wait_for_database: WaitForDatabase = 0) -> None:
     """Bring the database's schema up to date."""
-    with failing_clearly():
+    with reporting_errors():
         settings = load_settings_without_secrets(kind=settings_class())
         configure_logging(settings.log_format, settings.log_level)
         _prepare(settings, wait_for_database)
@@ -119,8 +122,8 @@ def migrate(wait_for_database: WaitForDatabase = 0) -> None:
 
 
 def _prepare(settings: Settings, wait_seconds: float) -> list[str]:
-    """As `_prepare_now`; wait so many seconds for a database that is away."""
-    # As a container's first process it would not be ended by a signal that it does not handle.
+    """Call `_prepare_now`, and repeat it for `wait_seconds` while the database does not respond."""
+    # As the first process of a container, this process only ends at a signal that it handles.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return asyncio.run(retry_outages(lambda: _prepare_now(settings), wait_seconds))
@@ -129,7 +132,7 @@ def _prepare(settings: Settings, wait_seconds: float) -> list[str]:
 
 
 async def _prepare_now(settings: Settings) -> list[str]:
-    """Migrate the database, see that it can be worked with, and return what is unwise about it."""
+    """Migrate the database, check that the server can use it, and return warnings about it."""
     path = sqlite_path(settings.database_url.get_secret_value())
     database = Database.of(settings)
     try:
@@ -146,14 +149,14 @@ async def _prepare_now(settings: Settings) -> list[str]:
 
 @app.command()
 def secrets() -> None:
-    """Print fresh random secrets, as lines for `.env`."""
+    """Print new random secrets, as lines for `.env`."""
     for name in SECRETS:
         typer.echo(f"{name}={new_secret()}")
 
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI document that belongs to these settings, whether or not the server shows it."""
-    with failing_clearly():
+    """Print the OpenAPI document for these settings, also if DOCS_ENABLED is false."""
+    with reporting_errors():
         settings = load_settings_without_secrets(kind=settings_class())
     typer.echo(json.dumps(openapi_document(settings), indent=2))

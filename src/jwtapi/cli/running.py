@@ -1,4 +1,7 @@
-"""How a command gets its settings and services, and how it fails: one line on stderr that says what to do, exit 1."""
+"""Provides commands with settings and services.
+
+A command that fails prints what to do on stderr and exits with status 1.
+"""
 
 import asyncio
 import logging
@@ -45,8 +48,8 @@ _in_log: ContextVar[bool] = ContextVar("in_log", default=False)
 
 
 @contextmanager
-def failing_in_the_log() -> Iterator[None]:
-    """Let what is told be lines of the log, in the form that LOG_FORMAT wants, even if other settings are unusable."""
+def reporting_in_log() -> Iterator[None]:
+    """Report as log lines inside the block, in the form of LOG_FORMAT, even if other settings are unusable."""
     token = _in_log.set(True)
     try:
         yield
@@ -54,8 +57,8 @@ def failing_in_the_log() -> Iterator[None]:
         _in_log.reset(token)
 
 
-def tell(sentence: str, problems: Sequence[str] = (), *, level: int = logging.INFO) -> None:
-    """Write to stderr: for people, or while the server starts as one line of JSON, like those that follow."""
+def report(sentence: str, problems: Sequence[str] = (), *, level: int = logging.INFO) -> None:
+    """Write to stderr: text for people, or one line of JSON inside `reporting_in_log`."""
     if _in_log.get() and not is_for_people(load_log_format()):
         log = structlog.wrap_logger(structlog.WriteLogger(sys.stderr), processors=_PROCESSORS)
         log.log(level, sentence, **({"problems": list(problems)} if problems else {}))
@@ -63,75 +66,81 @@ def tell(sentence: str, problems: Sequence[str] = (), *, level: int = logging.IN
         typer.echo("\n".join((sentence, *(f"  {problem}" for problem in problems))), err=True)
 
 
-def fail(sentence: str, problems: Sequence[str] = ()) -> NoReturn:
-    tell(sentence, problems, level=logging.ERROR)
+def exit_with_error(sentence: str, problems: Sequence[str] = ()) -> NoReturn:
+    report(sentence, problems, level=logging.ERROR)
     raise typer.Exit(1)
 
 
 @contextmanager
-def failing_clearly() -> Iterator[None]:
+def reporting_errors() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        fail("The configuration is unusable.", error.problems)
+        exit_with_error("The configuration is unusable.", error.problems)
     except OutdatedSchema:
-        fail("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.")
+        exit_with_error("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.")
     except UnusableSchema as error:
-        fail(f"DATABASE_URL: {error}")
+        exit_with_error(f"DATABASE_URL: {error}")
     except StorageUnavailable as error:
-        fail(f"DATABASE_URL: {describe(error)}")
+        exit_with_error(f"DATABASE_URL: {describe(error)}")
     except RolesInvalid as error:
-        fail(str(error))
+        exit_with_error(str(error))
     except JwtapiError as error:
-        fail(error.message)
+        exit_with_error(error.message)
 
 
 def settings_or_exit(**overrides: Any) -> Settings:
-    """Read the settings, for a server; in development, make the secrets that are missing and say so."""
-    with failing_clearly():
-        # Everything else must be right before anything is written.
+    """Load the settings for a server. In development, make missing secrets and report that."""
+    with reporting_errors():
+        # Check all other settings before writing secrets.
         if load_settings_without_secrets(kind=settings_class(), **overrides).environment is Environment.DEVELOPMENT:
             try:
                 made = add_missing_secrets(ENV_FILE)
             except EnvFileError as error:
                 raise SettingsError(error.problems) from None
             except OSError as error:
-                fail(
+                exit_with_error(
                     f"Cannot write {ENV_FILE}: {error.strerror}. Set JWT_SECRET and REFRESH_SECRET (`jwtapi secrets`)."
                 )
             if made:
-                tell(f"Wrote fresh random {' and '.join(made)} to {ENV_FILE}.")
+                report(f"Wrote new random {' and '.join(made)} to {ENV_FILE}.")
         return load_settings(kind=settings_class(), **overrides)
 
 
 def run_with_services(use: Callable[[Services], Awaitable[T]], *, makes_database: bool = False) -> T:
-    """Open everything on a database of this version's schema, run `use`, close. Nothing that it uses needs a secret."""
+    """Open the services on a database with the schema of this version, run `use`, and close them.
+
+    No secrets are needed.
+    """
 
     async def run(settings: Settings) -> T:
         async with open_services(settings) as services:
             await _prepare(services[Database])
             return await use(services)
 
-    with failing_clearly():
+    with reporting_errors():
         settings = load_settings_without_secrets(kind=settings_class())
         path = sqlite_path(settings.database_url.get_secret_value())
         if not makes_database and path is not None and _is_missing(path):
-            fail(f"DATABASE_URL: there is no {path}. Run this where the server runs, or name its database.")
+            exit_with_error(
+                f"DATABASE_URL: {path} does not exist. "
+                "Run this command in the folder of the server, or set DATABASE_URL to its database."
+            )
         return asyncio.run(run(settings))
 
 
 def _is_missing(path: Path) -> bool:
     try:
         return not path.exists()
-    except OSError:  # whoever opens it says why it cannot be
+    except OSError:  # opening the database will report the reason
         return False
 
 
 async def _prepare(database: Database) -> None:
-    """Migrate the embedded database. Another may be in use by an earlier version: `serve` or `migrate` does that.
+    """Migrate an SQLite database. Only `serve` and `migrate` migrate PostgreSQL, because an earlier version may use it.
 
     Raises:
-        OutdatedSchema: that has not been done.
+        OutdatedSchema: a PostgreSQL database is not migrated.
     """
     if database.is_sqlite:
         await database.migrate()

@@ -15,6 +15,6 @@ def sessions() -> None:
 
 @app.command()
 def prune() -> None:
-    """Delete the sessions that are over, as a running server does once a minute."""
+    """Delete the sessions that have ended, as a running server does once a minute."""
     pruned = run_with_services(lambda services: services[Housekeeping].prune("sessions"))
     typer.echo(f"Deleted {pruned} sessions.")

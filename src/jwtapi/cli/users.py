@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from jwtapi.caller import COMMAND_LINE
-from jwtapi.cli.running import fail, failing_clearly, run_with_services
+from jwtapi.cli.running import exit_with_error, reporting_errors, run_with_services
 from jwtapi.features.admin.roles import parse_roles
 from jwtapi.features.admin.service import AdminService
 from jwtapi.services import Services
@@ -16,16 +16,21 @@ from jwtapi.users.service import UserService
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The user name. One that begins with a hyphen comes after a lone `--`.")]
+Name = Annotated[str, typer.Argument(help="The user name. Write a name that begins with a hyphen after a lone `--`.")]
 
 
 @app.command()
 def create(
     name: Name,
-    role: Annotated[list[str] | None, typer.Option(help="Goes into the access token; repeat for more.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role, which access tokens contain. Repeat for more roles.")
+    ] = None,
 ) -> None:
-    """Create a user; the password is asked for, or read from standard input."""
-    with failing_clearly():
+    """Create a user.
+
+    The command asks for the password, or reads it from standard input.
+    """
+    with reporting_errors():
         roles = parse_roles(role or ())
     password = _password()
 
@@ -37,7 +42,7 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """List the users: name, id, since when, roles, whether disabled."""
+    """List name, id, date of creation, roles, and whether the user is disabled."""
 
     async def run(services: Services) -> None:
         admin = services[AdminService]
@@ -60,7 +65,7 @@ def list_() -> None:
 
 @app.command()
 def disable(name: Name) -> None:
-    """Let a user sign in no more, and end every session at once."""
+    """Refuse further logins of a user, and end every session immediately."""
     _administer(lambda admin: admin.disable(name))
     typer.echo(f"Disabled {name}.")
 
@@ -75,10 +80,13 @@ def enable(name: Name) -> None:
 @app.command()
 def roles(
     name: Name,
-    add: Annotated[list[str] | None, typer.Option(help="Give this role; repeat for more.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="Take this role away; repeat for more.")] = None,
+    add: Annotated[list[str] | None, typer.Option(help="A role to add. Repeat for more roles.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A role to remove. Repeat for more roles.")] = None,
 ) -> None:
-    """Add and remove roles, and print those that the user has; tokens with the old roles are refused at once."""
+    """Change roles, effective immediately, and print them.
+
+    The server refuses access tokens with the old roles.
+    """
     has = run_with_services(
         lambda services: services[AdminService].change_roles(name, add=add or (), remove=remove or ())
     )
@@ -87,7 +95,10 @@ def roles(
 
 @app.command()
 def set_password(name: Name) -> None:
-    """Set a new password, asked for or read from standard input, and end every session at once."""
+    """Set a new password, and end every session immediately.
+
+    The command asks for the password, or reads it from standard input.
+    """
     password = _password()
     _administer(lambda admin: admin.set_password(name, password))
     typer.echo(f"Set the password of {name}.")
@@ -96,7 +107,7 @@ def set_password(name: Name) -> None:
 @app.command()
 def delete(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002  an option, by name
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,  # noqa: FBT002  an option, by name
 ) -> None:
     """Delete a user with settings and sessions."""
     if not yes:
@@ -114,12 +125,12 @@ def _is_interactive() -> bool:
 
 
 def _password() -> str:
-    """Never an argument: the process list shows those."""
+    """Get the password. It is never an argument, because the process list shows arguments."""
     if _is_interactive():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     line = sys.stdin.buffer.readline()
     try:
-        # What ends a line is no part of it, nor is the mark of byte order that PowerShell writes.
+        # Remove the line ending, and the byte order mark that PowerShell writes.
         return line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        fail("The password on standard input is not UTF-8.")
+        exit_with_error("The password on standard input is not UTF-8.")

@@ -1,1 +1,1 @@
-"""What clients and operators can ask for. A feature is a package; features do not import each other."""
+"""The features. Each is a package, and features do not import each other."""

@@ -1,1 +1,1 @@
-"""Signing in: somebody proves to be a user, and a session opens."""
+"""Signing in: a caller proves to be a user, and a session opens."""

@@ -1,8 +1,8 @@
-"""What the OpenAPI document says of passwords."""
+"""Example passwords for the OpenAPI document."""
 
 EXAMPLE_PASSWORD = "correct horse battery staple"  # noqa: S105
 
 
 def example_password(min_length: int) -> str:
-    """Return a password that is accepted, and that signs in whoever registered with the example."""
+    """Return an example password of an accepted length. The examples of registration and login use the same one."""
     return EXAMPLE_PASSWORD.ljust(min_length, "!")

@@ -5,7 +5,7 @@ from jwtapi.errors import TooManyRequests, Unauthenticated
 
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
-    meaning = "unknown user, wrong password or disabled user; the answer does not say which"
+    meaning = "unknown user, wrong password or disabled user; the response does not reveal which"
     message = "Invalid credentials"
 
 

@@ -1,4 +1,4 @@
-"""Proves by user name and password."""
+"""Proves that a caller is a user, with user name and password."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from jwtapi.storage.users import User
 
 
 class PasswordProver:
-    def __init__(  # noqa: PLR0913, PLR0917  what proving needs
+    def __init__(  # noqa: PLR0913, PLR0917  proving needs all of them
         self,
         database: Database,
         hasher: PasswordHasher,
@@ -44,7 +44,7 @@ class PasswordProver:
     async def prove(
         self, username: str, password: str, caller: Caller, device_tokens: Sequence[str] = ()
     ) -> "PasswordProof":
-        """Check the password. The work is the same whether or not there is such a user.
+        """Check the password. An unknown user takes the same work as a known one.
 
         Raises:
             InvalidCredentials: unknown user, wrong password or disabled user.
@@ -69,7 +69,7 @@ class PasswordProver:
             InvalidCredentials, Overloaded: as `prove`.
         """
         try:
-            # Neither a connection nor a lock is held meanwhile.
+            # No connection and no lock is held during the hash.
             matches = await self._hasher.verify(attempt.password, user.password_hash if user is not None else None)
             if user is not None and matches and user.disabled_at is None:
                 return PasswordProof(
@@ -90,7 +90,7 @@ class PasswordProver:
         await self._limiter.clear(FAILED_LOGINS, attempt.bucket)
 
     async def _upgraded_hash(self, user: User, password: str) -> str | None:
-        """A hash of today's scheme and cost, if the stored one is of another."""
+        """Return a new hash if the stored one has another scheme or cost than new hashes."""
         stored = user.password_hash
         return await self._hasher.hash(password) if stored is not None and self._hasher.needs_update(stored) else None
 
@@ -101,10 +101,10 @@ class PasswordProver:
         self._metrics.count_login(LoginOutcome.FAILED)
 
     def _bucket(self, name: str, user: User | None, device_tokens: Sequence[str]) -> str:
-        """What a failure counts against.
+        """Return the bucket that counts a failed attempt.
 
-        It is the device, if it signed in with this password before; or the user, whatever name was typed; or the typed
-        name, if no user has it.
+        It is that of the device, if the device signed in with the present password before. Else it is that of the user,
+        or of the typed name, if no user has it.
         """
         # A name without a user takes the same steps, so that their time does not show whether there is a user.
         user_id, password_hash = (user.id, user.password_hash) if user is not None else (None, None)
@@ -153,7 +153,10 @@ class PasswordProof(Proof):
 
 
 def _canonical_name(username: str) -> str:
-    """The canonical name; for what can be no name, one that no user has, and that any database can look up."""
+    """Return the canonical name.
+
+    For an invalid name, return one that no user can have and that any database can look up.
+    """
     try:
         return parse_username(username).canonical
     except UsernameInvalid:

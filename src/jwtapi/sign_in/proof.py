@@ -13,13 +13,13 @@ from jwtapi.storage.users import User
 
 
 class AuthenticationMethod(StrEnum):
-    """How somebody proved to be a user: the values of `amr` (RFC 8176)."""
+    """How a caller proved to be a user: the values of `amr` (RFC 8176)."""
 
     PASSWORD = "pwd"  # noqa: S105  the RFC's name of a method
 
 
 class Proof(ABC):
-    """What `prove` gives and `SignIn.proceed` takes: a password now, later also a passkey or a code."""
+    """What `prove` returns and `SignIn.proceed` accepts. Passwords have one; passkeys and codes can have one too."""
 
     user_id: UUID
     methods: Sequence[AuthenticationMethod]
@@ -31,27 +31,27 @@ class Proof(ABC):
     async def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Return the user if the proof still holds, in the transaction that opens the session; else None.
 
-        The row of the user is locked. What the proof consumes or renews is written here.
+        The row of the user is locked. Here a proof writes what it consumes or renews.
         """
 
     @abstractmethod
     async def renewed(self, user: User) -> "Proof":
-        """Prove the same again for the user as stored now, after `accept` refused.
+        """Prove it again, for the user as stored now. Called after `accept` returned None.
 
         Raises:
-            InvalidCredentials: it no longer holds. The failure has been recorded.
+            InvalidCredentials: the proof no longer holds. The failure has been recorded.
         """
 
     @abstractmethod
     async def session_opened(self) -> None:
-        """Forget the failures that were counted. It is called after the session was committed."""
+        """Clear the failures that were counted. Called after the session was committed."""
 
 
 class FurtherFactor(Protocol):
     """Asks for more than one proof, such as a second factor. A feature gives it to `SignIn.add_further_factor`."""
 
     async def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
-        """Return what to answer instead of opening a session, or None if the proof is enough.
+        """Return the error to respond with instead of opening a session, or None if the proof is enough.
 
-        What is written here, such as a ticket for the next step, is committed.
+        Rows that are written here are committed, such as a ticket for the next step.
         """

@@ -1,4 +1,4 @@
-"""The bodies that hand tokens over."""
+"""The bodies of responses that contain tokens."""
 
 from typing import Annotated, Literal
 
@@ -12,10 +12,10 @@ EXAMPLE_DEVICE_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImR0K2p3dCJ9..."  # noqa: S1
 
 
 class AccessToken(Schema):
-    """What signs requests in, for some minutes. What renews it is in the refresh cookie."""
+    """The access token. The refresh token, which renews it, is in a cookie."""
 
     access_token: Annotated[
         str, Field(repr=False, description="For `Authorization: Bearer …`.", examples=[EXAMPLE_ACCESS_TOKEN])
     ]
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a type of token, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]

@@ -22,7 +22,7 @@ from jwtapi.storage.users import User
 class SignedIn:
     tokens: TokenPair
     device_token: str = field(repr=False)
-    """The browser shows it at its next login; see security/device_tokens.py."""
+    """The browser sends it at its next login; see security/device_tokens.py."""
 
 
 class SignIn:
@@ -49,8 +49,8 @@ class SignIn:
         """Open a session, if the proof still holds and is enough.
 
         Raises:
-            InvalidCredentials: the user was disabled or deleted meanwhile, or the proof no longer holds.
-            JwtapiError: a further factor is wanted.
+            InvalidCredentials: the user has been disabled or deleted since the proof, or the proof no longer holds.
+            JwtapiError: a further factor is required.
         """
         while True:
             async with self._database.write() as uow:
@@ -67,7 +67,7 @@ class SignIn:
             proof = await proof.renewed(user)
 
     async def _enabled_user(self, uow: UnitOfWork, proof: Proof, caller: Caller) -> User | None:
-        # Locked: a command that disables the user waits for this block, and then ends the new session with the others.
+        # Lock the user: a command that disables the user waits for this block, and then also ends the new session.
         user = await uow.users.get_for_update(proof.user_id)
         if user is not None and user.disabled_at is None:
             return user
@@ -77,7 +77,7 @@ class SignIn:
     async def _open(
         self, uow: UnitOfWork, user: User, proof: Proof, caller: Caller
     ) -> SessionOfUser | JwtapiError | None:
-        """Open a session. None: the proof no longer holds; an error: the answer, because a further factor is wanted."""
+        """Open a session. Return None if the proof no longer holds, and an error if a further factor is required."""
         accepted = await proof.accept(uow, user)
         if accepted is None:
             return None

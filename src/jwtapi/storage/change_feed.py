@@ -43,7 +43,7 @@ class ChangeFeed:
         poll_seconds: float = POLL_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """`on_interruption` is called once for each time that changes no longer arrive."""
+        """`on_interruption` is called at the start of each interruption."""
         self._database = database
         self._on_interruption = on_interruption
         self._poll_seconds = poll_seconds
@@ -79,7 +79,7 @@ class ChangeFeed:
         return time.monotonic() - max(self._polled_at, self._created_at)
 
     async def run(self) -> None:
-        """Follow the events until cancelled, whatever happens to the database meanwhile."""
+        """Follow the events until cancelled. Failures of the database do not end it."""
         while True:
             try:
                 async with self._database.dedicated_connection() as connection:
@@ -166,7 +166,7 @@ class _SqliteSignal:
         return bool(version != before)
 
     async def notify(self) -> None:
-        """SQLite cannot wake anybody. The others poll."""
+        """Do nothing: SQLite has no notifications, so other processes poll."""
 
 
 class _PostgresqlSignal:
@@ -177,7 +177,7 @@ class _PostgresqlSignal:
         return True
 
     async def notify(self) -> None:
-        # A statement of its own. In the transaction of the change it would make all such commits wait for each other.
+        # A separate statement. In the transaction of the change, it would make all such commits wait for each other.
         await self._connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
 
 

@@ -1,4 +1,4 @@
-"""Creates users and gives them passwords."""
+"""Creates users, and hashes new passwords."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
@@ -24,7 +24,7 @@ class NewPasswords:
         self._hasher = hasher
 
     def check_length(self, password: str) -> None:
-        """Refuse what no further check could accept.
+        """Check the length, so that `hash` need not be called for a password of a wrong length.
 
         Raises:
             PasswordTooShort, PasswordTooLong
@@ -61,10 +61,10 @@ class UserService:
         may_be_reserved: bool = False,
         admit: Callable[[], Awaitable[None]] | None = None,
     ) -> User:
-        """Store a new user. `admit` is called when the form is right, before anything that costs or reveals something.
+        """Store a new user. `admit` is called after the cheap checks of the input, before any work and any query.
 
         Raises:
-            UsernameInvalid, UsernameReserved, UsernameTaken: the name cannot be had.
+            UsernameInvalid, UsernameReserved, UsernameTaken: the name cannot be used.
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
             Overloaded: too many hashes are waiting.
         """
@@ -74,7 +74,7 @@ class UserService:
         if admit is not None:
             await admit()
         async with self._database.read() as uow:
-            # This only saves a hash. The constraint decides, below.
+            # This only avoids a useless hash. The unique constraint decides below.
             if await uow.users.by_name(name.canonical) is not None:
                 raise UsernameTaken
         user = User(

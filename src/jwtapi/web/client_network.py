@@ -1,4 +1,4 @@
-"""Whose requests count together."""
+"""Finds the network of a client. The limits on addresses count all requests of a network together."""
 
 import ipaddress
 
@@ -6,7 +6,7 @@ from fastapi import Request
 
 
 def network_of(request: Request) -> str:
-    """The IPv4 address, or the /64 network of an IPv6 address: providers assign one of these to each subscriber."""
+    """Return the IPv4 address, or the /64 network of an IPv6 address. Providers assign one of them to a subscriber."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:

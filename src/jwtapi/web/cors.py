@@ -1,4 +1,4 @@
-"""Lets pages of CORS_ORIGINS read the answers (Fetch standard §3.3)."""
+"""Lets pages of CORS_ORIGINS read the responses (Fetch standard §3.3)."""
 
 from collections.abc import Collection
 
@@ -21,7 +21,7 @@ OF_LIBRARIES = (
     "tracestate",
     "x-requested-with",
 )
-"""What tracing and fetching libraries add to each request of a page, without being asked to."""
+"""Headers that libraries for tracing and fetching add to each request of a page by themselves."""
 
 EXPOSED = (
     "Allow",
@@ -35,10 +35,11 @@ EXPOSED = (
     "X-Auth-User-Id",
     "X-Request-ID",
 )
-"""What answers have that browsers do not let scripts read by themselves."""
+"""Headers of responses that a browser hides from scripts unless they are listed here."""
 
 PREFLIGHT_SECONDS = 2 * 3600
-"""How long a browser need not ask again; Chromium takes no more. A refusal is not kept."""
+"""How long a browser may remember that a preflight was allowed. Chromium accepts no longer time. Refusals are not
+remembered."""
 
 
 class Cors(CORSMiddleware):
@@ -60,9 +61,12 @@ class Cors(CORSMiddleware):
         return is_listed(origin, self.allow_origins)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Starlette's, but for the form of a refusal. It names in words what is not allowed."""
+        """Return the response of Starlette, but a refusal in the form of our errors.
+
+        Its message names what is not allowed.
+        """
         if isinstance(self.app, Response):
-            return self.app  # whatever was asked
+            return self.app  # 404 or 500, which replaces any response of the app
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:  # noqa: PLR2004
             return answer

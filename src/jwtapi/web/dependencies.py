@@ -1,4 +1,4 @@
-"""What any endpoint may ask for."""
+"""The dependencies that any endpoint may have."""
 
 from functools import cache
 from typing import Annotated, Any
@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.types import Scope
 
+from jwtapi.access_log import client_address
 from jwtapi.caller import MAX_USER_AGENT, Caller
-from jwtapi.logs import client_address, request_id
+from jwtapi.log_fields import request_id
 from jwtapi.services import Services
 from jwtapi.settings import Settings
 from jwtapi.web.rate_limits import AddressLimiter
@@ -21,7 +22,7 @@ def services_of(scope: Scope) -> Services:
 
 @cache
 def provider(kind: type[Any]) -> Any:
-    """The dependency that gives the service of a class; a key of `app.dependency_overrides`."""
+    """Return the dependency that provides the service of a class. It is a key of `app.dependency_overrides`."""
 
     async def provide(request: Request) -> Any:
         return services_of(request.scope)[kind]
@@ -30,7 +31,7 @@ def provider(kind: type[Any]) -> Any:
 
 
 def provided(kind: type[Any]) -> Any:
-    """For a parameter that takes the service of a class: `notes: Annotated[NoteService, provided(NoteService)]`."""  # noqa: D402
+    """Use for a parameter that is a service: `notes: Annotated[NoteService, provided(NoteService)]`."""  # noqa: D402
     return Depends(provider(kind))  # type: ignore[arg-type]  # a class is hashable
 
 

@@ -16,7 +16,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _HEADERS: Mapping[str, Any] = {
     "X-Request-ID": {
-        "description": "Finds the request in the server's log. It is the one that the request had, or a new one.",
+        "description": "Finds the request in the server's log. It is that of the request, or a new one.",
         "schema": {"type": "string"},
         "example": "5f0c1e9d7a3b48c60000000000000001",
     },
@@ -31,12 +31,12 @@ _HEADERS: Mapping[str, Any] = {
         "example": 5,
     },
     "RateLimit-Policy": {
-        "description": "Which limits count this request (draft-ietf-httpapi-ratelimit-headers): 10 in 900 seconds.",
+        "description": "The limits that count this request (draft-ietf-httpapi-ratelimit-headers): 10 in 900 seconds.",
         "schema": {"type": "string"},
         "example": '"login";q=10;w=900',
     },
     "RateLimit": {
-        "description": "What these limits leave to the client's address: 7 requests, and one more in 840 seconds.",
+        "description": "What these limits still allow the client's address: 7 requests, and one more in 840 seconds.",
         "schema": {"type": "string"},
         "example": '"login";r=7;t=840',
     },
@@ -52,7 +52,7 @@ _HEADERS_OF: Mapping[int, tuple[str, ...]] = {
 
 
 def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
-    """Correct FastAPI's OpenAPI document when it is first made. `complete` adds what only the features know."""
+    """Correct FastAPI's OpenAPI document when it is first made. `complete` adds what the features know."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -76,7 +76,7 @@ def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _correct(operation: dict[str, Any]) -> None:
-    operation.setdefault("security", [])  # states that everybody may call it
+    operation.setdefault("security", [])  # states that no credentials are needed
     operation["responses"].pop("422", None)  # validation answers 400 here
     for response in operation["responses"].values():
         response["headers"] = response.get("headers", {}) | headers("X-Request-ID")

@@ -71,7 +71,7 @@ class RequestTimeout(JwtapiError):
 
 class InternalError(JwtapiError):
     code = "internal_error"
-    meaning = "a fault in this server: give its operator the `X-Request-ID`"
+    meaning = "a fault in this server: report the `X-Request-ID` to its operator"
     message = "Internal server error"
 
 
@@ -96,7 +96,7 @@ _FRAMEWORK_ERRORS: Mapping[int, type[JwtapiError]] = {
     408: RequestTimeout,
     413: BodyTooLarge,
 }
-"""What FastAPI and Starlette raise as an HTTPException, by its status."""
+"""The errors that FastAPI and Starlette raise as an HTTPException, by status."""
 
 log = structlog.get_logger()
 

@@ -18,15 +18,15 @@ from jwtapi.web.schemas import Message, Schema
 
 class ShuttingDown(Unavailable):
     code = "shutting_down"
-    meaning = "only from `/health/ready`: this server is about to stop, so send requests to another one"
-    message = "This server is about to stop. Try again."
+    meaning = "only from `/health/ready`: this server will stop soon, so send requests to another one"
+    message = "This server will stop soon. Try again."
 
     def __init__(self) -> None:
         super().__init__(retry_after=1)
 
 
 class Health(Schema):
-    """How the server is."""
+    """The state of the server."""
 
     status: str
 
@@ -39,31 +39,31 @@ metrics_router = APIRouter(tags=["health"])
 
 @router.get(
     "/",
-    summary="Say that the API is running",
-    responses=error_responses(storage=False) | {200: success("It is.", example={"message": "API is running"})},
+    summary="Check that the API is running",
+    responses=error_responses(storage=False) | {200: success("It is running.", example={"message": "API is running"})},
 )
 async def root() -> Message:
-    """Ask for a first look. What watches the server asks `/health/live` and `/health/ready`."""
+    """Use it for a first test. A program that monitors the server uses `/health/live` and `/health/ready`."""
     return Message(message="API is running")
 
 
 @router.get(
     "/health/live",
-    summary="Say that the process answers",
-    responses=error_responses(storage=False) | {200: success("It does.", example={"status": "live"})},
+    summary="Check that the process responds",
+    responses=error_responses(storage=False) | {200: success("It responds.", example={"status": "live"})},
 )
 async def live() -> Health:
-    """Ask nothing of the database. Restart the process if this fails."""
+    """Check the process without the database. Restart the process if this fails."""
     return Health(status="live")
 
 
 @router.get(
     "/health/ready",
-    summary="Say whether a login would work",
-    responses=error_responses(ShuttingDown()) | {200: success("It would.", example={"status": "ready"})},
+    summary="Check whether a login would work",
+    responses=error_responses(ShuttingDown()) | {200: success("A login would work.", example={"status": "ready"})},
 )
 async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
-    """Look whether a login would find the database as it needs it. Send no requests here while this fails."""
+    """Check that the database is in the state that a login needs. Send no requests to this server while this fails."""
     if readiness.is_withdrawn:
         raise ShuttingDown
     if not await readiness.check():
@@ -73,21 +73,21 @@ async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
 
 @metrics_router.get(
     "/metrics",
-    summary="Give the metrics",
+    summary="Get the metrics",
     response_class=PlainTextResponse,
-    responses=error_responses(storage=False) | {200: success("The metrics of this process and its siblings.")},
+    responses=error_responses(storage=False) | {200: success("The metrics of all workers of this server.")},
 )
 async def metrics(metrics: Annotated[Metrics, provided(Metrics)]) -> Response:
-    """Give what Prometheus collects, in its text format."""
+    """Return the metrics in the text format of Prometheus."""
     return _exposition(metrics)
 
 
 def metrics_app(metrics: Metrics) -> ASGIApp:
-    """Tells them and nothing else, for METRICS_LISTEN."""
+    """Return an app that serves only `/metrics`, for METRICS_LISTEN."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        is_asked = (scope["method"], scope["path"]) == ("GET", "/metrics")
-        response = _exposition(metrics) if is_asked else ErrorResponse(NotFound())
+        is_metrics = (scope["method"], scope["path"]) == ("GET", "/metrics")
+        response = _exposition(metrics) if is_metrics else ErrorResponse(NotFound())
         await response(scope, receive, send)
 
     return RequestContext(answer, metrics=None, https=False)

@@ -1,7 +1,7 @@
-"""Refuses what pages of other origins make a browser send (OWASP CSRF cheat sheet, fetch metadata).
+"""Refuses requests that pages of other origins make a browser send (OWASP CSRF cheat sheet, fetch metadata).
 
-SameSite=Strict is not enough: it is per site, and a sibling host is of the same site. Nor are cookies all that is at
-stake: whatever any page can send would use up the limits of its visitor's address.
+SameSite=Strict is not enough for two reasons. It protects a site, and a page on another host of the same site can still
+send the cookies. And it does not protect the limits: any page could use up the limits of its visitor's address.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from fastapi import Request
 from jwtapi.errors import Forbidden
 from jwtapi.settings import SameSite
 from jwtapi.web.dependencies import services_of
-from jwtapi.web.withheld import COOKIE_HEADERS
+from jwtapi.web.strip_query_and_cookies import COOKIE_HEADERS
 from jwtapi.web_origin import as_browsers_write
 
 
@@ -22,14 +22,14 @@ class CrossOriginRefused(Forbidden):
 
 
 def is_listed(origin: str, listed: Collection[str]) -> bool:
-    """Tell whether an Origin header names one of CORS_ORIGINS, for CORS and for the refusal alike."""
+    """Return whether an Origin header names one of CORS_ORIGINS. CORS and the refusal both use it."""
     return origin in listed or as_browsers_write(origin) in listed
 
 
 def is_own(origin: str, host: str | None) -> bool:
-    """Tell whether an Origin header names the origin that the Host header does; a proxy may have spoken the TLS.
+    """Return whether an Origin header and a Host header name the same origin. A proxy may terminate TLS.
 
-    Neither is parsed: what is no origin at all is another one.
+    Neither is parsed, so a value that is not an origin counts as another origin.
     """
     if not host:
         return False
@@ -38,20 +38,20 @@ def is_own(origin: str, host: str | None) -> bool:
 
 
 def refuse_other_origins(request: Request) -> None:
-    """Raises CrossOriginRefused, unless the request is of this origin, of CORS_ORIGINS, or of no web page at all."""
+    """Raise CrossOriginRefused unless the request is from this origin, from CORS_ORIGINS, or not from a web page."""
     origin = request.headers.get("origin")
     settings = services_of(request.scope).settings
     if origin is not None and is_listed(origin, settings.cors_origins):
         return
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        # Browsers set it themselves; "none" is the user's own doing.
+        # Browsers set it, and pages cannot. "none" means that the user started the request.
         if site not in ("same-origin", "none"):
             raise CrossOriginRefused
     elif origin is not None:
-        # An old browser, or plain http: it names the page's origin, and its user cannot be made to send another Host.
+        # An old browser, or plain http. Origin names the origin of the page, and a page cannot set another Host.
         if not is_own(origin, request.headers.get("host")):
             raise CrossOriginRefused
     elif settings.cookie_samesite is SameSite.NONE and request.scope[COOKIE_HEADERS]:
-        # A browser so old that a form of any page sends no Origin, and the cookies with it.
+        # A very old browser: it sends the cookies with a form of any page, and no Origin.
         raise CrossOriginRefused

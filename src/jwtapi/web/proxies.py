@@ -1,4 +1,4 @@
-"""Whose word counts on where a request comes from."""
+"""Takes the address of the client from trusted proxies."""
 
 import ipaddress
 import re
@@ -11,23 +11,23 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from jwtapi.settings import UNIX_PEER
 
 MAX_HOPS = 20
-"""Entries of X-Forwarded-For that are looked at, from the right, where the proxies write."""
+"""Entries of X-Forwarded-For that are read, from the right, where proxies append."""
 
 _MAX_LENGTH = 100
-"""Characters of an entry, with brackets, port, zone and the spaces around it. What is remembered is bounded by it."""
+"""Characters of an entry, including brackets, port, zone and spaces. It also limits the size of the cache."""
 
 _MAX_REMEMBERED = 4096
-"""Entries whose address is known without another look."""
+"""Entries whose address is cached."""
 
 _WITH_PORT = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<plain>[^:]*))(?::\d{1,5})?", re.ASCII)
-"""`192.0.2.1:5678`, `[2001:db8::1]:5678`, or either without a port; no IPv6 address without brackets."""
+"""`192.0.2.1:5678`, `[2001:db8::1]:5678`, or either without a port. It matches no IPv6 address without brackets."""
 
 
 class TrustedProxies(ProxyHeadersMiddleware):
-    """Takes the client's address and scheme from proxies in these networks.
+    """Takes the address and the scheme of the client from proxies in these networks.
 
-    uvicorn's takes any text for an address, and thousands of entries, each of a trusted network, would keep it busy for
-    50 ms. The method that finds the address is replaced on `trusted_hosts`; uvicorn documents neither.
+    uvicorn would accept any text as an address, and would need 50 ms for thousands of entries of trusted networks. So
+    we replace the method of `trusted_hosts` that finds the address. uvicorn documents neither of them.
     """
 
     def __init__(self, app: ASGIApp, networks: Sequence[str]) -> None:
@@ -36,9 +36,9 @@ class TrustedProxies(ProxyHeadersMiddleware):
         self.trusted_hosts.get_trusted_client_address = self._client_of  # type: ignore[method-assign]
 
     def _client_of(self, x_forwarded_for: str) -> tuple[str, int]:
-        """The right-most address that is no trusted proxy's, or else the farthest proxy; without one, the empty string.
+        """Return the right-most address that is not a trusted proxy, else the left-most proxy that was read, else "".
 
-        What is no address ends the search: whoever wrote it did not tell who was before.
+        An entry that is not an address ends the search, because the entries to the left of it cannot be trusted.
         """
         farthest = ""
         for entry in reversed(x_forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
@@ -53,9 +53,9 @@ class TrustedProxies(ProxyHeadersMiddleware):
 
 @lru_cache(_MAX_REMEMBERED)
 def _parse(entry: str) -> str | None:
-    """The address of an entry of X-Forwarded-For, in its usual form; None if it is none, as RFC 7239's `unknown`.
+    """Return the address of an entry of X-Forwarded-For in its usual form. None if it is not one, such as `unknown`.
 
-    It may have a port. A zone is left out, for only the proxy's machine knows what it means.
+    The entry may have a port. The zone is removed, because it has a meaning only on the machine of the proxy.
     """
     match = _WITH_PORT.fullmatch(entry)
     try:
@@ -68,7 +68,10 @@ def _parse(entry: str) -> str | None:
 
 
 class UnixPeers:
-    """Gives those who connect by the socket file, and have no address, a name for the log and for TRUSTED_PROXIES."""
+    """Sets a name as the address of clients on the socket file, which have none.
+
+    Logs and TRUSTED_PROXIES use the name.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -79,7 +82,7 @@ class UnixPeers:
 
 
 def _mapped_to_ipv6(network: str) -> str | None:
-    """What an IPv4 network's addresses look like to a socket that takes both kinds (RFC 4291 §2.5.5.2)."""
+    """Return the form that the addresses of an IPv4 network have on a socket for both versions (RFC 4291 §2.5.5.2)."""
     if network == UNIX_PEER:
         return None
     parsed = ipaddress.ip_network(network)

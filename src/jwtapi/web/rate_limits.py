@@ -69,7 +69,8 @@ class AddressLimiter:
 def rate_limit_headers(scope: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
     """RateLimit-Policy and RateLimit of draft-ietf-httpapi-ratelimit-headers-11.
 
-    They cover only the limits on the address. Those on an account would show strangers how often its owner signs in.
+    They cover only the limits on the address. A limit on an account would show other people how often its owner signs
+    in.
     """
     standings = _standings(scope)
     if not standings:

@@ -1,4 +1,7 @@
-"""Bounds on what a request's body may take: bytes and time. uvicorn and Starlette have neither in our error shape."""
+"""Limits the size of a request body and the time that it takes to arrive.
+
+uvicorn has no such limits. FastAPI can limit the size, but responds in plain text instead of the form of our errors.
+"""
 
 import asyncio
 
@@ -9,10 +12,10 @@ MAX_BYTES = 64 * 1024
 SECONDS = 30
 
 
-class BodyBounds:
-    """Raises 413 when a body is too large, whatever its Content-Length says, and 408 when it is late.
+class RequestBodyLimits:
+    """Raises 413 if a body is too large, also without a Content-Length, and 408 if it does not arrive in time.
 
-    Both are HTTPExceptions: FastAPI answers 400 to any other exception that comes while it reads a body.
+    Both are HTTPExceptions, because FastAPI responds 400 to any other exception while it reads a body.
     """
 
     def __init__(self, app: ASGIApp, *, seconds: float = SECONDS) -> None:
@@ -20,15 +23,15 @@ class BodyBounds:
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, _bounded(receive, self._seconds), send)
+        await self._app(scope, _limited(receive, self._seconds), send)
 
 
-def _bounded(receive: Receive, seconds: float) -> Receive:
+def _limited(receive: Receive, seconds: float) -> Receive:
     deadline: float | None = None
     received = 0
     complete = False
 
-    async def receive_within_bounds() -> Message:
+    async def receive_within_limits() -> Message:
         nonlocal deadline, received, complete
         if complete:
             return await receive()
@@ -45,4 +48,4 @@ def _bounded(receive: Receive, seconds: float) -> Receive:
         complete = not message.get("more_body", False)
         return message
 
-    return receive_within_bounds
+    return receive_within_limits

@@ -1,4 +1,4 @@
-"""A span for each request but probes. It says what the log says, and nothing of headers, queries and bodies."""
+"""Makes a span for each request except probes. It contains what the log contains: no headers, queries or bodies."""
 
 import logging
 
@@ -7,19 +7,20 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_span_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jwtapi.logs import MAX_TEXT, PROBES, client_address
+from jwtapi.access_log import PROBES, client_address
+from jwtapi.log_fields import MAX_TEXT
 from jwtapi.web.middleware import KNOWN_METHODS
 
 _FIRST_FAULT = 500
 _OF_TRACE = (b"traceparent", b"tracestate")
 _propagator = TraceContextTextMapPropagator()
 
-# The library warns of each traceparent and tracestate that is wrong, and any stranger can send those.
+# The library logs a warning for each wrong traceparent and tracestate. Any client could fill the log with them.
 logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
 
 
 class RequestSpans:
-    """What is inside sees the request's own span as its caller, so the log has the ids of that."""
+    """Passes the span of the request to the inner app as if it were the caller's, so that the log contains its ids."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
         self._app = app
@@ -31,7 +32,7 @@ class RequestSpans:
             return
         name = method = scope["method"]
         if method not in KNOWN_METHODS:
-            name, method = "HTTP", "_OTHER"  # OpenTelemetry's words for methods that strangers make up
+            name, method = "HTTP", "_OTHER"  # OpenTelemetry's values for unknown methods
         with self._tracer.start_as_current_span(
             name,
             context=_context_of(scope),
@@ -43,26 +44,26 @@ class RequestSpans:
                 "client.address": client_address(scope) or "",
                 "network.protocol.version": scope.get("http_version", "1.1"),
             },
-            # An error's message may repeat what was sent.
+            # The message of an exception may repeat what the client sent.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
 
-            async def send_and_tell(message: Message) -> None:
+            async def send_and_record(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    _tell_status(span, message["status"])
+                    _set_status(span, message["status"])
                 await send(message)
 
             inner = {**scope, "headers": _headers_within(scope, span)}
             try:
-                await self._app(inner, receive, send_and_tell)
+                await self._app(inner, receive, send_and_record)
             finally:
                 if (route := getattr(inner.get("route"), "path", None)) is not None:
                     span.update_name(f"{name} {route}")
                     span.set_attribute("http.route", route)
 
 
-def _tell_status(span: Span, status: int) -> None:
+def _set_status(span: Span, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
     if status >= _FIRST_FAULT:
         span.set_attribute("error.type", str(status))
@@ -70,7 +71,7 @@ def _tell_status(span: Span, status: int) -> None:
 
 
 def _context_of(scope: Scope) -> Context:
-    """What the caller says of its trace. Of two traceparents none counts; several tracestates are one list."""
+    """Return the trace of the caller. Two traceparents are invalid; several tracestates are one list."""
     found: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
         if name in _OF_TRACE:

@@ -1,12 +1,12 @@
-"""Lets the server be reached below a path, by proxies that take the path away and by those that do not."""
+"""Serves the app below ROOT_PATH. It does not matter whether a proxy removes the path or passes it on."""
 
 from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class BelowRootPath:
-    """Takes the path away itself if it is there, so that nothing inside has to know of it."""
+class StripRootPath:
+    """Removes ROOT_PATH if the request has it, so that the inner app does not need to know it."""
 
     def __init__(self, app: ASGIApp, root_path: str, own_paths: Collection[str]) -> None:
         self._app = app
@@ -19,7 +19,7 @@ class BelowRootPath:
         await self._app(scope, receive, send)
 
     def _without_root_path(self, path: str) -> str:
-        # Below /auth, /auth/verify comes from whoever asks without a proxy, or by one that has taken /auth away.
+        # With ROOT_PATH=/auth, the path /auth/verify is our own: the proxy has removed /auth, or there is no proxy.
         if not path.startswith(self._root_path) or path in self._own_paths:
             return path
         rest = path[len(self._root_path) :]

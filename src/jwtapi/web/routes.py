@@ -24,7 +24,7 @@ from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import AddressLimiter, limit_of, rate_limit_headers
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""RFC 9110 §9.2.1: they change nothing, whoever sends them."""
+"""RFC 9110 §9.2.1: requests with these methods change nothing."""
 
 
 class InvalidJson(InvalidInput):
@@ -83,7 +83,7 @@ class _JsonRequest(Request):
     async def parse(self) -> None:
         """Raises: InvalidJson, UnsupportedMediaType."""
         if self.headers.get("content-encoding", "identity") != "identity":
-            raise UnsupportedMediaType("Content-Encoding is not taken")
+            raise UnsupportedMediaType("Content-Encoding is not accepted")
         body = await self.body()
         if not body:
             return

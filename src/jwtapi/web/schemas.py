@@ -28,7 +28,7 @@ Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 
 
 class Message(Schema):
-    """Says what was done, for people."""
+    """States what was done, for people."""
 
     message: str
 

@@ -3,7 +3,7 @@ import jwt
 import pytest
 
 from tests.conftest import JWT_SECRET, RunApi
-from tests.support.api import Api, refusal, sign_in
+from tests.support.api import Api, error_of, sign_in
 
 PATHS = ("/profile", "/api/profile", "/api/account", "/api/settings")
 REQUIRED = (401, "access_token_required", "Access token required")
@@ -36,14 +36,14 @@ async def test_the_profile_shows_the_name_as_its_owner_wrote_it(api: Api) -> Non
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_request_without_an_access_token_is_refused(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
-    assert refusal(response) == REQUIRED
+    assert error_of(response) == REQUIRED
     assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_request_with_an_invalid_access_token_is_refused(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path, headers={"Authorization": "Bearer a.b.c"})
-    assert refusal(response) == INVALID
+    assert error_of(response) == INVALID
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
@@ -52,7 +52,7 @@ async def test_an_authorization_of_another_scheme_is_not_a_token(
     client: httpx.AsyncClient, alice: httpx.AsyncClient, header: str
 ) -> None:
     value = header.format(token=access_token(alice))
-    assert refusal(await client.get("/profile", headers={"Authorization": value})) == REQUIRED
+    assert error_of(await client.get("/profile", headers={"Authorization": value})) == REQUIRED
 
 
 async def test_the_scheme_bearer_can_be_written_in_any_case(
@@ -66,26 +66,26 @@ async def test_a_request_with_two_authorization_headers_is_refused(
     client: httpx.AsyncClient, alice: httpx.AsyncClient
 ) -> None:
     header = ("Authorization", alice.headers["Authorization"])
-    assert refusal(await client.get("/profile", headers=[header, header])) == INVALID
+    assert error_of(await client.get("/profile", headers=[header, header])) == INVALID
 
 
 async def test_an_access_token_in_the_query_is_ignored(client: httpx.AsyncClient, alice: httpx.AsyncClient) -> None:
     response = await client.get("/profile", params={"access_token": access_token(alice)})
-    assert refusal(response) == REQUIRED
+    assert error_of(response) == REQUIRED
 
 
 async def test_an_access_token_expires_after_fifteen_minutes(api: Api, alice: httpx.AsyncClient) -> None:
     api.clock.advance(14 * 60)
     assert (await alice.get("/profile")).status_code == 200
     api.clock.advance(60)
-    assert refusal(await alice.get("/profile")) == EXPIRED
+    assert error_of(await alice.get("/profile")) == EXPIRED
 
 
 async def test_an_access_token_is_refused_after_its_session_has_ended(run_api: RunApi) -> None:
     async with run_api(refresh_token_ttl=60, session_max_age=60) as api:
         alice = await api.signed_in()
         api.clock.advance(60)
-        assert refusal(await alice.get("/profile")) == INVALID
+        assert error_of(await alice.get("/profile")) == INVALID
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_an_access_token_is_refused_after_its_session_has_ended(run_api: R
 async def test_an_access_token_with_other_claims_is_refused(
     client: httpx.AsyncClient, alice: httpx.AsyncClient, claims: dict[str, object]
 ) -> None:
-    assert refusal(await client.get("/profile", headers=resigned(alice, **claims))) == INVALID
+    assert error_of(await client.get("/profile", headers=resigned(alice, **claims))) == INVALID
 
 
 async def test_unknown_claims_of_an_access_token_are_ignored(
@@ -122,9 +122,9 @@ async def test_the_access_token_of_a_disabled_or_deleted_user_is_refused_from_th
 ) -> None:
     assert (await alice.get("/profile")).status_code == 200
     await api.disable()
-    assert refusal(await alice.get("/profile")) == INVALID
+    assert error_of(await alice.get("/profile")) == INVALID
     await api.enable()
     await sign_in(alice)
     assert (await alice.get("/profile")).status_code == 200
     await api.delete()
-    assert refusal(await alice.get("/profile")) == INVALID
+    assert error_of(await alice.get("/profile")) == INVALID

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from jwtapi.security.access_tokens import AccessTokens
-from tests.support.api import Api, refusal
+from tests.support.api import Api, error_of
 
 PATH = "/api/settings"
 
@@ -48,14 +48,14 @@ async def test_settings_of_sixteen_kibibytes_are_accepted(alice: httpx.AsyncClie
 async def test_settings_of_more_than_sixteen_kibibytes_are_refused_and_stay_unchanged(alice: httpx.AsyncClient) -> None:
     await alice.patch(PATH, json={"a": "x" * 10_000})
     response = await alice.patch(PATH, json={"b": "x" * 10_000})
-    assert refusal(response) == (413, "settings_too_large", "Settings must not exceed 16 KiB")
+    assert error_of(response) == (413, "settings_too_large", "Settings must not exceed 16 KiB")
     assert (await alice.get(PATH)).json().keys() == {"a"}
 
 
 @pytest.mark.parametrize("patch", ([], [1], "text", 5, None, True))
 async def test_a_settings_patch_that_is_not_an_object_is_refused(alice: httpx.AsyncClient, patch: object) -> None:
     response = await alice.patch(PATH, content=json.dumps(patch), headers={"Content-Type": "application/json"})
-    assert refusal(response)[:2] == (400, "validation_failed")
+    assert error_of(response)[:2] == (400, "validation_failed")
 
 
 async def test_settings_of_a_user_who_is_deleted_during_the_request_are_refused(
@@ -71,4 +71,4 @@ async def test_settings_of_a_user_who_is_deleted_during_the_request_are_refused(
     monkeypatch.setattr(authenticate, as_it_was_a_moment_ago)
     await api.delete()
     for response in (await alice.get(PATH), await alice.patch(PATH, json={"a": 1})):
-        assert refusal(response) == (401, "token_invalid", "Invalid token")
+        assert error_of(response) == (401, "token_invalid", "Invalid token")

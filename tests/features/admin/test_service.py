@@ -6,7 +6,7 @@ from jwtapi.features.admin.roles import RolesInvalid
 from jwtapi.features.admin.service import AdminService
 from jwtapi.security.password_policy import PasswordTooShort
 from jwtapi.storage.database import Database
-from tests.support.api import PASSWORD, Api, refusal, sign_in
+from tests.support.api import PASSWORD, Api, error_of, sign_in
 from tests.support.sessions import add_sessions
 from tests.support.statements import changes_rows, statements
 
@@ -22,8 +22,8 @@ async def test_disabling_a_user_ends_every_session(api: Api, admin: AdminService
     other = await sign_in(api.client())
     await admin.disable("ALICE")
     for client in (alice, other):
-        assert refusal(await client.get("/profile")) == DEAD
-        assert refusal(await client.post("/refresh"))[0] == 403
+        assert error_of(await client.get("/profile")) == DEAD
+        assert error_of(await client.post("/refresh"))[0] == 403
     assert (await api.event_types())[-3:] == ["user.disabled", "session.revoked", "session.revoked"]
 
 
@@ -53,7 +53,7 @@ async def test_locking_a_user_with_ten_thousand_sessions_takes_as_many_statement
         await lock()
     assert len(for_many) == len(for_two)
     assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(0,)]
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
 
 
 async def test_a_user_with_many_ended_sessions_can_be_deleted(
@@ -69,7 +69,7 @@ async def test_changed_roles_take_effect_with_the_next_request_and_old_tokens_ar
     api: Api, admin: AdminService, alice: httpx.AsyncClient
 ) -> None:
     assert await admin.change_roles("alice", add=["staff", "admin", "staff"], remove=[]) == ["staff", "admin"]
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
     answer = await alice.post("/refresh")
     verified = await api.client(Authorization=f"Bearer {answer.json()['accessToken']}").get("/auth/verify")
     assert verified.headers["x-auth-roles"] == "staff,admin"
@@ -98,7 +98,7 @@ async def test_an_old_role_with_a_comma_can_be_kept_and_removed(api: Api, admin:
 async def test_an_enabled_user_can_sign_in_again(api: Api, admin: AdminService, alice: httpx.AsyncClient) -> None:
     await admin.disable("alice")
     await admin.enable("alice")
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
     await sign_in(alice)
     assert (await alice.get("/profile")).status_code == 200
     assert "user.enabled" in await api.event_types()
@@ -114,7 +114,7 @@ async def test_disabling_or_enabling_a_user_twice_records_one_event(api: Api, ad
 
 async def test_a_new_password_ends_every_session(api: Api, admin: AdminService, alice: httpx.AsyncClient) -> None:
     await admin.set_password("alice", "another password")
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
     await sign_in(alice, "alice", "another password")
     assert "user.password_changed" in await api.event_types()
 
@@ -130,8 +130,8 @@ async def test_deleting_a_user_deletes_everything_but_the_events(
 ) -> None:
     user_id = (await api.user()).id
     await admin.delete("alice")
-    assert refusal(await alice.get("/profile")) == DEAD
-    assert refusal(await alice.post("/refresh"))[0] == 403
+    assert error_of(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.post("/refresh"))[0] == 403
     async with api.services[Database].read() as uow:
         assert await uow.users.list() == []
         assert [event.type for event in await uow.events.of_user(user_id)][-2:] == ["session.revoked", "user.deleted"]

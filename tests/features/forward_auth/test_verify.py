@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.support.api import Api, refusal, register, sign_in
+from tests.support.api import Api, error_of, register, sign_in
 
 
 async def test_verify_names_the_user_of_a_valid_token(api: Api, alice: httpx.AsyncClient) -> None:
@@ -32,7 +32,7 @@ async def test_verify_encodes_names_and_roles_for_a_header(api: Api) -> None:
 
 async def test_verify_refuses_a_request_without_a_token(client: httpx.AsyncClient) -> None:
     response = await client.get("/auth/verify", headers={"X-Auth-User": "alice"})
-    assert refusal(response) == (401, "access_token_required", "Access token required")
+    assert error_of(response) == (401, "access_token_required", "Access token required")
     assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
     assert "x-auth-user" not in response.headers
 
@@ -40,7 +40,7 @@ async def test_verify_refuses_a_request_without_a_token(client: httpx.AsyncClien
 async def test_verify_refuses_a_token_whose_session_has_ended(api: Api, alice: httpx.AsyncClient) -> None:
     assert (await alice.get("/auth/verify")).status_code == 204
     await api.client(Authorization=alice.headers["authorization"]).post("/logout")
-    assert refusal(await alice.get("/auth/verify")) == (401, "token_invalid", "Invalid token")
+    assert error_of(await alice.get("/auth/verify")) == (401, "token_invalid", "Invalid token")
 
 
 async def test_verify_refuses_a_token_that_has_expired_since_it_was_last_accepted(
@@ -48,7 +48,7 @@ async def test_verify_refuses_a_token_that_has_expired_since_it_was_last_accepte
 ) -> None:
     assert (await alice.get("/auth/verify")).status_code == 204
     api.clock.advance(15 * 60)
-    assert refusal(await alice.get("/auth/verify"))[:2] == (401, "token_expired")
+    assert error_of(await alice.get("/auth/verify"))[:2] == (401, "token_expired")
 
 
 @pytest.mark.parametrize("path", ("/auth/verify", "/profile"))

@@ -9,7 +9,7 @@ import pytest
 
 from jwtapi.security.passwords import PasswordHasher
 from tests.conftest import JWT_SECRET, RunApi
-from tests.support.api import PASSWORD, Api, refusal, register
+from tests.support.api import PASSWORD, Api, error_of, register
 
 REQUIRED = (400, "credentials_required", "Username and password are required")
 WRONG = (401, "invalid_credentials", "Invalid credentials")
@@ -96,7 +96,7 @@ async def test_name_and_password_are_required_and_which_is_missing_is_named(
     client: httpx.AsyncClient, path: str, body: dict[str, str | None]
 ) -> None:
     response = await client.post(path, json=body)
-    assert refusal(response) == REQUIRED
+    assert error_of(response) == REQUIRED
     assert response.json()["errors"] == [
         {"field": name, "message": f"{name.capitalize()} is required"}
         for name in ("username", "password")
@@ -119,7 +119,7 @@ async def test_every_failed_login_has_the_same_answer(api: Api, client: httpx.As
     mixed_scripts = await log_in(client, "аlice")
     reserved = await log_in(client, "root")
     answers = [disabled, wrong_password, unknown_user, no_name_at_all, mixed_scripts, reserved]
-    assert {refusal(answer) for answer in answers} == {WRONG}
+    assert {error_of(answer) for answer in answers} == {WRONG}
     assert len({answer.content for answer in answers}) == 1
     assert len({tuple(sorted(set(answer.headers) - {"x-request-id"})) for answer in answers}) == 1
 
@@ -130,12 +130,12 @@ async def test_a_failed_login_computes_one_hash_for_every_kind_of_user_name(
 ) -> None:
     hashpw = Mock(wraps=bcrypt.hashpw)
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
-    assert refusal(await log_in(client, username, "not the password")) == WRONG
+    assert error_of(await log_in(client, username, "not the password")) == WRONG
     assert hashpw.call_count == 1
 
 
 async def test_a_password_of_many_thousand_characters_is_a_wrong_one(client: httpx.AsyncClient) -> None:
-    assert refusal(await log_in(client, password="x" * 60_000)) == WRONG
+    assert error_of(await log_in(client, password="x" * 60_000)) == WRONG
 
 
 async def test_successful_and_failed_logins_are_recorded_as_events(api: Api, client: httpx.AsyncClient) -> None:
@@ -159,7 +159,7 @@ async def test_a_password_that_is_changed_while_it_is_checked_opens_no_session(
         return matches
 
     monkeypatch.setattr(type(api.services[PasswordHasher]), "verify", lambda _, *args: check_then_change(*args))
-    assert refusal(await log_in(client)) == WRONG
+    assert error_of(await log_in(client)) == WRONG
 
 
 async def test_a_hash_of_another_scheme_is_replaced_at_login(api: Api, client: httpx.AsyncClient) -> None:
@@ -186,7 +186,7 @@ async def test_a_disabled_user_gets_no_new_hash(
     await api.disable()
     hashpw = Mock(wraps=bcrypt.hashpw)
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
-    assert refusal(await log_in(client)) == WRONG
+    assert error_of(await log_in(client)) == WRONG
     assert hashpw.call_count == 1
 
 
@@ -212,7 +212,7 @@ async def more_logins_than_threads(client: httpx.AsyncClient, monkeypatch: pytes
     answers = await asyncio.gather(*logins)
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused
-    assert {refusal(answer)[1] for answer in refused} == {"overloaded"}
+    assert {error_of(answer)[1] for answer in refused} == {"overloaded"}
     assert all(answer.headers["retry-after"].isdigit() for answer in refused)
     assert {answer.status_code for answer in answers} == {200, 503}
     assert (await log_in(client)).status_code == 200
@@ -222,5 +222,5 @@ async def test_a_page_of_another_origin_cannot_sign_a_browser_in(client: httpx.A
     response = await client.post(
         "/login", json={"username": "alice", "password": PASSWORD}, headers={"Sec-Fetch-Site": "cross-site"}
     )
-    assert refusal(response)[:2] == (403, "cross_origin_refused")
+    assert error_of(response)[:2] == (403, "cross_origin_refused")
     assert "set-cookie" not in response.headers

@@ -3,7 +3,7 @@ import jwt
 import pytest
 
 from tests.conftest import REFRESH_SECRET
-from tests.support.api import Api, refusal, sign_in
+from tests.support.api import Api, error_of, sign_in
 
 LOGGED_OUT = (200, {"message": "Logged out"})
 DEAD = (401, "token_invalid", "Invalid token")
@@ -22,20 +22,20 @@ async def test_logout_clears_the_cookie(alice: httpx.AsyncClient) -> None:
 async def test_logout_refuses_both_tokens_from_the_next_request_on(api: Api, alice: httpx.AsyncClient) -> None:
     token = alice.cookies["refreshToken"]
     await alice.post("/logout")
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
     response = await api.client(Cookie=f"refreshToken={token}").post("/refresh")
-    assert refusal(response)[:2] == (403, "refresh_token_invalid")
+    assert error_of(response)[:2] == (403, "refresh_token_invalid")
     assert await api.event_types() == ["user.registered", "login.succeeded", "session.revoked"]
 
 
 async def test_logout_needs_only_one_of_the_two_tokens(api: Api, alice: httpx.AsyncClient) -> None:
     by_cookie = api.client(Cookie=f"refreshToken={alice.cookies['refreshToken']}")
     await by_cookie.post("/logout")
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
     await sign_in(alice)
     by_bearer = api.client(Authorization=alice.headers["Authorization"])
     assert answer(await by_bearer.post("/logout")) == LOGGED_OUT
-    assert refusal(await alice.get("/profile")) == DEAD
+    assert error_of(await alice.get("/profile")) == DEAD
 
 
 async def test_logout_leaves_the_users_other_sessions_alone(api: Api, alice: httpx.AsyncClient) -> None:
@@ -63,7 +63,7 @@ async def test_a_used_or_expired_refresh_token_still_signs_out(api: Api, alice: 
     await alice.post("/refresh")
     api.clock.advance(120)
     await api.client(Cookie=f"refreshToken={used}").post("/logout")
-    assert refusal(await alice.post("/refresh"))[0] == 403
+    assert error_of(await alice.post("/refresh"))[0] == 403
 
 
 async def test_logout_with_only_an_expired_access_token_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:
@@ -76,7 +76,7 @@ async def test_logout_by_the_cookie_works_beside_an_expired_access_token(api: Ap
     token = alice.cookies["refreshToken"]
     api.clock.advance(901)
     await alice.post("/logout")
-    assert refusal(await api.client(Cookie=f"refreshToken={token}").post("/refresh"))[0] == 403
+    assert error_of(await api.client(Cookie=f"refreshToken={token}").post("/refresh"))[0] == 403
 
 
 async def test_logout_ends_the_sessions_of_both_of_two_refresh_cookies(api: Api, alice: httpx.AsyncClient) -> None:
@@ -84,7 +84,7 @@ async def test_logout_ends_the_sessions_of_both_of_two_refresh_cookies(api: Api,
     both = "; ".join(f"refreshToken={client.cookies['refreshToken']}" for client in (alice, other))
     await api.client(Cookie=both).post("/logout")
     for client in (alice, other):
-        assert refusal(await client.get("/profile")) == DEAD
+        assert error_of(await client.get("/profile")) == DEAD
 
 
 async def test_logout_with_a_forged_token_ends_no_session(api: Api, alice: httpx.AsyncClient) -> None:

@@ -12,7 +12,7 @@ from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
 from jwtapi.storage.sessions import Session
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi, on_sqlite
-from tests.support.api import BASE_URL, Api, refusal, sign_in
+from tests.support.api import BASE_URL, Api, error_of, sign_in
 
 REFUSED = (403, "refresh_token_invalid", "Invalid refresh token")
 GRACE = 10
@@ -61,19 +61,19 @@ async def test_a_refresh_gives_a_new_access_token_and_the_next_refresh_token(api
 
 async def test_a_refresh_without_a_cookie_is_refused(client: httpx.AsyncClient) -> None:
     response = await client.post("/refresh")
-    assert refusal(response) == (401, "refresh_token_required", "Refresh token required")
+    assert error_of(response) == (401, "refresh_token_required", "Refresh token required")
     assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
 
 
 @pytest.mark.parametrize("forged", ("not-a-token", "a.b.c", "…", "x" * 5000))
 async def test_a_refresh_with_a_malformed_token_is_refused(api: Api, forged: str) -> None:
     response = await api.client().post("/refresh", headers={b"Cookie": b"refreshToken=" + forged.encode()})
-    assert refusal(response) == REFUSED
+    assert error_of(response) == REFUSED
 
 
 async def test_an_access_token_is_no_refresh_token(api: Api, alice: httpx.AsyncClient) -> None:
     access_token = alice.headers["Authorization"].removeprefix("Bearer ")
-    assert refusal(await refresh(api, access_token)) == REFUSED
+    assert error_of(await refresh(api, access_token)) == REFUSED
 
 
 async def test_within_the_grace_a_used_token_gets_the_same_successor(api: Api, token: str) -> None:
@@ -93,11 +93,11 @@ async def test_once_the_successor_was_used_its_predecessor_ends_the_session_afte
     else:
         successor(await refresh(api, successor(answer)))
     api.clock.advance(GRACE + 0.001)
-    assert refusal(await refresh(api, token)) == REFUSED
-    assert refusal(await refresh(api, successor(answer))) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, successor(answer))) == REFUSED
     for access_token in (alice.headers["Authorization"], f"Bearer {answer.json()['accessToken']}"):
         response = await api.client(Authorization=access_token).get("/profile")
-        assert refusal(response) == (401, "token_invalid", "Invalid token")
+        assert error_of(response) == (401, "token_invalid", "Invalid token")
     assert (await api.event_types())[-2:] == ["session.revoked", "session.refresh_token_reused"]
 
 
@@ -123,7 +123,7 @@ async def test_the_arrival_of_a_token_is_stored_for_the_other_workers(run_api: R
         while await one.sql("SELECT arrived_generation FROM sessions") != [(1,)]:
             await asyncio.sleep(0.01)
         one.clock.advance(GRACE + 1)
-        assert refusal(await refresh(another, token)) == REFUSED
+        assert error_of(await refresh(another, token)) == REFUSED
 
 
 async def test_the_arrival_of_a_token_is_stored_once(api: Api, token: str) -> None:
@@ -147,8 +147,8 @@ async def test_two_generations_in_a_row_are_not_issued_again_after_the_grace(api
     assert followers == owners
     owners = successor(await refresh(api, owners))
     api.clock.advance(GRACE + 1)
-    assert refusal(await refresh(api, followers)) == REFUSED
-    assert refusal(await refresh(api, owners)) == REFUSED
+    assert error_of(await refresh(api, followers)) == REFUSED
+    assert error_of(await refresh(api, owners)) == REFUSED
 
 
 async def test_after_a_generation_in_time_the_next_one_can_be_issued_again_after_the_grace(
@@ -169,16 +169,16 @@ async def test_a_burst_of_tabs_two_generations_late_gets_the_present_token(api: 
     api.clock.advance(GRACE / 2)
     assert successor(await refresh(api, token)) == third
     api.clock.advance(0.001)
-    assert refusal(await refresh(api, token)) == REFUSED
-    assert refusal(await refresh(api, third)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, third)) == REFUSED
 
 
 async def test_three_generations_late_is_reuse_even_in_a_burst(api: Api, token: str) -> None:
     latest = token
     for _ in range(3):
         latest = successor(await refresh(api, latest))
-    assert refusal(await refresh(api, token)) == REFUSED
-    assert refusal(await refresh(api, latest)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, latest)) == REFUSED
 
 
 @pytest.mark.parametrize("generations", (1, 2))
@@ -189,7 +189,7 @@ async def test_setting_the_clock_back_does_not_lengthen_the_grace(api: Api, toke
         latest = successor(answer)
     await use_access_token(api, answer)
     api.clock.advance(-20)
-    assert refusal(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
 
 
 async def test_two_servers_whose_clocks_differ_a_little_serve_the_same_burst(api: Api, token: str) -> None:
@@ -221,7 +221,7 @@ async def test_a_good_cookie_of_another_session_hides_no_reuse(api: Api, token: 
     cookies = f"refreshToken={stolen}; refreshToken={thief.cookies['refreshToken']}"
     answer = await api.client(Cookie=cookies).post("/refresh")
     assert answer.status_code == 200  # of the thief's own session
-    assert refusal(await refresh(api, present)) == REFUSED
+    assert error_of(await refresh(api, present)) == REFUSED
     assert (await api.event_types())[-1] == "session.refresh_token_reused"
 
 
@@ -229,7 +229,7 @@ async def test_reuse_leaves_other_sessions_of_the_user_alone(api: Api, token: st
     other = await sign_in(api.client())
     await use_access_token(api, await refresh(api, token))
     api.clock.advance(GRACE + 1)
-    assert refusal(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
     assert (await other.get("/profile")).status_code == 200
 
 
@@ -255,7 +255,7 @@ async def test_a_session_lives_on_while_it_is_used(api: Api, token: str) -> None
 
 async def test_a_session_that_is_not_used_for_seven_days_has_ended(api: Api, token: str) -> None:
     api.clock.advance(7 * DAY)
-    assert refusal(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
 
 
 async def test_a_session_ends_after_thirty_days_even_if_it_is_used(api: Api, token: str) -> None:
@@ -267,13 +267,13 @@ async def test_a_session_ends_after_thirty_days_even_if_it_is_used(api: Api, tok
     cookie = next(line for line in response.headers.get_list("set-cookie") if line.startswith("refreshToken="))
     assert f"Max-Age={2 * DAY - 5}" in cookie
     api.clock.advance(2 * DAY)
-    assert refusal(await refresh(api, successor(response))) == REFUSED
+    assert error_of(await refresh(api, successor(response))) == REFUSED
 
 
 async def test_the_secret_alone_forges_no_token(api: Api, token: str) -> None:
     claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
     forged = jwt.encode(claims | {"gen": 1, "prf": "A" * 43}, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
-    assert refusal(await refresh(api, forged)) == REFUSED
+    assert error_of(await refresh(api, forged)) == REFUSED
     assert (await refresh(api, token)).status_code == 200
 
 
@@ -283,7 +283,7 @@ async def test_the_secret_alone_forges_no_token(api: Api, token: str) -> None:
 async def test_the_secret_alone_changes_no_claim(api: Api, token: str, change: dict[str, object]) -> None:
     claims = jwt.decode(token, REFRESH_SECRET, ["HS256"])
     forged = jwt.encode(claims | change, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
-    assert refusal(await refresh(api, forged)) == REFUSED
+    assert error_of(await refresh(api, forged)) == REFUSED
     assert (await refresh(api, token)).status_code == 200
 
 
@@ -302,7 +302,7 @@ async def test_a_token_of_the_first_builds_is_exchanged_for_one_of_today(
 async def test_a_refresh_token_of_a_session_that_never_existed_is_refused(api: Api, token: str) -> None:
     claims = jwt.decode(token, REFRESH_SECRET, ["HS256"]) | {"sid": "00000000-0000-4000-8000-000000000000"}
     forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
-    assert refusal(await refresh(api, forged)) == REFUSED
+    assert error_of(await refresh(api, forged)) == REFUSED
 
 
 @on_sqlite
@@ -316,12 +316,12 @@ async def test_the_database_holds_no_token(token: str, api: Api, tmp_path: Path)
 
 async def test_a_disabled_user_cannot_refresh(api: Api, token: str) -> None:
     await api.disable()
-    assert refusal(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
 
 
 async def test_a_user_who_was_disabled_by_sql_cannot_refresh_although_the_session_lives(api: Api, token: str) -> None:
     await api.sql("UPDATE users SET disabled_at = created_at")
-    assert refusal(await refresh(api, token)) == REFUSED
+    assert error_of(await refresh(api, token)) == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ async def test_a_user_who_was_disabled_by_sql_cannot_refresh_although_the_sessio
 )
 async def test_a_page_of_another_origin_cannot_refresh(alice: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for path in ("/refresh", "/logout"):
-        assert refusal(await alice.post(path, headers=headers))[:2] == (403, "cross_origin_refused")
+        assert error_of(await alice.post(path, headers=headers))[:2] == (403, "cross_origin_refused")
     assert (await alice.post("/refresh")).status_code == 200
 
 

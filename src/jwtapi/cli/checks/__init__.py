@@ -1,1 +1,1 @@
-"""What `jwtapi doctor` looks at. A check gives a line for each problem, which says what to do, and changes nothing."""
+"""The checks of `jwtapi doctor`. A check returns a line for each problem, with what to do, and changes nothing."""

@@ -1,4 +1,4 @@
-"""Whether the server could listen where it is told to."""
+"""Checks that the server can listen on its address."""
 
 import asyncio
 import errno
@@ -32,24 +32,24 @@ def _problem_of_socket_file(path: Path) -> str | None:
         match error.errno:
             case errno.EADDRINUSE:
                 return (
-                    f"UDS: {path} is there, and is no socket that was left behind: end what listens on it, or remove it"
+                    f"UDS: {path} exists and is not an unused socket: stop the program that listens on it, or remove it"
                 )
             case errno.ENOENT | errno.ENOTDIR:
-                return f"UDS: {path.parent} is no folder: make it, for this user to write to"
+                return f"UDS: {path.parent} is not a folder: make it, and let this user write to it"
             case errno.EACCES:
-                return f"UDS: this user cannot write to {path.parent}: permit it, or name another file"
+                return f"UDS: this user cannot write to {path.parent}: permit it, or set UDS to another file"
             case _:
                 return f"UDS: cannot listen on {path}: {error.strerror or error}"
 
 
 def _problem_of_address(host: str, port: int) -> str | None:
-    """Try to listen at each address that `host` stands for."""
+    """Try to listen at each address that `host` resolves to."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
-        return f"HOST: {host} is no address, and no name that can be looked up: name an address of this machine"
+        return f"HOST: {host} is not an address, and looking it up as a name failed: set an address of this machine"
     errors = [error for family, *_, address in addresses if (error := _try_to_listen(family, address)) is not None]
-    # A name may stand for an address of a kind that this machine does not have, beside one that it has.
+    # A name may resolve to addresses of both IP versions while this machine has only one.
     if errors and all(error.errno in _NOT_HERE for error in errors) and len(errors) < len(addresses):
         return None
     return _describe(errors[0], host, port) if errors else None
@@ -67,12 +67,12 @@ def problems_of_metrics_address(address: str | None) -> list[str]:
 
 
 def is_taken_by_jwtapi(problem: str, settings: Settings) -> bool:
-    """Tell whether the problem is only that a server with this configuration runs already."""
+    """Return whether the only problem is that a server with this configuration is already running."""
     return (settings.uds is not None or problem.startswith(_TAKEN)) and is_jwtapi(settings)
 
 
 def is_jwtapi(settings: Settings) -> bool:
-    """Tell whether a server of this kind answers there."""
+    """Return whether a jwtapi server responds at the address of these settings."""
     return asyncio.run(_is_jwtapi(settings))
 
 
@@ -90,7 +90,7 @@ async def _is_jwtapi(settings: Settings) -> bool:
         return answer.partial.endswith(b'{"status":"live"}')
     except (OSError, UnicodeError):
         pass
-    return False  # nobody, or somebody who says more
+    return False  # nothing listens there, or its response is longer
 
 
 def _try_to_listen(family: int, address: Any) -> OSError | None:
@@ -106,17 +106,17 @@ def _try_to_listen(family: int, address: Any) -> OSError | None:
 
 
 def _reachable(host: str) -> str:
-    """An address that means every one of this machine is none to connect to, except on Linux."""
+    """Return an address to connect to. Only Linux connects to an address that means all addresses of the machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not listened on
 
 
 def _describe(error: OSError, host: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"{_TAKEN} {host}:{port}: end it, or choose another port"
+            return f"{_TAKEN} {host}:{port}: stop that program, or choose another port"
         case errno.EACCES:
-            return f"PORT: this user may not listen on {port}: choose one from 1024 on"
+            return f"PORT: this user may not listen on {port}: choose a port of 1024 or above"
         case errno.EADDRNOTAVAIL:
-            return f"HOST: {host} is no address of this machine: choose one that is, or 0.0.0.0 for all"
+            return f"HOST: {host} is not an address of this machine: choose one of its addresses, or 0.0.0.0 for all"
         case _:
             return f"HOST: cannot listen on {host}:{port}: {error.strerror or error}"

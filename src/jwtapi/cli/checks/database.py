@@ -1,4 +1,4 @@
-"""Whether the database is one that the server can work with."""
+"""Checks that the server can use the database."""
 
 from contextlib import suppress
 
@@ -33,7 +33,7 @@ async def problems_of_database(settings: Settings) -> list[str]:
 
 
 async def warnings_of_database(database: Database, settings: Settings) -> list[str]:
-    """What requests do without, and should not."""
+    """Warn of what requests do not need, but operation does."""
     return [*await _warnings_of_housekeeping(database), *await _warnings_of_connections(database, settings)]
 
 
@@ -47,11 +47,11 @@ async def _warnings_of_housekeeping(database: Database) -> list[str]:
 
 async def _warnings_of_connections(database: Database, settings: Settings) -> list[str]:
     free = await database.connection_limit()
-    wanted = settings.workers * (settings.database_pool_size + 1)
-    if free is None or wanted <= free:
+    needed = settings.workers * (settings.database_pool_size + 1)
+    if free is None or needed <= free:
         return []
     advice = "lower WORKERS or DATABASE_POOL_SIZE, raise max_connections, or put a pooler between"
-    return [f"WORKERS: {settings.workers} want up to {wanted} connections, and the database has {free}: {advice}"]
+    return [f"WORKERS: {settings.workers} need up to {needed} connections, and the database has {free}: {advice}"]
 
 
 async def _problems_inside(database: Database, settings: Settings) -> list[str]:
@@ -67,14 +67,19 @@ async def _problems_inside(database: Database, settings: Settings) -> list[str]:
     except OutdatedSchema:
         if database.is_sqlite:  # the next start migrates it
             return []
-        return ["DATABASE_URL: the database has no schema, or an earlier one, until the next start or `jwtapi migrate`"]
+        return [
+            "DATABASE_URL: the database has no schema, or an earlier one: the next start or `jwtapi migrate` makes it"
+        ]
     await database.rehearse_pooler()
     await database.rehearse_login()
     return problems + await warnings_of_database(database, settings) + await problems_of_hashes(database)
 
 
 async def problems_of_hashes(database: Database) -> list[str]:
-    """Who cannot sign in, whatever the password; nobody, if a busy database does not tell in time."""
+    """Count the users with a hash that cannot be checked.
+
+    Return no problem if a busy database does not count in time.
+    """
     counts: dict[str, int] = {}
     with suppress(StorageUnavailable):
         async with database.read() as uow:
@@ -82,5 +87,5 @@ async def problems_of_hashes(database: Database) -> list[str]:
     if not counts:
         return []
     schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())
-    advice = "give them new passwords with `jwtapi user set-password`"
+    advice = "set new passwords with `jwtapi user set-password`"
     return [f"{sum(counts.values())} users have a password hash that cannot be checked ({schemes}): {advice}"]

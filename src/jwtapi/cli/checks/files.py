@@ -1,4 +1,4 @@
-"""Whether files can be read by those who should, and written."""
+"""Checks which users can read and write the files."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _OTHERS = 0o077
 
 def problems_of_env_file(path: Path) -> list[str]:
     problems = [
-        f"{path}: {name} stands on the lines {', '.join(map(str, lines))}, and the last counts: delete the others"
+        f"{path}: {name} is set on the lines {', '.join(map(str, lines))}, and only the last counts: delete the others"
         for name, lines in names_given_twice(path).items()
     ]
     return problems_of_mode(path) + problems
@@ -24,7 +24,7 @@ def problems_of_mode(path: Path) -> list[str]:
 
 
 def problems_of_database_mode(path: Path) -> list[str]:
-    """Of the file of an SQLite database, of those that SQLite keeps beside it, and of the folder that they are in."""
+    """Check the file of an SQLite database, the files that SQLite keeps beside it, and their folder."""
     files = (path.with_name(path.name + end) for end in ("", "-wal", "-shm"))
     return [problem for file in files for problem in problems_of_mode(file)] + _problems_of_folder_mode(path.parent)
 
@@ -38,10 +38,10 @@ def _problems_of_folder_mode(folder: Path) -> list[str]:
 
 
 def problem_of_folder(path: Path) -> str | None:
-    """Tell whether SQLite could make its files there; the folder may be missing, for the start makes it."""
+    """Check that SQLite can make its files there. The folder may be missing, because a start makes it."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
-        return f"DATABASE_URL: {folder} is no folder: name another file"
+        return f"DATABASE_URL: {folder} is not a folder: choose another file"
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        return f"DATABASE_URL: {folder} is a folder that this user cannot write to: permit it, or name another file"
+        return f"DATABASE_URL: {folder} is a folder that this user cannot write to: permit it, or choose another file"
     return None

@@ -1,4 +1,4 @@
-"""Whether attempts can be counted."""
+"""Checks that attempts can be counted."""
 
 from jwtapi.rate_limiting.storage import RateLimitStorageMisconfigured, RateLimitStorageUnavailable
 from jwtapi.settings import Settings, SettingsError
@@ -12,7 +12,7 @@ async def problems_of_limits(settings: Settings) -> list[str]:
 
 
 async def warnings_of_limits(settings: Settings) -> list[str]:
-    """Warn of outages that may end without a change of the settings. During them limits are counted in the database.
+    """Warn if Redis does not respond, which may end by itself. Until then limits are counted in the database.
 
     Raises:
         SettingsError: Redis refuses until the setting or Redis is corrected.
@@ -20,13 +20,13 @@ async def warnings_of_limits(settings: Settings) -> list[str]:
     uri = settings.rate_limit_storage_uri.get_secret_value()
     if not uri.startswith("redis"):
         return []
-    from jwtapi.rate_limiting.redis import RedisStorage  # noqa: PLC0415  5 MB that most do without
+    from jwtapi.rate_limiting.redis import RedisStorage  # noqa: PLC0415  it takes 5 MB, and few need it
 
     storage = RedisStorage(uri)
     try:
         await storage.probe()
     except RateLimitStorageMisconfigured as error:
-        advice = "mend the user, the password or the number of the database"
+        advice = "correct the user, the password or the number of the database"
         raise SettingsError(
             [f"RATE_LIMIT_STORAGE_URI: Redis refuses: {str(error.__cause__).rstrip('.')}: {advice}"]
         ) from None

@@ -1,4 +1,4 @@
-"""Whether TRUSTED_PROXIES are proxies."""
+"""Checks that TRUSTED_PROXIES are only proxies."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from jwtapi.settings import UNIX_PEER
 
 _LARGEST_NETWORK = 8
-"""Bits of a prefix: no provider has a shorter one, nor many that are more together."""
+"""Bits of a prefix. No provider has a shorter prefix, or more addresses in all its networks together."""
 
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def trusts_everybody(networks: Iterable[str]) -> bool:
-    """Tell whether they are, taken together, a part of the Internet that is larger than any network."""
+def trusts_whole_internet(networks: Iterable[str]) -> bool:
+    """Return whether all networks together contain more of the Internet than one provider has."""
     parsed = [ipaddress.ip_network(network) for network in networks if network != UNIX_PEER]
     fours = [network for network in parsed if isinstance(network, ipaddress.IPv4Network)]
     sixes = [network for network in parsed if isinstance(network, ipaddress.IPv6Network)]

@@ -1,4 +1,4 @@
-"""What the account of the signed-in user gives to the composition root."""
+"""Declares the feature: the account of the signed-in user."""
 
 from jwtapi.authentication.fast_path import PrincipalEndpoint
 from jwtapi.feature import Feature

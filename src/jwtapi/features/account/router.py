@@ -1,4 +1,4 @@
-"""GET /profile and what lies under /api."""
+"""GET /profile, and the endpoints under /api."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ _NO_OBJECT = FieldError(field="", message="Input should be a valid dictionary")
 
 router = APIRouter(route_class=StrictRoute, tags=["account"], responses=error_responses(*ACCESS_TOKEN_ERRORS))
 
-# The guard of everything under /api: set here once, so that no route can be added without it.
+# The access token is required here, once for all routes under /api, so that no route can be added without it.
 api = APIRouter(
     prefix="/api",
     route_class=StrictRoute,
@@ -30,27 +30,27 @@ api = APIRouter(
 )
 
 
-@router.get("/profile", summary="Say who is signed in", responses=_PROFILE)
+@router.get("/profile", summary="Get the user name", responses=_PROFILE)
 def profile(principal: PrincipalDep) -> Profile:
-    """Give the user name that the access token was made out for."""
+    """Return the user name of the access token."""
     return Profile(username=principal.username)
 
 
-@api.get("/profile", summary="Say who is signed in, under /api", responses=_PROFILE)
+@api.get("/profile", summary="Get the user name, under /api", responses=_PROFILE)
 def api_profile(principal: PrincipalDep) -> Profile:
-    """Give the user name that the access token was made out for, as `/profile` does."""
+    """Return the user name of the access token, as `/profile` does."""
     return Profile(username=principal.username)
 
 
 @api.get("/account", summary="Read the account", responses={200: success("The account.")})
 async def read_account(user: CurrentUser) -> Account:
-    """Give what is known of the signed-in user."""
+    """Return the account of the signed-in user."""
     return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
 
 
 @api.get("/settings", summary="Read the settings", responses={200: success("The settings; `{}` at first.")})
 async def read_settings(user: CurrentUser) -> AccountSettings:
-    """Give what the app keeps for the signed-in user."""
+    """Return the settings that the app has stored for the signed-in user."""
     return AccountSettings(user.settings)
 
 
@@ -65,8 +65,8 @@ async def change_settings(
     principal: PrincipalDep,
     account: Annotated[AccountService, provided(AccountService)],
 ) -> AccountSettings:
-    """Change some by JSON merge patch (RFC 7396): values replace, `null` removes, objects merge.
+    """Change some settings with a JSON merge patch (RFC 7396): values replace, `null` removes, objects merge.
 
-    `application/json` is taken for it, too.
+    The Content-Type may also be `application/json`.
     """
     return AccountSettings(await account.change_settings(principal.user_id, patch.root))

@@ -10,22 +10,22 @@ from jwtapi.web.schemas import EXAMPLE_ID, Schema
 
 
 class Profile(Schema):
-    """Who is signed in."""
+    """The signed-in user."""
 
     username: Annotated[str, Field(examples=["alice"])]
 
 
 class Account(Schema):
-    """What is known of the signed-in user."""
+    """The account of the signed-in user."""
 
-    id: Annotated[UUID, Field(description="Stays the same, whatever the user is called.", examples=[EXAMPLE_ID])]
+    id: Annotated[UUID, Field(description="It stays the same, even if the user name changes.", examples=[EXAMPLE_ID])]
     username: Annotated[str, Field(examples=["alice"])]
     roles: Annotated[list[str], Field(examples=[["staff"]])]
     created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=["2026-11-23T14:56:54.403661Z"])]
 
 
 class AccountSettings(RootModel[dict[str, Any]]):
-    """Whatever the app keeps for its user: a JSON object of at most 16 KiB."""
+    """Settings that the app stores for its user: a JSON object of at most 16 KiB."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"theme": "dark", "language": "en"}]})
 

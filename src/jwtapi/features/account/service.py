@@ -1,4 +1,4 @@
-"""What users do with their own account."""
+"""Changes the account of the signed-in user."""
 
 import json
 from typing import Any
@@ -17,10 +17,10 @@ class AccountService:
         self._database = database
 
     async def change_settings(self, user_id: UUID, patch: dict[str, Any]) -> dict[str, Any]:
-        """Apply a JSON merge patch; of several at once, none is lost.
+        """Apply a JSON merge patch. Patches that arrive at the same time are all applied.
 
         Raises:
-            SettingsTooLarge: the result would exceed 16 KiB, and nothing was changed.
+            SettingsTooLarge: the result would exceed 16 KiB. Nothing was changed.
             AccessTokenInvalid: the user has just been deleted.
         """
         async with self._database.write() as uow:

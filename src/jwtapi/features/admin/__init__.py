@@ -1,1 +1,1 @@
-"""What whoever runs the server does to users and sessions."""
+"""The administration of users and sessions by the operator of the server."""

@@ -1,4 +1,4 @@
-"""The errors of administering users."""
+"""The errors of the administration of users."""
 
 from jwtapi.errors import NotFound
 

@@ -1,4 +1,4 @@
-"""What the administration of users gives to the composition root."""
+"""Declares the feature: the administration of users."""
 
 from jwtapi.feature import Feature
 from jwtapi.features.admin.service import AdminService

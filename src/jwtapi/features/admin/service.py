@@ -1,4 +1,4 @@
-"""Administers users and sessions. Whatever ends a user's sessions holds from the next request on."""
+"""Administers users and sessions. When sessions end here, their tokens are refused from the next request on."""
 
 from collections.abc import Collection
 
@@ -24,7 +24,7 @@ from jwtapi.users.service import NewPasswords
 
 _PAGE = 1000
 _BATCH = 500
-"""Rows a transaction: on SQLite nobody else can write meanwhile."""
+"""Rows to delete in one transaction. During a transaction on SQLite no other connection can write."""
 
 
 class AdminService:
@@ -35,12 +35,12 @@ class AdminService:
         self._clock = clock
 
     async def users(self, *, after: str = "") -> list[User]:
-        """A page of users by canonical name, from the one behind `after`."""
+        """Return a page of users, ordered by canonical name. It starts with the first name after `after`."""
         async with self._database.read() as uow:
             return await uow.users.list(after=after, limit=_PAGE)
 
     async def disable(self, username: str) -> None:
-        """Let the user sign in no more, and end every session.
+        """Refuse further logins of the user, and end every session.
 
         Raises:
             UnknownUser
@@ -69,7 +69,7 @@ class AdminService:
 
         Raises:
             UnknownUser
-            PasswordTooShort, PasswordTooLong, PasswordTooCommon: it will not do.
+            PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
         """
         async with self._database.read() as uow:
             user = await _user_named(uow, username)
@@ -81,7 +81,7 @@ class AdminService:
             await self._sessions.end_all(uow, user.id, COMMAND_LINE)
 
     async def delete(self, username: str) -> None:
-        """Delete the user with settings and sessions. The events keep the id, which then means nobody.
+        """Delete the user with settings and sessions. The events keep the id, although its user no longer exists.
 
         Raises:
             UnknownUser
@@ -94,11 +94,11 @@ class AdminService:
             await self._record(uow, USER_DELETED, user)
 
     async def change_roles(self, username: str, *, add: Collection[str], remove: Collection[str]) -> list[str]:
-        """Add and remove roles, and return those that the user has now. Tokens with the old roles are refused at once.
+        """Add and remove roles, and return the roles of the user. Tokens with the old roles are refused immediately.
 
         Raises:
             UnknownUser
-            RolesInvalid: the user would have roles that no token can carry.
+            RolesInvalid: the user would have roles that no token can contain.
         """
         async with self._database.write() as uow:
             user = await _locked_user(uow, username)
@@ -109,7 +109,7 @@ class AdminService:
         return roles
 
     async def _delete_ended_sessions(self, username: str) -> None:
-        """Delete the sessions that have ended a batch a transaction: a user can leave more than one bears."""
+        """Delete the ended sessions in batches, because a user can have too many for one transaction."""
         while True:
             async with self._database.write() as uow:
                 user = await _user_named(uow, username)
@@ -129,7 +129,7 @@ async def _user_named(uow: UnitOfWork, username: str) -> User:
 
 
 async def _locked_user(uow: UnitOfWork, username: str) -> User:
-    """The user before any session, which is the order of a login: in the other one they would wait for each other."""
+    """Lock the user. A login also locks the user before any session; the opposite order here could cause a deadlock."""
     user = await uow.users.get_for_update((await _user_named(uow, username)).id)
     if user is None:
         raise UnknownUser(username)

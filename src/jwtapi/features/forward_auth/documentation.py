@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of `/auth/verify`."""
+"""The documentation of `/auth/verify` for the OpenAPI document."""
 
 from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
 from jwtapi.web.documentation import error_responses

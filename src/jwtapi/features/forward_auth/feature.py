@@ -1,4 +1,4 @@
-"""What forward authentication gives to the composition root."""
+"""Declares the feature: forward authentication."""
 
 from jwtapi.authentication.fast_path import PrincipalEndpoint
 from jwtapi.feature import Feature

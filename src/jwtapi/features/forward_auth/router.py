@@ -21,7 +21,7 @@ _SAFE_IN_HEADERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) 
     responses=documentation.VERIFY,
 )
 def verify(principal: PrincipalDep) -> Response:
-    """Say whose access token it is, to a proxy in front of other services."""
+    """Check the access token for a proxy in front of other services. The headers of the response name the user."""
     headers = {
         "X-Auth-User": quote(principal.username, _SAFE_IN_HEADERS),
         "X-Auth-User-Id": str(principal.user_id),

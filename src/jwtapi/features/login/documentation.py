@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of signing in and out with cookies."""
+"""The documentation of signing in and out with cookies for the OpenAPI document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -64,7 +64,7 @@ LOGOUT = error_responses(AccessTokenInvalid(), CrossOriginRefused()) | {
 
 
 def complete(document: dict[str, Any], settings: Settings) -> None:
-    """Add what the settings decide: the cookies, and how long a password must be."""
+    """Add what depends on the settings: the cookies, and the length of a password."""
     _add_cookie_scheme(document, settings.cookie_name)
     _show_cookies(document, settings)
     _show_password_length(document, settings.password_min_length)
@@ -75,7 +75,7 @@ def _add_cookie_scheme(document: dict[str, Any], cookie_name: str) -> None:
         "type": "apiKey",
         "in": "cookie",
         "name": cookie_name,
-        "description": "`/login` and `/refresh` set it. A browser hides it from scripts and sends it by itself.",
+        "description": "`/login` and `/refresh` set it. A browser hides it from scripts and sends it automatically.",
     }
     # It comes first, because Swagger UI puts the cursor into the last scheme.
     components = document["components"]
@@ -92,8 +92,8 @@ def _show_cookies(document: dict[str, Any], settings: Settings) -> None:
     _show_cookie(
         document,
         "/login",
-        "The refresh token, and the mark of a browser that has signed in, in two headers.",
-        {"refresh token": refresh_token, "mark": device_token},
+        "Two headers: the refresh token, and the device token, which marks a browser that has signed in.",
+        {"refresh token": refresh_token, "device token": device_token},
     )
     _show_cookie(document, "/refresh", "The next refresh token.", {"refresh token": refresh_token})
     _show_cookie(document, "/logout", "Removes the refresh token.", {"no token": nothing})

@@ -1,4 +1,4 @@
-"""What signing in and out with cookies gives to the composition root."""
+"""Declares the feature: signing in and out with cookies."""
 
 from jwtapi.feature import Feature
 from jwtapi.features.login.documentation import complete

@@ -12,7 +12,7 @@ from jwtapi.features.login.schemas import LoginAnswer, LoginRequest, Registered,
 from jwtapi.sessions.errors import RefreshTokenRequired
 from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
-from jwtapi.sign_in.dependencies import CookiesDep, LookForLostCookies, hand_over
+from jwtapi.sign_in.dependencies import CookiesDep, DiagnoseCookies, token_response
 from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.schemas import AccessToken
@@ -33,13 +33,13 @@ UserServiceDep = Annotated[UserService, provided(UserService)]
 async def register(
     body: RegisterRequest, request: Request, users: UserServiceDep, limiter: AddressLimiterDep, caller: CallerDep
 ) -> Registered:
-    """Create an account. It signs nobody in: log in next."""
+    """Create an account. The user is not signed in yet: log in next."""
     admit = partial(limiter.admit, REGISTER, request)  # malformed requests do not count as registrations
     user = await users.register(body.username, body.password.get_secret_value(), caller, admit=admit)
     return Registered(message="User registered successfully", id=user.id)
 
 
-@router.post("/login", summary="Log in", responses=documentation.LOGIN, dependencies=[LookForLostCookies])
+@router.post("/login", summary="Log in", responses=documentation.LOGIN, dependencies=[DiagnoseCookies])
 @rate_limited(LOGIN)
 async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     body: LoginRequest,
@@ -50,12 +50,12 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     cookies: CookiesDep,
     caller: CallerDep,
 ) -> LoginAnswer:
-    """Sign in by user name and password: an access token in the answer, a refresh token in an httpOnly cookie."""
+    """Sign in with user name and password. The body has an access token, and an httpOnly cookie the refresh token."""
     password = body.password.get_secret_value()
     proof = await passwords.prove(body.username, password, caller, cookies.device_tokens(request))
     signed_in = await sign_in.proceed(proof, caller)
     cookies.set_device_token(response, signed_in.device_token)
-    return hand_over(LoginAnswer, signed_in.tokens, response, cookies)
+    return token_response(LoginAnswer, signed_in.tokens, response, cookies)
 
 
 @router.post(
@@ -63,7 +63,7 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     summary="Stay signed in",
     responses=documentation.REFRESH,
     openapi_extra=documentation.BY_COOKIE,
-    dependencies=[LookForLostCookies],
+    dependencies=[DiagnoseCookies],
 )
 @rate_limited(REFRESH)
 async def refresh(
@@ -71,12 +71,13 @@ async def refresh(
 ) -> AccessToken:
     """Exchange the refresh cookie for a new access token and the next refresh cookie.
 
-    Ask again if the answer was lost: it gives the same cookie. After 401 and 403 nobody is signed in any more.
+    If the response was lost, send the request again: the response has the same cookie. After 401 or 403 the user is no
+    longer signed in.
     """
     tokens = cookies.refresh_tokens(request)
     if not tokens:
         raise RefreshTokenRequired
-    return hand_over(AccessToken, await sessions.refresh(tokens, caller), response, cookies)
+    return token_response(AccessToken, await sessions.refresh(tokens, caller), response, cookies)
 
 
 @router.post(
@@ -90,9 +91,9 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     cookies: CookiesDep,
     caller: CallerDep,
 ) -> Message:
-    """End the session of the refresh cookie, and that of the access token if one is sent, at once.
+    """End the session of the refresh cookie, and the session of the access token if one is sent, immediately.
 
-    Either is enough. With neither, or with one that is no longer good, there is nothing to end, which is no error.
+    One of them is enough. It is not an error if neither is sent, or if they are no longer valid.
     """
     await sessions.log_out(refresh_tokens=cookies.refresh_tokens(request), access_token=access_token, caller=caller)
     cookies.clear_refresh_token(response)

@@ -18,7 +18,7 @@ class Credentials(Schema):
     @model_validator(mode="before")
     @classmethod
     def _require_both(cls, body: Any) -> Any:
-        """One answer for what is missing, null or empty, as the contract has it."""
+        """Respond in the same way to a field that is missing, null or empty, as the contract requires."""
         if isinstance(body, dict):
             missing = [name for name in ("username", "password") if body.get(name) in (None, "")]
             if missing:
@@ -27,14 +27,14 @@ class Credentials(Schema):
 
 
 class RegisterRequest(Credentials):
-    # The bounds are told here and kept by the service, which has a code for each.
+    # These limits are only documentation. The service enforces them, with an error code for each.
     username: Annotated[
         str,
         Field(
             min_length=1,
             examples=["alice"],
-            description="Letters of one script, digits and ASCII punctuation; spaces around it are cut. "
-            "Case and width do not tell two names apart.",
+            description="Letters of one script, digits and ASCII punctuation. Spaces around it are removed. "
+            "Names that differ only in case or width are the same name.",
             json_schema_extra={"format": "username", "maxLength": 64},
         ),
     ]
@@ -53,13 +53,13 @@ class LoginRequest(Credentials):
 
 
 class Registered(Message):
-    """Who is registered now."""
+    """The new user."""
 
-    id: Annotated[UUID, Field(description="The user's, which stays the same.", examples=[EXAMPLE_ID])]
+    id: Annotated[UUID, Field(description="The id of the user. It stays the same.", examples=[EXAMPLE_ID])]
 
 
 class LoginAnswer(AccessToken):
-    """What signs requests in, for some minutes, under two names. What renews it is in the refresh cookie."""
+    """The access token, under two names. The refresh token, which renews it, is in a cookie."""
 
     @computed_field(  # type: ignore[prop-decorator]
         repr=False,

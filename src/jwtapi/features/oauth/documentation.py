@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the token endpoint."""
+"""The documentation of the token endpoint for the OpenAPI document."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ TOKEN[400]["model"] = OAuthErrorBody
 
 
 def complete(document: dict[str, Any], settings: Settings) -> None:
-    """Add what the settings decide: where the endpoint is below a path, and how long a password must be."""
+    """Add what depends on the settings: the URL of the endpoint below ROOT_PATH, and the length of a password."""
     if settings.root_path is not None:
         # Absolute, because a relative path would replace the last part of the server's URL.
         endpoint = f"{settings.root_path}/token"

@@ -1,4 +1,4 @@
-"""What the token endpoint gives to the composition root."""
+"""Declares the feature: the token endpoint."""
 
 from jwtapi.feature import Feature
 from jwtapi.features.oauth.documentation import complete

@@ -13,7 +13,7 @@ from jwtapi.sign_in.schemas import EXAMPLE_REFRESH_TOKEN
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20
 _MAX_BYTES = 16 * 1024
-"""Of a form: more than the longest password takes, percent-encoded. Decoding 64 KiB of percent signs takes 25 ms."""
+"""Of a form. The longest password, percent-encoded, is shorter. Decoding 64 KiB of percent signs would take 25 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ Grant = PasswordGrant | RefreshTokenGrant
 
 
 async def get_grant(request: Request) -> Grant:
-    """Parse the form. Clients are public: client_id, client_secret and Basic credentials are read over.
+    """Parse the form. Clients are public, so client_id, client_secret and Basic credentials are ignored.
 
     Raises:
         InvalidRequest, InvalidScope, UnsupportedGrantType
     """
     fields = await _fields(request)
     if fields.get("scope"):
-        # RFC 6749 §3.3: to ignore it silently would be to grant it.
+        # RFC 6749 §3.3: a client would take silence as a grant of the scope.
         raise InvalidScope
-    match fields.get("grant_type") or None:  # RFC 6749 §3.2: without a value is as if omitted
+    match fields.get("grant_type") or None:  # RFC 6749 §3.2: an empty parameter counts as omitted
         case "password":
             return PasswordGrant(*_required(fields, "username", "password"))
         case "refresh_token":
@@ -59,7 +59,7 @@ async def _fields(request: Request) -> dict[str, str]:
     if len(body) > _MAX_BYTES:
         raise InvalidRequest("The form is too long")
     try:
-        # Percent-encoding is ASCII; what it encodes must be UTF-8 (RFC 6749, appendix B).
+        # Percent-encoding is ASCII. The decoded bytes must be UTF-8 (RFC 6749, appendix B).
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except ValueError:
         raise InvalidRequest("The form cannot be read") from None
@@ -86,8 +86,8 @@ FORM_DOCUMENTATION = {
         "required": True,
         "content": {
             _FORM: {
-                # Flat, for generators of clients choke on a oneOf; the endpoint says what is missing for a grant.
-                # No member has a shortest length: an empty parameter counts as absent (RFC 6749 §3.2).
+                # Without oneOf, because generators of clients fail on it. The endpoint reports what a grant is missing.
+                # Without minLength, because an empty parameter counts as omitted (RFC 6749 §3.2).
                 "schema": {
                     "type": "object",
                     "required": ["grant_type"],
@@ -108,18 +108,18 @@ FORM_DOCUMENTATION = {
                         },
                         "refresh_token": {
                             "type": "string",
-                            "description": "Needed by the grant `refresh_token`: the one that came last.",
+                            "description": "Needed by the grant `refresh_token`: the token of the last response.",
                         },
                         "scope": {
                             "type": "string",
                             "maxLength": 0,
-                            "description": "This server has no scopes: leave it out or empty.",
+                            "description": "This server has no scopes: omit it, or leave it empty.",
                         },
                         "client_id": {
                             "type": "string",
-                            "description": "Read over, for every client is a public one. Libraries send it.",
+                            "description": "Ignored, because all clients are public. Libraries send it.",
                         },
-                        "client_secret": {"type": "string", "format": "password", "description": "Read over."},
+                        "client_secret": {"type": "string", "format": "password", "description": "Ignored."},
                     },
                 },
                 "examples": {
@@ -136,4 +136,4 @@ FORM_DOCUMENTATION = {
         },
     }
 }
-"""The request body for the OpenAPI document; FastAPI's own would need python-multipart."""
+"""The request body for the OpenAPI document. FastAPI would need python-multipart to generate it."""

@@ -35,14 +35,15 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     limiter: AddressLimiterDep,
     caller: CallerDep,
 ) -> OAuthTokens:
-    """Sign in, or stay signed in, without cookies: for apps on a phone, OAuth2 libraries, curl and this page.
+    """Sign in, or stay signed in, without cookies. This is for phone apps, OAuth2 libraries, curl and the page `/docs`.
 
     It is the token endpoint of RFC 6749 for the grants `password` (§4.3) and `refresh_token` (§6). Browser apps use
     `/login` and `/refresh`, which keep the refresh token away from scripts.
     """
     try:
         if isinstance(grant, PasswordGrant):
-            await limiter.admit(LOGIN, request)  # the grant is known only now
+            # The form names the grant, so this limit can only count after the form was read.
+            await limiter.admit(LOGIN, request)
             proof = await passwords.prove(grant.username, grant.password, caller)
             tokens = (await sign_in.proceed(proof, caller)).tokens
         else:

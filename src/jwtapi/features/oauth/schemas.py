@@ -9,33 +9,33 @@ from jwtapi.web.schemas import ErrorCode
 
 
 class OAuthTokens(BaseModel):
-    """RFC 6749 §5.1, with its own names."""
+    """The response of RFC 6749 §5.1. The RFC defines the names of its members."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     access_token: Annotated[
         str, Field(repr=False, description="For `Authorization: Bearer …`.", examples=[EXAMPLE_ACCESS_TOKEN])
     ]
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a kind, no password
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  a type of token, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
     refresh_token: Annotated[
         str,
         Field(
             repr=False,
-            description="For the next request; it replaces the one before.",
+            description="Use it for the next request. It replaces the previous refresh token.",
             examples=[EXAMPLE_REFRESH_TOKEN],
         ),
     ]
 
 
 class OAuthErrorBody(BaseModel):
-    """RFC 6749 §5.2, and what every error here has."""
+    """The error of RFC 6749 §5.2, with the members that all our errors have."""
 
     model_config = ConfigDict(frozen=True)
 
     error: Annotated[
         Literal["invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope"],
-        Field(description="What went wrong, for programs that go by the RFC; the same as `code`."),
+        Field(description="What went wrong, for programs that follow the RFC. It is the same as `code`."),
     ]
     error_description: Annotated[str, Field(description="The same as `message`.")]
     message: Annotated[str, Field(description="For people; it may change.")]

@@ -1,4 +1,4 @@
-"""GET /docs: Swagger UI, all of it from this server, so that it works on a closed network.
+"""GET /docs: Swagger UI. All its files come from this server, so that it works without internet access.
 
 This file leans on the folder `static` of fastapi_offline, and on the names of the files in it. Neither is documented.
 """
@@ -45,9 +45,9 @@ class _Asset:
 
 @cache
 def _asset(name: str) -> _Asset:
-    """Compress at the first request, in some 50 ms, and keep that: half a MB of all together."""
+    """Compress a file at its first request, in about 50 ms, and cache it. All files together take half a MB."""
     content = _ASSETS[name].read_bytes()
-    # Weak: it stands for the compressed one and the other (RFC 9110 §8.8.3).
+    # A weak ETag, because it is the same for the compressed and the plain file (RFC 9110 §8.8.3).
     return _Asset(mimetypes.guess_type(name)[0], f'W/"{sha256(content).hexdigest()[:32]}"', gzip.compress(content))
 
 
@@ -58,11 +58,11 @@ def install_docs(app: FastAPI) -> None:
 
     @app.get("/docs/assets/{name}", include_in_schema=False)
     def asset(name: str, request: Request) -> Response:
-        """Not async: to compress takes long, once."""
+        """It is not async, so it runs on a thread: the first compression takes long."""
         if name not in _ASSETS:
             return ErrorResponse(NotFound())
         file = _asset(name)
-        # A browser keeps it, and asks each time whether it is still the same: an upgrade is seen at once.
+        # The browser caches the file and asks each time whether it has changed, so an upgrade has effect immediately.
         headers = {"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 import structlog
 
-from jwtapi.logs import MAX_TEXT
+from jwtapi.log_fields import MAX_TEXT
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import BASE_URL, PASSWORD, refusal, register
+from tests.support.api import BASE_URL, PASSWORD, error_of, register
 
 RIGHT = {"username": "alice", "password": PASSWORD}
 OTHER_SITE = "https://app.example.org"
@@ -20,12 +20,12 @@ def warnings(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
 @pytest.mark.parametrize(
     ("settings", "headers", "warning"),
     (
-        ({}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "cross-site"}, "the page is of another site"),
-        ({"cookie_samesite": "lax"}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "cross-site"}, "of another site"),
+        ({}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "cross-site"}, "the page is on another site"),
+        ({"cookie_samesite": "lax"}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "cross-site"}, "on another site"),
         ({"cookie_secure": True}, {"Origin": BASE_URL}, "calls this server over plain http"),
         ({"cookie_secure": True}, {"Origin": BASE_URL, "X-Forwarded-Proto": "http"}, "over plain http"),
-        ({}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "same-site", "Authorization": "Bearer x"}, "sends no cookie"),
-        ({}, {"Origin": BASE_URL, "Sec-Fetch-Site": "same-origin", "Authorization": "Bearer x"}, "sends no cookie"),
+        ({}, {"Origin": OTHER_SITE, "Sec-Fetch-Site": "same-site", "Authorization": "Bearer x"}, "but no cookie"),
+        ({}, {"Origin": BASE_URL, "Sec-Fetch-Site": "same-origin", "Authorization": "Bearer x"}, "but no cookie"),
         ({}, {"Origin": BASE_URL, "X-Forwarded-Proto": "https"}, "COOKIE_SECURE is false"),
         ({"trusted_proxies": ""}, {"Origin": "https://api.example"}, "COOKIE_SECURE is false"),
     ),
@@ -39,7 +39,7 @@ async def test_each_cause_of_a_lost_cookie_is_logged_once_with_its_remedy(
         with structlog.testing.capture_logs() as logs:
             for _ in range(3):
                 assert (await api.client(**headers).post("/login", json=RIGHT)).status_code == 200
-                assert refusal(await api.client(**headers).post("/refresh"))[0] == 401
+                assert error_of(await api.client(**headers).post("/refresh"))[0] == 401
         (said,) = warnings(logs)
         assert warning in said
         entry = next(entry for entry in logs if entry["event"] == said)
@@ -82,5 +82,5 @@ async def test_refused_requests_with_lost_cookies_do_not_fill_the_log(run_api: R
         stranger = api.client(**{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
         with structlog.testing.capture_logs() as logs:
             for path in ("/login", "/refresh"):
-                assert refusal(await stranger.post(path, json=RIGHT))[0] == 403
+                assert error_of(await stranger.post(path, json=RIGHT))[0] == 403
         assert warnings(logs) == []

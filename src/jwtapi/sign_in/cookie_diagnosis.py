@@ -1,4 +1,4 @@
-"""Why a browser does not send the cookies back, as far as a server can see it."""
+"""Finds out why a browser does not send the cookies back, as far as a server can see it."""
 
 from typing import NamedTuple
 
@@ -13,46 +13,46 @@ log = structlog.get_logger()
 
 
 class Cause(NamedTuple):
-    what: str
+    problem: str
     remedy: str
 
 
 OTHER_SITE = Cause(
-    "browsers drop the cookies: the page is of another site than this server",
-    "put both on one site (app.example.com and auth.example.com; localhost and 127.0.0.1 are two), "
+    "browsers drop the cookies: the page is on another site than this server",
+    "put both on one site (as app.example.com and auth.example.com; localhost and 127.0.0.1 are two sites), "
     "or set COOKIE_SAMESITE=none",
 )
 PLAIN_HTTP = Cause(
     "browsers drop the cookies: COOKIE_SECURE is true and the page calls this server over plain http",
-    "serve it over https, and name the proxy that speaks TLS in TRUSTED_PROXIES; for a trial set COOKIE_SECURE=false",
+    "serve it over https and set TRUSTED_PROXIES to the proxy that terminates TLS; for a trial set COOKIE_SECURE=false",
 )
 NOT_SENT = Cause(
-    "a page has an access token of this server and sends no cookie of it",
-    'call fetch with credentials: "include" for /login, too, and see that no proxy keeps Set-Cookie or Cookie, '
-    "or serves this below another path than ROOT_PATH",
+    "a page sends an access token of this server, but no cookie of this server",
+    'call fetch with credentials: "include", also for /login, and check that no proxy removes Set-Cookie or Cookie, '
+    "or serves this server below another path than ROOT_PATH",
 )
 NOT_SECURE = Cause(
-    "this server is reached over https and COOKIE_SECURE is false: one request over plain http shows the cookies",
+    "clients use https and COOKIE_SECURE is false: one request over plain http would send the cookies unencrypted",
     "set COOKIE_SECURE=true",
 )
 
 
-class LostCookies:
-    """Says each cause once, whoever asks: a stranger can make up any of these requests, and fills no log with it."""
+class CookieDiagnosis:
+    """Logs each cause once. Any client can send such requests, so logging each would let it fill the log."""
 
     def __init__(self, settings: Settings, cookies: AuthCookies) -> None:
         self._is_for_own_site = settings.cookie_samesite is not SameSite.NONE
         self._is_secure = settings.cookie_secure
         self._cookies = cookies
-        self._said: set[Cause] = set()
+        self._logged: set[Cause] = set()
 
-    def look_at(self, request: Request) -> None:
+    def check(self, request: Request) -> None:
         cause = self._cause(request)
-        if cause is None or cause in self._said:
+        if cause is None or cause in self._logged:
             return
-        self._said.add(cause)
+        self._logged.add(cause)
         log.warning(
-            cause.what,
+            cause.problem,
             remedy=cause.remedy,
             more="docs/signed-out-after-a-reload.md",
             page=request.headers.get("origin"),
@@ -62,11 +62,11 @@ class LostCookies:
     def _cause(self, request: Request) -> Cause | None:
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         if origin is None:
-            return None  # no page of a browser, which names its origin with each POST
+            return None  # not from a page: a browser sends Origin with each POST
         if site == "cross-site" and self._is_for_own_site:
             return OTHER_SITE
         by_tls = request.scope["scheme"] == "https"
-        # Sec-Fetch-Site is what browsers send only over https, and to this machine, where Secure does no harm.
+        # Browsers send Sec-Fetch-Site only over https and to localhost. Secure cookies work in both cases.
         if self._is_secure and not by_tls and site is None and origin.startswith("http://"):
             return PLAIN_HTTP
         if "authorization" in request.headers and not self._has_cookies(request):
@@ -80,5 +80,5 @@ class LostCookies:
 
     @staticmethod
     def _is_own_by_tls(request: Request, origin: str) -> bool:
-        """A page of this server itself, by a proxy that is not trusted to say that it speaks TLS."""
+        """Return whether the page is of this server, behind a TLS proxy that is not in TRUSTED_PROXIES."""
         return origin.startswith("https://") and is_own(origin, request.headers.get("host"))
