@@ -41,7 +41,9 @@ def test_workers_listen_on_the_socket_file_alone_until_they_end(tmp_path: Path) 
 
     second = run("serve", tmp_path, UDS=str(path))
     assert second.returncode == 1
-    assert json.loads(second.stderr.splitlines()[-1])["event"].startswith(f"UDS: {path} is there")
+    assert json.loads(second.stderr.splitlines()[-1])["event"].startswith(
+        f"UDS: {path} exists and is not an unused socket"
+    )
     assert "UDS" not in run("doctor", tmp_path, UDS=str(path), TRUSTED_PROXIES="unix").stdout
 
     assert server.stop(signal.SIGTERM) == 0
@@ -102,7 +104,9 @@ def test_an_untrusted_peer_on_a_socket_file_counts_as_one_client_and_the_start_w
         running_server(tmp_path, UDS=str(tmp_path / "jwtapi.sock"), LOGIN_RATE_LIMIT="1/hour") as server,
         server.client() as client,
     ):
-        assert "UDS is set and TRUSTED_PROXIES does not name unix: all clients of the proxy" in server.log.read_text()
+        assert (
+            "UDS is set and TRUSTED_PROXIES does not name unix: all clients behind the proxy" in server.log.read_text()
+        )
         addresses = ("198.51.100.1", "198.51.100.2")
         answers = [client.post("/login", json=WRONG, headers={"X-Forwarded-For": address}) for address in addresses]
         assert [answer.status_code for answer in answers] == [401, 429]

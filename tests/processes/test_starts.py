@@ -60,7 +60,7 @@ def test_the_start_reports_a_port_in_use_before_it_opens_the_database(tmp_path: 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert complaint(tmp_path, PORT=port, WORKERS=workers) == (
-            f"PORT: another program listens on 127.0.0.1:{port}: end it, or choose another port."
+            f"PORT: another program listens on 127.0.0.1:{port}: stop that program, or choose another port."
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import jwt
@@ -80,9 +81,7 @@ async def test_a_session_keeps_how_when_and_from_where_it_was_opened(api: Api) -
     await client.post("/login", json=RIGHT)
     async with api.services[Database].read() as uow:
         ((session_id,),) = await api.sql("SELECT id FROM sessions")
-        session = await uow.sessions.get(
-            session_id if not isinstance(session_id, str) else __import__("uuid").UUID(session_id)
-        )
+        session = await uow.sessions.get(UUID(str(session_id)))
     assert session is not None
     assert (session.amr, session.auth_time) == (["pwd"], api.clock())
     assert (session.address, session.user_agent) == ("203.0.113.7", "x" * 256)
