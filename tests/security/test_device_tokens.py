@@ -1,7 +1,9 @@
+import hmac
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import jwt
+import pytest
 
 from jwtapi.security.device_tokens import DeviceTokens
 from tests.conftest import REFRESH_SECRET
@@ -52,3 +54,11 @@ def test_the_cookie_does_not_show_the_user_id() -> None:
 
 def test_no_token_is_valid_without_a_user() -> None:
     assert devices.device_of(devices.issue(ALICE, HASH, NOW), None, HASH, NOW) is None
+
+
+@pytest.mark.parametrize("device", ("a\0b", "j" * 2500, ""))
+def test_a_device_id_that_no_storage_could_keep_is_refused(device: str) -> None:
+    claims = jwt.decode(devices.issue(ALICE, HASH, NOW), options={"verify_signature": False})
+    key = hmac.digest(REFRESH_SECRET.encode(), b"jwtapi device tokens", "sha256")
+    forged = jwt.encode(claims | {"jti": device}, key, "HS256", headers={"typ": "dt+jwt"})
+    assert devices.device_of(forged, ALICE, HASH, NOW) is None

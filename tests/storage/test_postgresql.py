@@ -139,7 +139,8 @@ async def test_storing_arrivals_skips_a_session_that_another_transaction_has_loc
             assert (await client.post("/refresh")).status_code == 200
         async with api.services[Database].write() as ending:
             assert ids[1] is not None
-            assert await ending.sessions.revoke(ids[1], api.clock())
+            bob = await api.user("bob")
+            assert await ending.sessions.revoke(ids[1], bob.id, api.clock())
             async with api.services[Database].write(durable=False) as writing:
                 await writing.sessions.mark_arrived({id_: 1 for id_ in ids if id_ is not None})
         assert await api.sql("SELECT arrived_generation FROM sessions ORDER BY revoked_at NULLS FIRST") == [(1,), (0,)]

@@ -50,14 +50,14 @@ class AccessTokens:
             }
         )
 
-    def decode(self, token: str, now: datetime) -> DecodedToken:
+    def decode(self, token: str, now: datetime, *, allow_early: bool = False) -> DecodedToken:
         """Return the content of a valid token. Only the database knows whether its session is still alive.
 
         Raises:
             ExpiredToken: the token was valid, and has expired.
             InvalidToken: the token was never valid.
         """
-        claims = self._signer.decode(token, now=now, max_lifetime=self.ttl)
+        claims = self._signer.decode(token, now=now, max_lifetime=self.ttl, allow_early=allow_early)
         text_claim(claims, "jti")
         session_id = uuid_claim(claims, "sid")
         amr, auth_time = (_amr(claims), _auth_time(claims)) if "amr" in claims else ((), 0)

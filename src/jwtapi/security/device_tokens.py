@@ -9,7 +9,7 @@ import hmac
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, text_claim
+from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, uuid_claim
 
 LIFETIME = 365 * 24 * 3600
 """Seconds."""
@@ -41,7 +41,7 @@ class DeviceTokens:
         try:
             claims = self._signer.decode(token, now=now, max_lifetime=LIFETIME)
             subjects = [_subject(key, user_id, password_hash) for key in self._keys]
-            return text_claim(claims, "jti") if claims.get("sub") in subjects else None
+            return uuid_claim(claims, "jti").hex if claims.get("sub") in subjects else None
         except InvalidToken:
             return None
 

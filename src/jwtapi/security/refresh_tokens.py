@@ -65,13 +65,13 @@ class RefreshTokens:
         }
         return self._signer.sign(claims | {"prf": _proof(session_key, _canonical(claims))})
 
-    def decode(self, token: str, now: datetime, *, allow_expired: bool = False) -> RefreshClaims:
+    def decode(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims:
         """Return the claims of a token that REFRESH_SECRET signed. Check `is_proven_by` with its session's key, too.
 
         Raises:
-            InvalidToken: the token is forged or, without `allow_expired`, expired.
+            InvalidToken: the token is forged or, without `at_any_time`, expired or not yet valid.
         """
-        claims = self._signer.decode(token, now=now, allow_expired=allow_expired)
+        claims = self._signer.decode(token, now=now, allow_expired=at_any_time, allow_early=at_any_time)
         return RefreshClaims(
             user_id=uuid_claim(claims, "sub"),
             session_id=uuid_claim(claims, "sid"),

@@ -70,7 +70,13 @@ class TokenSigner:
         return self._jws.encode(payload, self._key, _ALGORITHM, headers={"typ": self._kind})
 
     def decode(
-        self, token: str, *, now: datetime, max_lifetime: int | None = None, allow_expired: bool = False
+        self,
+        token: str,
+        *,
+        now: datetime,
+        max_lifetime: int | None = None,
+        allow_expired: bool = False,
+        allow_early: bool = False,
     ) -> dict[str, Any]:
         """Return the claims of a valid token. `max_lifetime` (seconds) is the longest lifetime that it may have.
 
@@ -90,7 +96,7 @@ class TokenSigner:
             raise InvalidToken
         if "aud" in claims:
             raise InvalidToken  # RFC 7519 §4.1.3: it is for another audience, as this server sets no `aud`
-        self._check_times(claims, now.timestamp(), max_lifetime, allow_expired=allow_expired)
+        self._check_times(claims, now.timestamp(), max_lifetime, allow_expired=allow_expired, allow_early=allow_early)
         return claims
 
     def _verified(self, token: str) -> dict[str, Any]:
@@ -102,13 +108,15 @@ class TokenSigner:
             return self._jws.decode_complete(token, self._previous_key, algorithms=[_ALGORITHM])
 
     @staticmethod
-    def _check_times(claims: dict[str, Any], now: float, max_lifetime: int | None, *, allow_expired: bool) -> None:
+    def _check_times(
+        claims: dict[str, Any], now: float, max_lifetime: int | None, *, allow_expired: bool, allow_early: bool
+    ) -> None:
         issued, not_before, expires = (
             _moment(claims.get("iat")),
             _moment(claims.get("nbf", 0)),
             _moment(claims.get("exp")),
         )
-        if issued > now + _CLOCK_SKEW or not_before > now + _CLOCK_SKEW:
+        if not allow_early and max(issued, not_before) > now + _CLOCK_SKEW:
             raise InvalidToken
         if max_lifetime is not None and expires - issued > max_lifetime:
             raise InvalidToken

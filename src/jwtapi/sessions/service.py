@@ -237,7 +237,7 @@ class SessionService:
         refresh_claims = [
             claims
             for token in refresh_tokens
-            if (claims := self._refresh_claims(token, now, allow_expired=True)) is not None
+            if (claims := self._refresh_claims(token, now, at_any_time=True)) is not None
         ]
         decoded = self._decoded(access_token, now)
         if not refresh_claims and decoded is None:
@@ -250,20 +250,21 @@ class SessionService:
                 await self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
 
     async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller) -> bool:
-        revoked = await uow.sessions.revoke(session_id, now)
+        revoked = await uow.sessions.revoke(session_id, user_id, now)
         if revoked:
             await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
         return revoked
 
-    def _refresh_claims(self, token: str, now: datetime, *, allow_expired: bool = False) -> RefreshClaims | None:
+    def _refresh_claims(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims | None:
         try:
-            return self._refresh_tokens.decode(token, now, allow_expired=allow_expired)
+            return self._refresh_tokens.decode(token, now, at_any_time=at_any_time)
         except InvalidToken:
             return None
 
     def _decoded(self, access_token: str | None, now: datetime) -> DecodedToken | None:
         try:
-            return self._access_tokens.decode(access_token, now) if access_token is not None else None
+            # A clock that was set back must keep nobody signed in.
+            return self._access_tokens.decode(access_token, now, allow_early=True) if access_token is not None else None
         except InvalidToken:
             return None
 

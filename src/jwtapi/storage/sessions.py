@@ -241,9 +241,9 @@ class SessionRepository:
         values = [{"session_id": id_, "arrived": generation} for id_, generation in generations.items()]
         await self._connection.execute(_MARK_ARRIVED, values)
 
-    async def revoke(self, session_id: UUID, now: datetime) -> bool:
-        """End the session. Return False if it had ended before."""
-        return bool(await self._revoke(sessions.c.id == session_id, now))
+    async def revoke(self, session_id: UUID, user_id: UUID, now: datetime) -> bool:
+        """End the session. Return False if it had ended before, or if it belongs to another user."""
+        return bool(await self._revoke(and_(sessions.c.id == session_id, sessions.c.user_id == user_id), now))
 
     async def revoke_all(self, user_id: UUID, now: datetime) -> list[UUID]:
         """End every session of the user. Return those that were alive."""

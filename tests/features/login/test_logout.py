@@ -2,7 +2,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.conftest import REFRESH_SECRET
+from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.api import Api, error_of, sign_in
 
 LOGGED_OUT = (200, {"message": "Logged out"})
@@ -92,3 +92,27 @@ async def test_logout_with_a_forged_token_ends_no_session(api: Api, alice: httpx
     forged = jwt.encode(claims, REFRESH_SECRET, "HS256", headers={"typ": "rt+jwt"})
     await api.client(Cookie=f"refreshToken={forged}").post("/logout")
     assert (await alice.get("/profile")).status_code == 200
+
+
+@pytest.mark.parametrize("seconds", (60, 3600))
+@pytest.mark.parametrize("shown", ("cookie", "access token"))
+async def test_logout_ends_the_session_although_the_clock_was_set_back(
+    api: Api, alice: httpx.AsyncClient, seconds: int, shown: str
+) -> None:
+    bearer, cookie = alice.headers["Authorization"], f"refreshToken={alice.cookies['refreshToken']}"
+    api.clock.advance(-seconds)
+    leaving = api.client(Cookie=cookie) if shown == "cookie" else api.client(Authorization=bearer)
+    assert answer(await leaving.post("/logout")) == LOGGED_OUT
+    api.clock.advance(seconds)
+    assert error_of(await api.client(Authorization=bearer).get("/profile")) == DEAD
+    assert (await api.client(Cookie=cookie).post("/refresh")).status_code == 403
+
+
+async def test_an_access_token_of_one_user_ends_no_session_of_another(api: Api, alice: httpx.AsyncClient) -> None:
+    bob = await api.signed_in("bob")
+    tokens = [client.headers["Authorization"].removeprefix("Bearer ") for client in (alice, bob)]
+    of_alice, of_bob = (jwt.decode(token, options={"verify_signature": False}) for token in tokens)
+    mixed = jwt.encode(of_alice | {"sid": of_bob["sid"]}, JWT_SECRET, headers={"typ": "at+jwt"})
+    assert answer(await api.client(Authorization=f"Bearer {mixed}").post("/logout")) == LOGGED_OUT
+    assert (await bob.get("/profile")).status_code == 200
+    assert "session.revoked" not in await api.event_types()
