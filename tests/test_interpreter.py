@@ -17,7 +17,7 @@ def test_a_python_release_with_known_holes_is_reported(
     version: tuple[int, int, int], holes: tuple[str, ...], wanted: str
 ) -> None:
     (problem,) = interpreter_problems(version)
-    assert problem.startswith(f"Python {'.'.join(map(str, version))} has known holes, ")
+    assert problem.startswith(f"Python {'.'.join(map(str, version))} has known vulnerabilities, ")
     assert f"({', '.join(holes)}): use {wanted} or later" in problem
 
 

@@ -29,4 +29,6 @@ def interpreter_problems(version: tuple[int, int, int] | None = None) -> list[st
     holes = ", ".join(still_open)
     sound = f"{major}.{minor}.{max(closed_in.values())}"
     running = f"Python {major}.{minor}.{patch}"
-    return [f"{running} has known holes, unless its distributor has closed them ({holes}): use {sound} or later"]
+    return [
+        f"{running} has known vulnerabilities, unless its distributor has fixed them ({holes}): use {sound} or later"
+    ]

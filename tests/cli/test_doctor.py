@@ -125,7 +125,7 @@ def test_the_doctor_reports_a_python_with_known_holes(run: Run, monkeypatch: pyt
     monkeypatch.setattr("jwtapi.interpreter.RUNNING", (3, 11, 7))
     result = run("doctor")
     assert result.exit_code == 1
-    assert result.stdout.startswith("✗ Python 3.11.7 has known holes")
+    assert result.stdout.startswith("✗ Python 3.11.7 has known vulnerabilities")
     assert result.stdout.count("\n") == 1
 
 
@@ -285,7 +285,7 @@ def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
                 database.execute(statement)
             database.close()
     assert only_problem(run) == (
-        "6 users have a password hash that cannot be checked (another: 2, argon2: 1, bcrypt of another kind or cost: "
+        "users with a password hash that cannot be checked: 6 (another: 2, argon2: 1, bcrypt of another kind or cost: "
         "2, scrypt: 1): set new passwords with `jwtapi user set-password`"
     )
 
@@ -379,7 +379,10 @@ def test_the_doctor_reports_tables_of_other_programs(run: Run, folder: Path) -> 
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     (
-        ("DROP TABLE sessions", "refuses: OperationalError: no such table: sessions. Restore it from a backup."),
+        (
+            "DROP TABLE sessions",
+            "refuses: OperationalError: no such table: sessions. Restore the database from a backup.",
+        ),
         (
             "ALTER TABLE users DROP COLUMN roles",
             "refuses: OperationalError: table users has no column named roles. Restore",

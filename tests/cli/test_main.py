@@ -198,7 +198,7 @@ def test_commands_work_and_warn_on_the_schema_of_a_later_version(run: Run, folde
 
 def test_the_command_sessions_prune_reports_how_many_it_deleted(run: Run) -> None:
     assert run("user", "create", "alice", stdin=PASSWORD).exit_code == 0
-    assert run("sessions", "prune").stdout == "Deleted 0 sessions.\n"
+    assert run("sessions", "prune").stdout == "Sessions deleted: 0.\n"
 
 
 def test_serving_starts_the_server_with_what_the_command_line_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_serving_warns_once_of_a_python_with_known_holes(run: Run, monkeypatch: 
         monkeypatch.setattr("jwtapi.interpreter.RUNNING", version)
         with structlog.testing.capture_logs() as logs:
             assert run("serve").exit_code == 0
-        assert sum("known holes" in entry["event"] for entry in logs) == warnings
+        assert sum("known vulnerabilities" in entry["event"] for entry in logs) == warnings
 
 
 def test_serving_warns_of_rows_that_it_may_not_delete(

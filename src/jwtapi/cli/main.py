@@ -76,7 +76,7 @@ WaitForDatabase = Annotated[
         metavar="[=SECONDS]",
         min=0,
         show_default=False,
-        help="Wait for a database that does not respond yet, for up to SECONDS. Without a number, wait without limit.",
+        help="Wait for a database that does not answer yet, for up to SECONDS. Without a number, wait without limit.",
     ),
 ]
 

@@ -17,4 +17,4 @@ def sessions() -> None:
 def prune() -> None:
     """Delete the sessions that have ended, as a running server does once a minute."""
     pruned = run_with_services(lambda services: services[Housekeeping].prune("sessions"))
-    typer.echo(f"Deleted {pruned} sessions.")
+    typer.echo(f"Sessions deleted: {pruned}.")

@@ -88,4 +88,4 @@ async def problems_of_hashes(database: Database) -> list[str]:
         return []
     schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())
     advice = "set new passwords with `jwtapi user set-password`"
-    return [f"{sum(counts.values())} users have a password hash that cannot be checked ({schemes}): {advice}"]
+    return [f"users with a password hash that cannot be checked: {sum(counts.values())} ({schemes}): {advice}"]

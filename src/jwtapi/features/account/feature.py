@@ -8,7 +8,7 @@ from jwtapi.storage.database import Database
 
 feature = Feature(
     routers=(router, api),
-    tags={"account": "What is the signed-in user's own."},
+    tags={"account": "The name, the account and the settings of the signed-in user."},
     fast_endpoints=(PrincipalEndpoint("/profile", profile), PrincipalEndpoint("/api/profile", api_profile)),
     services=lambda services: (AccountService(services[Database]),),
 )
