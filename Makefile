@@ -16,7 +16,7 @@ run: $(VENV)/.runtime  ## serve on http://127.0.0.1:4000, on an embedded SQLite 
 install: $(VENV)/.development  ## create .venv with everything that a contributor needs
 
 test: $(VENV)/.development  ## run the tests
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.development format lint types imports test  ## run all checks that a contribution must pass
 
