@@ -1,6 +1,6 @@
 """Records events, each in the transaction of the change that it describes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,31 +17,25 @@ async def record(  # noqa: PLR0913  an event has these parts
     at: datetime,
     caller: Caller,
     user_id: UUID | None,
-    session_id: UUID | None = None,
+    session_ids: Sequence[UUID | None] = (None,),
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record one event. `details` is a JSON object without secrets."""
-    await uow.events.add(event(type_, at=at, caller=caller, user_id=user_id, session_id=session_id, details=details))
+    """Record an event for each of `session_ids`, all in one statement. By default it is one, which names no session.
 
-
-def event(  # noqa: PLR0913  as above
-    type_: EventType,
-    *,
-    at: datetime,
-    caller: Caller,
-    user_id: UUID | None,
-    session_id: UUID | None = None,
-    details: Mapping[str, Any] | None = None,
-) -> Event:
-    """Make an event, for `uow.events.add(…)` with several in one statement."""
-    return Event(
-        id=0,
-        at=at,
-        type=type_.name,
-        user_id=user_id,
-        session_id=session_id,
-        address=caller.address,
-        request_id=caller.request_id,
-        actor_id=caller.actor_id,
-        details=details,
-    )
+    `details` is a JSON object without secrets.
+    """
+    events = [
+        Event(
+            id=0,
+            at=at,
+            type=type_.name,
+            user_id=user_id,
+            session_id=session_id,
+            address=caller.address,
+            request_id=caller.request_id,
+            actor_id=caller.actor_id,
+            details=details,
+        )
+        for session_id in session_ids
+    ]
+    await uow.events.add(*events)

@@ -55,7 +55,7 @@ class VerifiedToken(NamedTuple):
 
 
 def principal_of(found: SessionOfUser) -> Principal:
-    """What the session allows. Sessions that versions before 0004 opened began with a password."""
+    """Return what the session allows. A session from before migration 0004 was opened with a password."""
     session, user = found
     return Principal(
         user_id=user.id,

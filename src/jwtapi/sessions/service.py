@@ -113,13 +113,14 @@ class SessionService:
         others = await uow.sessions.add(session)
         if others >= self._policy.max_per_user:
             ended = await uow.sessions.revoke_surplus(session, keep=self._policy.max_per_user - 1)
-            await self._record_revocations(uow, ended, user.id, now, caller)
+            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user.id, session_ids=ended)
         return session
 
     async def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller) -> None:
         """End every session of a user whose row is locked."""
         now = self._clock()
-        await self._record_revocations(uow, await uow.sessions.revoke_all(user_id, now), user_id, now, caller)
+        ended = await uow.sessions.revoke_all(user_id, now)
+        await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_ids=ended)
 
     def issue(self, session: Session, user: User) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
@@ -222,7 +223,7 @@ class SessionService:
             at=now,
             caller=caller,
             user_id=session.user_id,
-            session_id=session.id,
+            session_ids=(session.id,),
         )
         log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
         return True
@@ -252,7 +253,7 @@ class SessionService:
     async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller) -> bool:
         revoked = await uow.sessions.revoke(session_id, user_id, now)
         if revoked:
-            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
+            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_ids=(session_id,))
         return revoked
 
     def _refresh_claims(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims | None:
@@ -263,22 +264,10 @@ class SessionService:
 
     def _decoded(self, access_token: str | None, now: datetime) -> DecodedToken | None:
         try:
-            # A clock that was set back must keep nobody signed in.
+            # Accept a token from the future: if the clock was set back, a logout must still end the session.
             return self._access_tokens.decode(access_token, now, allow_early=True) if access_token is not None else None
         except InvalidToken:
             return None
-
-    @staticmethod
-    async def _record_revocations(
-        uow: UnitOfWork, session_ids: Sequence[UUID], user_id: UUID, now: datetime, caller: Caller
-    ) -> None:
-        """Record the end of all sessions in one statement."""
-        await uow.events.add(
-            *(
-                audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_id=session_id)
-                for session_id in session_ids
-            )
-        )
 
 
 async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:

@@ -86,7 +86,7 @@ class SignIn:
                 return refusal
         session = await self._sessions.open(uow, accepted, caller, amr=proof.methods, auth_time=proof.proved_at)
         await audit.record(
-            uow, LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=accepted.id, session_id=session.id
+            uow, LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=accepted.id, session_ids=(session.id,)
         )
         return SessionOfUser(session, accepted)
 
