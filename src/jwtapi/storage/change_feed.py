@@ -131,18 +131,18 @@ class ChangeFeed:
         self._wake.clear()
 
     def _notify_later(self, events: Sequence[Event]) -> None:
-        ignored = self._ignored_types()
-        if any(event.type not in ignored for event in events):
+        if any(self._is_accepted(event.type) for event in events):
             self._has_to_notify = True
             self._wake.set()
 
     def _ignored_types(self) -> Collection[str]:
-        """The names of the types that no subscriber accepts."""
-        return [
-            name
-            for name, type_ in EventType.declared().items()
-            if not any(subscriber.accepts(type_) for subscriber in self._subscribers)
-        ]
+        """The names of the declared types that no subscriber accepts."""
+        return [name for name in EventType.declared() if not self._is_accepted(name)]
+
+    def _is_accepted(self, name: str) -> bool:
+        """Return whether a subscriber accepts a type of event. All accept types that only a later version declares."""
+        type_ = EventType.declared().get(name)
+        return type_ is None or any(subscriber.accepts(type_) for subscriber in self._subscribers)
 
 
 class _ChangeSignal(Protocol):
