@@ -10,7 +10,6 @@ from jwtapi.access_log import client_address
 from jwtapi.caller import MAX_USER_AGENT, Caller
 from jwtapi.log_fields import request_id
 from jwtapi.services import Services
-from jwtapi.settings import Settings
 from jwtapi.web.rate_limits import AddressLimiter
 
 
@@ -35,10 +34,6 @@ def provided(kind: type[Any]) -> Any:
     return Depends(provider(kind))  # type: ignore[arg-type]  # a class is hashable
 
 
-async def get_settings(request: Request) -> Settings:
-    return services_of(request.scope).settings
-
-
 async def get_caller(request: Request) -> Caller:
     user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
     return Caller(
@@ -48,6 +43,5 @@ async def get_caller(request: Request) -> Caller:
     )
 
 
-SettingsDep = Annotated[Settings, Depends(get_settings)]
 AddressLimiterDep = Annotated[AddressLimiter, provided(AddressLimiter)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
