@@ -125,8 +125,8 @@ def make_services(settings: Settings, clock: Clock = system_clock, tuning: Tunin
 def _add_storage(services: Services, tuning: Tuning) -> None:
     settings, clock = services.settings, services.clock
     metrics = Metrics()
-    on_block = (lambda block: metrics.observe_block(**block._asdict())) if settings.counts_requests else None
-    database = Database.of(settings, on_block=on_block)
+    on_unit = (lambda unit: metrics.observe_unit(**unit._asdict())) if settings.counts_requests else None
+    database = Database.of(settings, on_unit=on_unit)
     services.on_close(database.close)
     feed = ChangeFeed(
         database,

@@ -60,8 +60,7 @@ class Gauges:
     async def count_sessions(self) -> None:
         """Count the sessions once. If that takes longer than a block may take, the metric has no value."""
         try:
-            async with self._database.read() as uow:
-                sessions = await uow.sessions.count_alive(self._clock())
+            sessions = await self._database.read(lambda uow: uow.sessions.count_alive(self._clock()))
         except StorageUnavailable:
             self._metrics.set_sessions_alive(None)
         else:

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -19,7 +20,7 @@ BATCH = 500
 _PAUSE_SECONDS = 0.05
 """Between two batches, so that waiting transactions can write."""
 
-Prune: TypeAlias = Callable[[UnitOfWork, int], Awaitable[int]]
+Prune: TypeAlias = Callable[[UnitOfWork, int], int]
 """Deletes up to so many rows, and returns how many it deleted."""
 
 log = structlog.get_logger()
@@ -71,9 +72,11 @@ class Housekeeping:
         """
         pruned = 0
         while True:
-            async with self._database.write() as uow:
-                batch = await self._prunes[name](uow, self._batch) if await uow.try_lock("housekeeping") else 0
+            batch = await self._database.write(partial(self._prune_batch, name))
             pruned += batch
             if batch < self._batch:
                 return pruned
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _prune_batch(self, name: str, uow: UnitOfWork) -> int:
+        return self._prunes[name](uow, self._batch) if uow.try_lock("housekeeping") else 0

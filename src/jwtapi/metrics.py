@@ -174,8 +174,8 @@ class Metrics:
     def observe_hash_wait(self, seconds: float) -> None:
         self._hash_waits.observe(seconds)
 
-    def observe_block(self, *, writes: bool, waited: float, lasted: float, failed: bool) -> None:
-        """Count a block of work in the database. Times are in seconds."""
+    def observe_unit(self, *, writes: bool, waited: float, lasted: float, failed: bool) -> None:
+        """Count a unit of work on the database. Times are in seconds."""
         self._block_durations[writes].observe(lasted)
         self._block_waits.observe(waited)
         if failed:

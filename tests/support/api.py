@@ -55,8 +55,7 @@ class Api:
 
     async def user(self, username: str = "alice") -> User:
         """Return a user as stored now, by the canonical name."""
-        async with self.services[Database].read() as uow:
-            user = await uow.users.by_name(username)
+        user = await self.services[Database].read(lambda uow: uow.users.by_name(username))
         assert user is not None, f"there is no user {username}"
         return user
 
@@ -80,14 +79,12 @@ class Api:
     async def import_password_hash(self, password_hash: str, username: str = "alice") -> None:
         """Store a hash that another system made, as an import by SQL does: there is no event."""
         user = await self.user(username)
-        async with self.services[Database].write() as uow:
-            await uow.users.set_password_hash(user.id, password_hash)
+        await self.services[Database].write(lambda uow: uow.users.set_password_hash(user.id, password_hash))
 
     async def events(self, username: str | None = "alice") -> list[Event]:
         """Return the events of a user. None means the events without a user."""
         user_id = (await self.user(username)).id if username is not None else None
-        async with self.services[Database].read() as uow:
-            return await uow.events.of_user(user_id)
+        return await self.services[Database].read(lambda uow: uow.events.of_user(user_id))
 
     async def sql(self, statement: str) -> list[Any]:
         """Run a statement in the database of the API, and return its rows."""

@@ -37,7 +37,7 @@ def statements(api: Api, which: Callable[[str], bool] = lambda _: True) -> Itera
         if which(sql):
             sent.append(Statement(sql, parameters))
 
-    engine = api.services[Database]._engine.sync_engine  # noqa: SLF001  needed for the events of its connections
+    engine = api.services[Database].engine_of_units
     event.listen(engine, "before_cursor_execute", collect)
     try:
         yield sent

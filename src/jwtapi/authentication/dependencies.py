@@ -76,8 +76,7 @@ PrincipalDep = Annotated[Principal, Depends(get_principal)]
 
 async def get_current_user(principal: PrincipalDep, database: Annotated[Database, provided(Database)]) -> User:
     """Return the row of the signed-in user, for endpoints that need more than the principal contains."""
-    async with database.read() as uow:
-        user = await uow.users.get(principal.user_id)
+    user = await database.read(lambda uow: uow.users.get(principal.user_id))
     if user is None:
         raise AccessTokenInvalid
     return user

@@ -183,8 +183,7 @@ class SessionCache:
             self._drop(session_id)
 
     async def _read(self, session: CachedSession, session_id: UUID, now: datetime) -> CachedSession:
-        async with self._database.read() as uow:
-            found = await uow.sessions.with_user(session_id)
+        found = await self._database.read(lambda uow: uow.sessions.with_user(session_id))
         if found is None or not found.lets_in(now):
             session.principal, session.expires_at = None, _UNREAD
         else:

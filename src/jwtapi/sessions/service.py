@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple, Self
 from uuid import UUID, uuid4
 
@@ -24,9 +25,13 @@ from jwtapi.sessions.worth import Worth, worth_of
 from jwtapi.settings import Settings
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
+from jwtapi.storage.events import Event
 from jwtapi.storage.sessions import Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+
+_SIMULTANEOUS_LOGINS = 8
+"""With so many sessions less than the maximum, a login counts again, exactly."""
 
 log = structlog.get_logger()
 
@@ -64,8 +69,8 @@ class _Exchange(NamedTuple):
     outcome: RefreshOutcome
     valid: SessionOfUser | None
     """The session of the valid token, in the generation whose token the client gets. None if no token was valid."""
-    reuses: int
-    """How many sessions were ended because of reused tokens."""
+    reused: Sequence[Session]
+    """The sessions that were ended because their tokens were used before."""
 
 
 class SessionService:
@@ -87,17 +92,12 @@ class SessionService:
         self._metrics = metrics
         self._clock = clock
 
-    async def open(
-        self, uow: UnitOfWork, user: User, caller: Caller, *, amr: Sequence[str], auth_time: datetime
-    ) -> Session:
-        """Store a new session of a user whose row is locked, and end the oldest unused ones beyond the maximum.
-
-        Issue its tokens after the transaction was committed, not before.
-        """
+    def new(self, user_id: UUID, caller: Caller, *, amr: Sequence[str], auth_time: datetime) -> Session:
+        """Make a session to store. Issue its tokens after the transaction was committed, not before."""
         now = self._clock()
-        session = Session(
+        return Session(
             id=uuid4(),
-            user_id=user.id,
+            user_id=user_id,
             generation=0,
             key=secrets.token_bytes(32),
             created_at=now,
@@ -110,17 +110,36 @@ class SessionService:
             address=caller.address,
             user_agent=caller.user_agent,
         )
-        others = await uow.sessions.add(session)
-        if others >= self._policy.max_per_user:
-            ended = await uow.sessions.revoke_surplus(session, keep=self._policy.max_per_user - 1)
-            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user.id, session_ids=ended)
-        return session
 
-    async def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller) -> None:
+    async def open(self, session: Session, user: User, caller: Caller, opened: Event) -> SessionOfUser | None:
+        """Store a new session with the event `opened`, and end the oldest unused ones beyond the maximum.
+
+        Return None if the user has changed since `user` was read. Then nothing was stored.
+        """
+        added = await self._database.write(
+            lambda uow: uow.sessions.add_unless_user_changed(session, user, opened), autocommit=True
+        )
+        if added is None:
+            return None
+        # The statement does not see the sessions of logins that committed while it waited for the user's lock.
+        if added.others + _SIMULTANEOUS_LOGINS >= self._policy.max_per_user:
+            await self._database.write(partial(self._end_surplus, session=session, caller=caller))
+        return SessionOfUser(session, added.user)
+
+    def add(self, uow: UnitOfWork, session: Session, caller: Caller, opened: Event) -> None:
+        """As `open`, in a transaction that has locked the user."""
+        uow.sessions.add(session)
+        uow.events.add(replace(opened, session_id=session.id))
+        self._end_surplus(uow, session, caller)
+
+    def _end_surplus(self, uow: UnitOfWork, session: Session, caller: Caller) -> None:
+        uow.users.get_for_update(session.user_id)
+        ended = self._revocation(session.user_id, session.created_at, caller)
+        uow.sessions.revoke_surplus(session, ended, keep=self._policy.max_per_user - 1)
+
+    def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller) -> None:
         """End every session of a user whose row is locked."""
-        now = self._clock()
-        ended = await uow.sessions.revoke_all(user_id, now)
-        await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_ids=ended)
+        uow.sessions.revoke_all(user_id, self._revocation(user_id, self._clock(), caller))
 
     def issue(self, session: Session, user: User) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
@@ -156,38 +175,43 @@ class SessionService:
         if not sent:
             self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
-        async with self._database.write() as uow:
-            outcome, valid, reuses = await self._first_valid(uow, sent, now, caller)
-        self._metrics.count_refresh(outcome, reuses=reuses)
+        unit = partial(self._first_valid, sent=sent, now=now, caller=caller)
+        outcome, valid, reused = await self._database.write(unit, autocommit=True)
+        for session in reused:
+            log.warning(
+                "refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id)
+            )
+        self._metrics.count_refresh(outcome, reuses=len(reused))
         if valid is None:
             raise RefreshTokenInvalid
         return self.issue(valid.session, valid.user)
 
-    async def _first_valid(
-        self, uow: UnitOfWork, sent: Sequence[RefreshClaims], now: datetime, caller: Caller
+    def _first_valid(
+        self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], now: datetime, caller: Caller
     ) -> _Exchange:
         """Exchange the first valid token, and end the sessions of the tokens that were used before."""
         valid: SessionOfUser | None = None
         outcome = RefreshOutcome.INVALID
         reused: list[Session] = []
         for claims in sent:
-            found = await _proven_session(uow, claims)
+            found = _proven_session(uow, claims)
             if found is None or not found.lets_in(now):
                 continue
-            session, outcome = await self._exchange(uow, found.session, claims.generation, now)
+            session, outcome = self._exchange(uow, found.session, claims.generation, now)
             if session is not None:
                 valid = SessionOfUser(session, found.user)
                 break
             reused.append(found.session)
-        ended = 0
-        for session in reused:
-            # A client with a session's valid token may also send its old ones. A valid token of another session is no
-            # excuse: otherwise a thief could send a stolen token with one of the thief's own, unnoticed.
-            if valid is None or session.id != valid.session.id:
-                ended += await self._end_reused(uow, session, now, caller)
+        # A client with a session's valid token may also send its old ones. A valid token of another session is no
+        # excuse: otherwise a thief could send a stolen token with one of the thief's own, unnoticed.
+        ended = [
+            session
+            for session in reused
+            if (valid is None or session.id != valid.session.id) and self._end_reused(uow, session, now, caller)
+        ]
         return _Exchange(outcome, valid, ended)
 
-    async def _exchange(
+    def _exchange(
         self, uow: UnitOfWork, read: Session, generation: int, now: datetime
     ) -> tuple[Session | None, RefreshOutcome]:
         """Return the session in the generation whose token the client gets, or None if the token is not valid."""
@@ -200,33 +224,23 @@ class SessionService:
                 case Worth.NEXT:
                     outcome = RefreshOutcome.NEXT
                     expires_at = min(now + self._policy.idle, session.ends_at)
-                    decided = await uow.sessions.rotate(session, now=now, expires_at=expires_at)
+                    decided = uow.sessions.rotate(session, now=now, expires_at=expires_at)
                 case Worth.PRESENT:
                     decided = session
                 case Worth.PRESENT_LATE:
-                    decided = await uow.sessions.reissue_late(session, now=now)
+                    decided = uow.sessions.reissue_late(session, now=now)
                 case Worth.REUSED:
                     return None, RefreshOutcome.REUSED
             if decided is not None:
                 return decided, outcome
             # Another request changed the row after we read it. Decide again by the present row. This loop ends, because
             # a token only loses worth.
-            session = await uow.sessions.get(session.id)
+            session = uow.sessions.get(session.id)
         return None, RefreshOutcome.INVALID
 
-    async def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, caller: Caller) -> bool:
-        if not await self._revoke(uow, session.id, session.user_id, now, caller):
-            return False
-        await audit.record(
-            uow,
-            REFRESH_TOKEN_REUSED,
-            at=now,
-            caller=caller,
-            user_id=session.user_id,
-            session_ids=(session.id,),
-        )
-        log.warning("refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id))
-        return True
+    def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, caller: Caller) -> bool:
+        reused = audit.event(REFRESH_TOKEN_REUSED, at=now, caller=caller, user_id=session.user_id)
+        return self._revoke(uow, session.id, session.user_id, now, caller, reused)
 
     async def log_out(self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller) -> None:
         """Revoke the sessions of the tokens. Forged tokens and ended sessions are skipped.
@@ -243,18 +257,26 @@ class SessionService:
         decoded = self._decoded(access_token, now)
         if not refresh_claims and decoded is None:
             return
-        async with self._database.write() as uow:
-            for claims in refresh_claims:
-                if await _proven_session(uow, claims) is not None:
-                    await self._revoke(uow, claims.session_id, claims.user_id, now, caller)
-            if decoded is not None:
-                await self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
 
-    async def _revoke(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller) -> bool:
-        revoked = await uow.sessions.revoke(session_id, user_id, now)
-        if revoked:
-            await audit.record(uow, SESSION_REVOKED, at=now, caller=caller, user_id=user_id, session_ids=(session_id,))
-        return revoked
+        def end(uow: UnitOfWork) -> None:
+            ended = set()
+            for claims in refresh_claims:
+                if _proven_session(uow, claims) is not None:
+                    self._revoke(uow, claims.session_id, claims.user_id, now, caller)
+                    ended.add(claims.session_id)
+            if decoded is not None and decoded.session_id not in ended:
+                self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
+
+        await self._database.write(end, autocommit=True)
+
+    def _revoke(
+        self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller, *others: Event
+    ) -> bool:
+        return uow.sessions.revoke(session_id, user_id, self._revocation(user_id, now, caller), *others)
+
+    @staticmethod
+    def _revocation(user_id: UUID, now: datetime, caller: Caller) -> Event:
+        return audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id)
 
     def _refresh_claims(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims | None:
         try:
@@ -270,9 +292,9 @@ class SessionService:
             return None
 
 
-async def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
+def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
     """Return the session of the token, if the token proves that its issuer knew the session's key."""
-    found = await uow.sessions.with_user(claims.session_id)
+    found = uow.sessions.with_user(claims.session_id)
     if found is None or found.user.id != claims.user_id or not claims.is_proven_by(found.session.key):
         return None
     return found

@@ -52,8 +52,7 @@ class PasswordProver:
             Overloaded: too many hashes are waiting.
         """
         name = _canonical_name(username)
-        async with self._database.read() as uow:
-            user = await uow.users.by_name(name)
+        user = await self._database.read(lambda uow: uow.users.by_name(name))
         attempt = _Attempt(password, self._bucket(name, user, device_tokens), caller)
         try:
             await self._limiter.spend(FAILED_LOGINS, attempt.bucket)
@@ -75,9 +74,8 @@ class PasswordProver:
                 return PasswordProof(
                     prover=self,
                     attempt=attempt,
-                    user_id=user.id,
+                    user=user,
                     proved_at=self._clock(),
-                    checked_hash=user.password_hash,
                     new_hash=await self._upgraded_hash(user, attempt.password),
                 )
         except Overloaded:
@@ -95,9 +93,9 @@ class PasswordProver:
         return await self._hasher.hash(password) if stored is not None and self._hasher.needs_update(stored) else None
 
     async def _record_failure(self, user: User | None, caller: Caller) -> None:
-        async with self._database.write() as uow:
-            user_id = user.id if user is not None else None
-            await audit.record(uow, LOGIN_FAILED, at=self._clock(), caller=caller, user_id=user_id)
+        user_id = user.id if user is not None else None
+        failure = audit.event(LOGIN_FAILED, at=self._clock(), caller=caller, user_id=user_id)
+        await self._database.write(lambda uow: uow.events.add(failure), autocommit=True)
         self._metrics.count_login(LoginOutcome.FAILED)
 
     def _bucket(self, name: str, user: User | None, device_tokens: Sequence[str]) -> str:
@@ -130,19 +128,27 @@ class PasswordProof(Proof):
 
     prover: PasswordProver
     attempt: _Attempt
-    user_id: UUID
+    user: User
+    """As stored when the password was checked."""
     proved_at: datetime
-    checked_hash: str | None = field(repr=False)
     new_hash: str | None = field(repr=False)
     methods: Sequence[AuthenticationMethod] = (AuthenticationMethod.PASSWORD,)
 
-    async def accept(self, uow: UnitOfWork, user: User) -> User | None:
+    @property
+    def user_id(self) -> UUID:  # type: ignore[override]  # read-only here
+        return self.user.id
+
+    @property
+    def unchanged_user(self) -> User | None:  # type: ignore[override]  # read-only here
+        return self.user if self.new_hash is None else None
+
+    def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Accept the proof unless the user has another hash now, and store the renewed hash."""
-        if user.password_hash != self.checked_hash:
+        if user.password_hash != self.user.password_hash:
             return None
         if self.new_hash is None:
             return user
-        await uow.users.set_password_hash(user.id, self.new_hash)
+        uow.users.set_password_hash(user.id, self.new_hash)
         return replace(user, password_hash=self.new_hash)
 
     async def renewed(self, user: User) -> "PasswordProof":

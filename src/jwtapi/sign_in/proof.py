@@ -27,8 +27,12 @@ class Proof(ABC):
     proved_at: datetime
     """`auth_time` of the session and of its access tokens."""
 
+    unchanged_user: User | None = None
+    """The user as proved, if nothing else is to be accepted than that the password hash is still the same and the user
+    enabled. One statement opens the session then, without `accept`."""
+
     @abstractmethod
-    async def accept(self, uow: UnitOfWork, user: User) -> User | None:
+    def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Return the user if the proof still holds, in the transaction that opens the session; else None.
 
         The row of the user is locked. Here a proof writes what it consumes or renews.
@@ -50,7 +54,7 @@ class Proof(ABC):
 class FurtherFactor(Protocol):
     """Asks for more than one proof, such as a second factor. A feature gives it to `SignIn.add_further_factor`."""
 
-    async def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
+    def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
         """Return the error to respond with instead of opening a session, or None if the proof is enough.
 
         Rows that are written here are committed, such as a ticket for the next step.

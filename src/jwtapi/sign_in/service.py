@@ -1,6 +1,8 @@
 """Opens the session of a user who has proved to be that user."""
 
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
 from jwtapi import audit
 from jwtapi.caller import Caller
@@ -13,7 +15,8 @@ from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof
 from jwtapi.storage.database import Database
-from jwtapi.storage.sessions import SessionOfUser
+from jwtapi.storage.events import Event
+from jwtapi.storage.sessions import Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 
@@ -23,6 +26,11 @@ class SignedIn:
     tokens: TokenPair
     device_token: str = field(repr=False)
     """The browser sends it at its next login; see security/device_tokens.py."""
+
+
+_Outcome: TypeAlias = SessionOfUser | User | JwtapiError | None
+"""The open session; the user, if the proof no longer holds; the error, if a further factor is required; or None, if the
+user is disabled or deleted."""
 
 
 class SignIn:
@@ -53,42 +61,47 @@ class SignIn:
             JwtapiError: a further factor is required.
         """
         while True:
-            async with self._database.write() as uow:
-                user = await self._enabled_user(uow, proof, caller)
-                outcome = await self._open(uow, user, proof, caller) if user is not None else None
-            if user is None:
-                self._metrics.count_login(LoginOutcome.FAILED)
-                raise InvalidCredentials
-            if isinstance(outcome, JwtapiError):
-                raise outcome
-            if outcome is not None:
-                return await self._signed_in(outcome, proof)
-            # The user has another password now, or the same one with a renewed hash.
-            proof = await proof.renewed(user)
+            outcome: _Outcome = await self._open_at_once(proof, caller)
+            if outcome is None:
+                outcome = await self._database.write(partial(self._open, proof=proof, caller=caller))
+            match outcome:
+                case SessionOfUser():
+                    return await self._signed_in(outcome, proof)
+                case User():  # the user has another password now, or the same one with a renewed hash
+                    proof = await proof.renewed(outcome)
+                case JwtapiError():
+                    raise outcome
+                case None:
+                    self._metrics.count_login(LoginOutcome.FAILED)
+                    raise InvalidCredentials
 
-    async def _enabled_user(self, uow: UnitOfWork, proof: Proof, caller: Caller) -> User | None:
-        # Lock the user: a command that disables the user waits for this block, and then also ends the new session.
-        user = await uow.users.get_for_update(proof.user_id)
-        if user is not None and user.disabled_at is None:
-            return user
-        await audit.record(uow, LOGIN_FAILED, at=self._clock(), caller=caller, user_id=proof.user_id)
-        return None
-
-    async def _open(
-        self, uow: UnitOfWork, user: User, proof: Proof, caller: Caller
-    ) -> SessionOfUser | JwtapiError | None:
-        """Open a session. Return None if the proof no longer holds, and an error if a further factor is required."""
-        accepted = await proof.accept(uow, user)
-        if accepted is None:
+    async def _open_at_once(self, proof: Proof, caller: Caller) -> SessionOfUser | None:
+        """Open a session by one statement, if that suffices and the proof still holds."""
+        if proof.unchanged_user is None or self._further_factors:
             return None
+        session, opened = self._new(proof, caller)
+        return await self._sessions.open(session, proof.unchanged_user, caller, opened)
+
+    def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller) -> _Outcome:
+        # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
+        user = uow.users.get_for_update(proof.user_id)
+        if user is None or user.disabled_at is not None:
+            uow.events.add(audit.event(LOGIN_FAILED, at=self._clock(), caller=caller, user_id=proof.user_id))
+            return None
+        accepted = proof.accept(uow, user)
+        if accepted is None:
+            return user
         for factor in self._further_factors:
-            if (refusal := await factor.refusal(uow, accepted, proof)) is not None:
+            if (refusal := factor.refusal(uow, accepted, proof)) is not None:
                 return refusal
-        session = await self._sessions.open(uow, accepted, caller, amr=proof.methods, auth_time=proof.proved_at)
-        await audit.record(
-            uow, LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=accepted.id, session_ids=(session.id,)
-        )
+        session, opened = self._new(proof, caller)
+        self._sessions.add(uow, session, caller, opened)
         return SessionOfUser(session, accepted)
+
+    def _new(self, proof: Proof, caller: Caller) -> tuple[Session, Event]:
+        session = self._sessions.new(proof.user_id, caller, amr=proof.methods, auth_time=proof.proved_at)
+        opened = audit.event(LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=proof.user_id)
+        return session, opened
 
     async def _signed_in(self, opened: SessionOfUser, proof: Proof) -> SignedIn:
         """Make the tokens after the commit, so that none exists for a session that was rolled back."""

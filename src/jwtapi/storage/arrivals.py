@@ -1,7 +1,9 @@
 """Records which generation of a session's tokens has reached its client. No request waits for it."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from uuid import UUID
 
@@ -9,6 +11,7 @@ import structlog
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database
+from jwtapi.storage.unit_of_work import UnitOfWork
 
 _PAUSE_SECONDS = 0.2
 """Generations that are noted during this pause are written together."""
@@ -57,8 +60,11 @@ class Arrivals:
 
     async def _write(self) -> None:
         while batch := dict(islice(self._noted.items(), _BATCH)):
-            async with self._database.write(durable=False) as uow:
-                await uow.sessions.mark_arrived(batch)
+            await self._database.write(partial(_mark_arrived, generations=batch), durable=False, autocommit=True)
             for session_id, generation in batch.items():
                 if self._noted.get(session_id) == generation:
                     del self._noted[session_id]
+
+
+def _mark_arrived(uow: UnitOfWork, *, generations: Mapping[UUID, int]) -> None:
+    uow.sessions.mark_arrived(generations)

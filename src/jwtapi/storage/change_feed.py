@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.errors import StorageUnavailable
@@ -83,7 +84,7 @@ class ChangeFeed:
         while True:
             try:
                 async with self._database.dedicated_connection() as connection:
-                    await self._follow(EventRepository(connection), await _open_signal(connection, self._wake))
+                    await self._follow(connection, await _open_signal(connection, self._wake))
                 if not self._is_interrupted:
                     log.warning("changes of other processes do not arrive", cause="requests need the only connection")
             except StorageUnavailable as error:
@@ -99,10 +100,10 @@ class ChangeFeed:
             await asyncio.sleep(_RETRY_SECONDS if self._is_interrupted else 0)
             self._is_interrupted = True
 
-    async def _follow(self, events: EventRepository, signal: "_ChangeSignal") -> None:
+    async def _follow(self, connection: AsyncConnection, signal: "_ChangeSignal") -> None:
         """Deliver new events until requests need the connection."""
         async with asyncio.timeout(WAIT_SECONDS):
-            position = await events.end()
+            position = await connection.run_sync(lambda sync: EventRepository(sync).end())
         ignored = self._ignored_types()
         for subscriber in self._subscribers:
             subscriber.on_gap()  # events before `position` were not delivered
@@ -114,7 +115,7 @@ class ChangeFeed:
                     self._has_to_notify = False
                     await signal.notify()
                 if await signal.poll():
-                    new, position = await events.since(position, ignored=ignored)
+                    new, position = await connection.run_sync(_events_since, position, ignored)
                     for subscriber in self._subscribers if new else ():
                         subscriber.on_events(new)
             self._polled_at = asked_at
@@ -143,6 +144,10 @@ class ChangeFeed:
         """Return whether a subscriber accepts a type of event. All accept types that only a later version declares."""
         type_ = EventType.declared().get(name)
         return type_ is None or any(subscriber.accepts(type_) for subscriber in self._subscribers)
+
+
+def _events_since(connection: Connection, position: str, ignored: Collection[str]) -> tuple[list[Event], str]:
+    return EventRepository(connection).since(position, ignored=ignored)
 
 
 class _ChangeSignal(Protocol):

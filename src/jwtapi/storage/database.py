@@ -1,13 +1,18 @@
-"""The database. `read()` and `write()` open a block for one use case."""
+"""The database. `read` and `write` run a unit of work: a plain function that gets a UnitOfWork.
+
+A unit runs at once, without the event loop in between, so it awaits nothing. On SQLite it runs on another thread, and
+perhaps again if the transaction was lost that it shared with others. So it changes nothing but the database.
+"""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +21,6 @@ from jwtapi.errors import StorageUnavailable
 from jwtapi.settings import Settings
 from jwtapi.storage.connections import Connections
 from jwtapi.storage.engine import (
-    NOT_DURABLE,
     POOL_SIZE,
     STATEMENT_CACHE,
     WAIT_SECONDS,
@@ -27,12 +31,17 @@ from jwtapi.storage.engine import (
 )
 from jwtapi.storage.events import Event
 from jwtapi.storage.faults import is_of_operator
+from jwtapi.storage.job import Job, PoolState
 from jwtapi.storage.migrations import Schema, schema_of, upgrade
+from jwtapi.storage.postgresql_units import PostgresqlUnits
 from jwtapi.storage.rehearsal import rehearse_housekeeping, rehearse_login, write_beside
+from jwtapi.storage.sqlite_units import SqliteUnits
 from jwtapi.storage.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
+
+T = TypeVar("T")
 
 _CONNECTIONS = text("""
     SELECT least(
@@ -49,25 +58,28 @@ class OutdatedSchema(Exception):
     """The database lacks migrations of this version."""
 
 
-class Block(NamedTuple):
-    """How a block on the database went. Times are in seconds."""
+class Observation(NamedTuple):
+    """How a unit of work went. Times are in seconds."""
 
     writes: bool
     waited: float
     """Until it had a connection and, if it writes to SQLite, the lock of the writers."""
     lasted: float
-    """From the beginning of the wait to the end of the block."""
+    """From the beginning of the wait to the end of the unit, or of its commit."""
     failed: bool
-    """Whether it raised StorageUnavailable."""
+    """Whether StorageUnavailable was raised."""
 
 
-class PoolState(NamedTuple):
-    """The connections of this process."""
+class _Units(Protocol):
+    """Runs units of work on one kind of database."""
 
-    most: int
-    in_use: int
-    waiting: int
-    """Blocks that still wait for a connection, or for the lock of the writers."""
+    engine: Engine
+
+    async def run(self, job: Job) -> Any: ...
+
+    def state(self) -> PoolState: ...
+
+    async def close(self) -> None: ...
 
 
 class Database:
@@ -80,9 +92,9 @@ class Database:
         pool_size: int = POOL_SIZE,
         statement_cache: int = STATEMENT_CACHE,
         wait_seconds: float = WAIT_SECONDS,
-        on_block: Callable[[Block], None] | None = None,
+        on_unit: Callable[[Observation], None] | None = None,
     ) -> None:
-        """`on_block` is called at the end of each block.
+        """`on_unit` is called at the end of each unit of work.
 
         Raises:
             StorageUnavailable: the file of an SQLite database cannot be opened.
@@ -90,34 +102,39 @@ class Database:
         self._url = url
         self._prepares = statement_cache > 0
         self._wait_seconds = wait_seconds
-        self._on_block = on_block
-        self._waiting = 0
+        self._on_unit = on_unit
+        self._subscribers: list[Callable[[Sequence[Event]], None]] = []
         try:
             self._engine = open_engine(
                 url, pool_size=pool_size, statement_cache=statement_cache, wait_seconds=wait_seconds
             )
+            self._connections = Connections(self._engine)
+            self._units: _Units = (
+                PostgresqlUnits(self._engine, self._connections, self._announce)
+                if (path := sqlite_path(url)) is None
+                else SqliteUnits(path, wait_seconds=wait_seconds, on_events=self._announce)
+            )
         except OSError as error:
             raise StorageUnavailable from error
-        self._writing = with_transactions(self._engine)
-        self._connections = Connections(self._engine)
-        # SQLite allows one writer at a time. Writers queue here, because this queue is fair and wakes the next writer
-        # immediately. SQLite's own lock would be polled.
-        self._writers: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        self._subscribers: list[Callable[[Sequence[Event]], None]] = []
 
     @classmethod
-    def of(cls, settings: Settings, *, on_block: Callable[[Block], None] | None = None) -> "Database":
+    def of(cls, settings: Settings, *, on_unit: Callable[[Observation], None] | None = None) -> "Database":
         """Open the database that the settings name."""
         return cls(
             settings.database_url.get_secret_value(),
             pool_size=settings.database_pool_size,
             statement_cache=settings.database_statement_cache,
-            on_block=on_block,
+            on_unit=on_unit,
         )
 
     @property
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
+
+    @property
+    def engine_of_units(self) -> Engine:
+        """The engine of the connections that run units of work, for the events of SQLAlchemy."""
+        return self._units.engine
 
     def subscribe(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` with the events of each unit of work of this process when it ends, committed or not."""
@@ -127,74 +144,44 @@ class Database:
         """Make a span for each statement of a request that has a span."""
         from jwtapi.storage.statement_spans import trace_statements  # noqa: PLC0415  needs the extra `otel`
 
-        trace_statements(self._engine, tracer)
+        trace_statements(self.engine_of_units, tracer)
 
     def connections(self) -> PoolState:
-        pool: Any = self._engine.pool  # with both kinds of database the pool counts its connections
-        return PoolState(most=pool.size(), in_use=pool.checkedout(), waiting=self._waiting)
+        return self._units.state()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[UnitOfWork]:
-        """Open a block that changes nothing. Each statement sees everything that was committed before the statement."""
-        async with self._block(writes=False) as connection:
-            yield UnitOfWork(connection)
+    async def read(self, unit: Callable[[UnitOfWork], T]) -> T:
+        """Run a unit that changes nothing. Each statement sees everything that was committed before the statement."""
+        result: T = await self._run(Job(unit, writes=False))
+        return result
 
-    def write(self, *, durable: bool = True) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Open a transaction: the end of the block commits, and an exception rolls back.
+    async def write(self, unit: Callable[[UnitOfWork], T], *, durable: bool = True, autocommit: bool = False) -> T:
+        """Run a unit as a transaction: its end commits, and an exception rolls back. On SQLite it writes alone.
 
-        Do nothing slow inside, because on SQLite nobody else can write meanwhile.
-
-        With `durable=False` the block does not wait for the disk, and a power cut may undo it. Use it for statements
-        that need no common transaction, because on PostgreSQL each one commits by itself, and that add no events.
+        With `durable=False` nobody waits for the disk, and a power cut may undo the unit. With `autocommit=True` each
+        statement commits by itself on PostgreSQL, which saves two round trips: for units of one changing statement.
         """
-        return self._write_durably() if durable else self._write_without_waiting_for_the_disk()
+        result: T = await self._run(Job(unit, writes=True, durable=durable, autocommit=autocommit))
+        return result
 
-    @asynccontextmanager
-    async def _write_durably(self) -> AsyncIterator[UnitOfWork]:
-        async with self._block(writes=True) as connection:
-            uow = UnitOfWork(connection)
-            try:
-                async with connection.begin():
-                    yield uow
-            finally:
-                # Call the listeners even if the commit failed: perhaps only its answer was lost, not the commit.
-                for listener in self._subscribers if uow.events.added else ():
-                    listener(uow.events.added)
-
-    @asynccontextmanager
-    async def _write_without_waiting_for_the_disk(self) -> AsyncIterator[UnitOfWork]:
-        if self.is_sqlite:
-            async with self._block(writes=True) as connection:
-                await connection.execution_options(**{NOT_DURABLE: True})
-                async with connection.begin():
-                    yield UnitOfWork(connection)
-        else:
-            async with self.read() as uow:
-                yield uow
-
-    @asynccontextmanager
-    async def _block(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
-        """Open a connection. The block, with its wait for the connection, takes at most `wait_seconds`."""
+    async def _run(self, job: Job) -> Any:
+        """Run a unit. With its wait for a connection it takes at most `wait_seconds`."""
         began = time.monotonic()
-        connected: float | None = None
         failed = False
-        self._waiting += 1
         try:
-            engine, line = (self._writing, self._writers) if writes else (self._engine, nullcontext())
-            async with self._bounded(), line, self._connections.connection(engine) as connection:
-                self._waiting -= 1
-                connected = time.monotonic()
-                yield connection
+            async with self._bounded():
+                return await self._units.run(job)
         except StorageUnavailable:
             failed = True
             raise
         finally:
-            ended = time.monotonic()
-            if connected is None:
-                self._waiting -= 1
-                connected = ended
-            if self._on_block is not None:
-                self._on_block(Block(writes, connected - began, ended - began, failed))
+            if self._on_unit is not None:
+                ended = time.monotonic()
+                begun = job.begun_at if job.begun_at is not None else ended
+                self._on_unit(Observation(job.writes, begun - began, ended - began, failed))
+
+    def _announce(self, events: Sequence[Event]) -> None:
+        for listener in self._subscribers:
+            listener(events)
 
     @asynccontextmanager
     async def dedicated_connection(self) -> AsyncIterator[AsyncConnection]:
@@ -243,12 +230,7 @@ class Database:
             OutdatedSchema: the schema is of an earlier version, or there is none.
             UnusableSchema: the database has tables that jwtapi did not make.
         """
-        async with self._block(writes=False) as connection:
-            schema = await connection.run_sync(schema_of)
-            if schema is Schema.OUTDATED:
-                await connection.invalidate()  # it keeps the search_path that was set when it was opened
-                raise OutdatedSchema
-            return schema
+        return await self.read(_usable_schema)
 
     async def rehearse_login(self) -> None:
         """Make sure that the database would not make a login fail. Changes nothing.
@@ -256,21 +238,14 @@ class Database:
         Raises:
             StorageUnavailable: the database would make it fail.
         """
-        async with self._writing_alone() as connection:
-            await rehearse_login(connection)
+        await self.write(lambda uow: rehearse_login(uow.connection))
         if (path := sqlite_path(self._url)) is not None:
             async with self._bounded():
                 await asyncio.to_thread(write_beside, path)
 
     async def rehearse_housekeeping(self) -> None:
         """As `rehearse_login`, for the rows that housekeeping deletes in the background."""
-        async with self._writing_alone() as connection:
-            await rehearse_housekeeping(connection)
-
-    @asynccontextmanager
-    async def _writing_alone(self) -> AsyncIterator[AsyncConnection]:
-        async with self._block(writes=True) as connection, connection.begin():
-            yield connection
+        await self.write(lambda uow: rehearse_housekeeping(uow.connection))
 
     async def rehearse_pooler(self) -> None:
         """Make sure that each connection has its own prepared statements. Behind some poolers connections share them.
@@ -322,6 +297,7 @@ class Database:
             await engine.dispose()
 
     async def close(self) -> None:
+        await self._units.close()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -330,6 +306,14 @@ class Database:
         with _translate_driver_errors():
             async with asyncio.timeout(self._wait_seconds):
                 yield
+
+
+def _usable_schema(uow: UnitOfWork) -> Schema:
+    schema = schema_of(uow.connection)
+    if schema is Schema.OUTDATED:
+        uow.connection.invalidate()  # it keeps the search_path that was set when it was opened
+        raise OutdatedSchema
+    return schema
 
 
 async def _is_pooled(connection: AsyncConnection) -> bool:
@@ -352,5 +336,5 @@ def _translate_driver_errors() -> Iterator[None]:
         raise  # a bug in our statements
     except IntegrityError:
         raise  # the repository that ran the statement handles it
-    except (DBAPIError, PoolTimeoutError, TimeoutError, OSError) as error:
+    except (DBAPIError, sqlite3.Error, PoolTimeoutError, TimeoutError, OSError) as error:
         raise StorageUnavailable from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -29,12 +29,8 @@ APPLICATION_NAME = "jwtapi"
 WRITE = "jwtapi_write"
 """Execution option of a connection whose transactions write."""
 
-NOT_DURABLE = "jwtapi_not_durable"
-"""Execution option of a connection whose transaction may be lost in a power cut."""
-
-_SQLITE_POOL_SIZE = 4
-"""One for the change feed and one for the writer. More readers would not be faster, because only one thread runs Python
-at a time."""
+_SQLITE_POOL_SIZE = 2
+"""Connections outside the units of work: one for the change feed, and one that it opens to try."""
 
 _MIGRATION_WAIT_SECONDS = 600
 
@@ -145,7 +141,7 @@ def _open_postgresql(
         )
 
     engine = create_async_engine("postgresql+asyncpg://", creator=adapted, hide_parameters=True, **options)
-    _replace_faulty_connections(engine)
+    _replace_faulty_connections(engine.sync_engine)
     return engine
 
 
@@ -160,8 +156,8 @@ def _new_statement_name() -> str:
     return f"jwtapi_{_PROCESS}_{next(_numbers):x}"
 
 
-def _replace_faulty_connections(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "handle_error")
+def _replace_faulty_connections(engine: Engine) -> None:
+    @event.listens_for(engine, "handle_error")
     def _renew(context: ExceptionContext) -> None:
         if belongs_to_connection(context.original_exception):
             context.is_disconnect = True
@@ -173,34 +169,64 @@ def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
         url, pool_size=_SQLITE_POOL_SIZE, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True
     )
 
+    _prepare_sqlite(engine.sync_engine, wait_seconds)
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(WRITE):  # the single statements of a reader need no transaction
+            _begin_immediate(connection)
+
+    return engine
+
+
+def open_sqlite_for_units(path: Path, *, wait_seconds: float) -> Engine:
+    """Create the engine for units of work on SQLite. Each connection is used by the thread that opens it.
+
+    Raises:
+        OSError: the file cannot be created.
+    """
+    _make_private(path)
+    engine = create_engine(f"sqlite+pysqlite:///{path}", poolclass=NullPool, hide_parameters=True)
+    _prepare_sqlite(engine, wait_seconds)
+    return engine
+
+
+def begin_writing(connection: Connection, *, durable: bool) -> None:
+    """Begin a transaction on SQLite. With `durable=False` its commit does not wait for the disk.
+
+    After a power cut such a commit may be missing, but the file is consistent.
+
+    Raises:
+        DBAPIError: another process has had the lock of the writers for too long, for example.
+    """
+    level = "FULL" if durable else "NORMAL"
+    if connection.info.setdefault("synchronous", "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}").close()
+        connection.commit()  # SQLAlchemy regards the first statement as the beginning of a transaction
+        connection.info["synchronous"] = level
+    connection.begin()
+    _begin_immediate(connection)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A writer takes the lock first. A deferred transaction that reads and then writes would fail immediately, without
+    # waiting for busy_timeout, if another connection has written in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare_sqlite(engine: Engine, wait_seconds: float) -> None:
     _replace_faulty_connections(engine)
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def _prepare(dbapi_connection: Any, _: Any) -> None:
-        # With None the driver begins no transactions. `_begin` does.
+        # With None the driver begins no transactions.
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(pragma)
-        cursor.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 1000)}")
+        # Somewhat less than the caller waits, so that the error names the lock.
+        cursor.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 900)}")
         cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not options.get(WRITE):
-            return  # the single statements of a reader need no transaction
-        # With NORMAL a commit does not wait for the disk. After a power cut the last commits are missing, but the file
-        # is consistent.
-        level = "NORMAL" if options.get(NOT_DURABLE) else "FULL"
-        if connection.info.setdefault("synchronous", "FULL") != level:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-            connection.info["synchronous"] = level
-        # A writer takes the lock first. A deferred transaction that reads and then writes would fail immediately,
-        # without waiting for busy_timeout, if another connection has written in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _make_private(path: Path) -> None:

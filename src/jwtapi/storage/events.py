@@ -1,17 +1,20 @@
 """Events: the types, the table, the record and the queries. An event never changes."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     JSON,
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Index,
     Integer,
     Select,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    UpdateBase,
     Uuid,
     and_,
     bindparam,
@@ -30,7 +34,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.metadata import COMPUTED, INSERT_ONLY, PRUNED, columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
@@ -147,48 +150,102 @@ def _since(end: ColumnElement[str], is_new: ColumnElement[bool] | TextClause) ->
     return select(end, *_COLUMNS).select_from(select(literal(1)).subquery().outerjoin(events, and_(is_new, matters)))
 
 
+def with_events(changed: CTE, count: int, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select `columns` while adding `count` events for each row of `changed`, whose column `id` has ids of sessions.
+
+    Only PostgreSQL has such statements. `event_parameters` are the parameters.
+    """
+    source, recorded = changed.c.id, []
+    for number in range(count):
+        values = [
+            source if column is events.c.session_id else bindparam(f"event_{number}_{column.name}", type_=column.type)
+            for column in _NEW_COLUMNS
+        ]
+        # Each statement reads from the one before, so that the events get their ids in this order.
+        adding = insert(events).from_select(_NEW_COLUMNS, select(*values)).returning(events.c.session_id)
+        recorded.append(adding.cte(f"recorded_{number}"))
+        source = recorded[-1].c.session_id
+    return select(*columns).select_from(changed).add_cte(*recorded)
+
+
+def event_parameters(templates: Sequence[Event]) -> dict[str, Any]:
+    return {
+        f"event_{number}_{column.name}": getattr(template, column.name)
+        for number, template in enumerate(templates)
+        for column in _NEW_COLUMNS
+        if column is not events.c.session_id
+    }
+
+
+@cache  # statements take longer to build than to run, and there are few
+def _changing_with_events(change: UpdateBase, count: int) -> Select[Any]:
+    changed = change.cte("changed")
+    return with_events(changed, count, changed.c.id)
+
+
+def _events_of(session_ids: Sequence[UUID], templates: Sequence[Event]) -> list[Event]:
+    return [replace(template, session_id=id_) for id_ in session_ids for template in templates]
+
+
+_ADD = insert(events)
 _SINCE_ON_POSTGRESQL = _since(_END_ON_POSTGRESQL, _NEW_ON_POSTGRESQL)
 _SINCE_ON_SQLITE = _since(_END_ON_SQLITE, _NEW_ON_SQLITE)
 
 
 class EventRepository:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.added: list[Event] = []
         """The events of this unit of work, even if it is rolled back in the end. Their ids are 0."""
 
-    async def add(self, *new: Event) -> None:
+    def add(self, *new: Event) -> None:
         """Add all events in one statement."""
         self.added += new
         if new:
             values = [{column.name: getattr(event, column.name) for column in _NEW_COLUMNS} for event in new]
-            await self._connection.execute(insert(events), values)
+            self._connection.execute(_ADD, values)
 
-    async def of_user(self, user_id: UUID | None) -> list[Event]:
+    def add_for_each_session(
+        self, change: UpdateBase, parameters: Mapping[str, Any], templates: Sequence[Event]
+    ) -> list[UUID]:
+        """Run a statement that returns ids of sessions, and add an event of each template for each session.
+
+        On PostgreSQL all this is one statement, which can commit by itself. Returns the ids.
+        """
+        if self._on_postgresql:
+            values = {**parameters, **event_parameters(templates)}
+            ids = list(self._connection.execute(_changing_with_events(change, len(templates)), values).scalars())
+            self.added += _events_of(ids, templates)
+        else:
+            ids = list(self._connection.execute(change, parameters).scalars())
+            self.add(*_events_of(ids, templates))
+        return ids
+
+    def of_user(self, user_id: UUID | None) -> list[Event]:
         """Return the events of a user, the oldest first. For None, return the events that name no user."""
         query = select(*_COLUMNS).where(events.c.user_id.is_not_distinct_from(user_id)).order_by(events.c.id)
-        return [Event(*row) for row in await self._connection.execute(query)]
+        return [Event(*row) for row in self._connection.execute(query)]
 
-    async def end(self) -> str:
+    def end(self) -> str:
         """Return the present end of the events, for `since`: the highest id on SQLite, a snapshot on PostgreSQL."""
         end = _END_ON_POSTGRESQL if self._on_postgresql else _END_ON_SQLITE
-        return str((await self._connection.execute(select(end))).scalar_one())
+        return str(self._connection.execute(select(end)).scalar_one())
 
-    async def since(self, position: str, *, ignored: Collection[str]) -> tuple[list[Event], str]:
+    def since(self, position: str, *, ignored: Collection[str]) -> tuple[list[Event], str]:
         """Return the events that were committed after `position`, except the types in `ignored`, and the present end.
 
         Consecutive calls return each event exactly once.
         """
         statement = _SINCE_ON_POSTGRESQL if self._on_postgresql else _SINCE_ON_SQLITE
-        rows = (await self._connection.execute(statement, {"position": position, "ignored": list(ignored)})).all()
+        rows = self._connection.execute(statement, {"position": position, "ignored": list(ignored)}).all()
         return [Event(*row[1:]) for row in rows if row[1] is not None], str(rows[0][0])
 
-    async def prune(self, before: datetime, *, limit: int) -> int:
+    def prune(self, before: datetime, *, limit: int) -> int:
         """Delete up to `limit` events older than `before`, and return how many."""
         # Keep the last event. Otherwise SQLite would reuse its id, and the change feed would miss the next event.
         last = select(func.max(events.c.id)).scalar_subquery()
         old = select(events.c.id).where(events.c.at < before, events.c.id < last).order_by(events.c.at).limit(limit)
-        return (await self._connection.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+        return self._connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
 
     @property
     def _on_postgresql(self) -> bool:

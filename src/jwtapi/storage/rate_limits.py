@@ -5,9 +5,8 @@ One conditional statement decides which of many concurrent attempts are admitted
 
 from typing import NamedTuple
 
-from sqlalchemy import JSON, Column, Double, String, Table, TextClause, delete, select, text
+from sqlalchemy import JSON, Column, Connection, Double, String, Table, TextClause, delete, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.metadata import TRANSIENT, metadata
 
@@ -83,42 +82,42 @@ _ON_SQLITE = _Statements(
 class RateLimitRepository:
     """All times are in seconds since 1970."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._statements = _ON_POSTGRESQL if connection.dialect.name == "postgresql" else _ON_SQLITE
 
-    async def acquire(self, key: str, *, amount: int, period: float, now: float, latest: float) -> WindowState | None:
+    def acquire(self, key: str, *, amount: int, period: float, now: float, latest: float) -> WindowState | None:
         """Count an attempt, and return the state of the window. Return None if it already has `amount` attempts.
 
         The window is the `period` before `now`. Times after `latest` are set to `latest`.
         """
         values = {"key": key, "amount": amount, "now": now, "from": now - period, "latest": latest}
-        result = await self._connection.execute(self._statements.acquire, values | {"expires_at": now + period})
+        result = self._connection.execute(self._statements.acquire, values | {"expires_at": now + period})
         row = result.one_or_none()
         return WindowState(row[0], row[1], now) if row is not None else None
 
-    async def state(self, key: str, *, since: float) -> WindowState:
+    def state(self, key: str, *, since: float) -> WindowState:
         """Return the state of the window, without attempts up to `since`."""
         query = select(rate_limits.c.hits).where(rate_limits.c.key == key)
-        hits = [hit for hit in (await self._connection.execute(query)).scalar() or () if hit > since]
+        hits = [hit for hit in self._connection.execute(query).scalar() or () if hit > since]
         return WindowState(len(hits), min(hits, default=since), max(hits, default=since))
 
-    async def cap_times(self, key: str, *, period: float, latest: float) -> None:
+    def cap_times(self, key: str, *, period: float, latest: float) -> None:
         """Set times after `latest` to `latest`."""
         values = {"key": key, "latest": latest, "expires_at": latest + period}
-        await self._connection.execute(self._statements.cap_times, values)
+        self._connection.execute(self._statements.cap_times, values)
 
-    async def release(self, key: str, attempted_at: float) -> None:
+    def release(self, key: str, attempted_at: float) -> None:
         """Remove one attempt with this time, if there is one."""
-        await self._connection.execute(self._statements.release, {"key": key, "hit": attempted_at})
+        self._connection.execute(self._statements.release, {"key": key, "hit": attempted_at})
 
-    async def clear(self, key: str) -> None:
-        await self._connection.execute(delete(rate_limits).where(rate_limits.c.key == key))
+    def clear(self, key: str) -> None:
+        self._connection.execute(delete(rate_limits).where(rate_limits.c.key == key))
 
-    async def prune(self, now: float, *, limit: int) -> int:
+    def prune(self, now: float, *, limit: int) -> int:
         """Delete up to `limit` expired windows, and return how many."""
         has_expired = rate_limits.c.expires_at <= now
         expired = select(rate_limits.c.key).where(has_expired).limit(limit)
         # Check the condition again when deleting: an attempt may have been counted after the row was found.
         statement = delete(rate_limits).where(rate_limits.c.key.in_(expired), has_expired)
-        return (await self._connection.execute(statement)).rowcount
+        return self._connection.execute(statement).rowcount

@@ -11,8 +11,7 @@ waits for the disk and for the standbys, as each login would.
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from sqlalchemy import Executable, Table, delete, false, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Executable, Table, delete, false, insert, select, text, update
 
 from jwtapi.storage.metadata import stored_columns
 from jwtapi.storage.schema import metadata
@@ -44,20 +43,20 @@ def _on_no_row(table: Table) -> list[Executable]:
     return statements
 
 
-async def rehearse_login(connection: AsyncConnection) -> None:
+def rehearse_login(connection: Connection) -> None:
     """Run the statements. The caller must commit, because some errors occur only then."""
     for table in metadata.sorted_tables:
         for statement in _on_no_row(table):
-            await connection.execute(statement)
+            connection.execute(statement)
     if connection.dialect.name == "postgresql":
         for statement in (_MAY_NUMBER_EVENTS, _USE_LITTLE_MEMORY, _WRITE_A_FILE, _WRITE_TO_THE_LOG):
-            await connection.execute(statement)
+            connection.execute(statement)
 
 
-async def rehearse_housekeeping(connection: AsyncConnection) -> None:
+def rehearse_housekeeping(connection: Connection) -> None:
     for table in metadata.sorted_tables:
         if table.info.get("pruned"):
-            await connection.execute(delete(table).where(false()))
+            connection.execute(delete(table).where(false()))
 
 
 def write_beside(path: Path) -> None:

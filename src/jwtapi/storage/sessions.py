@@ -3,16 +3,18 @@
 If several requests change a session, the condition of one statement here decides which of them succeeds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Column,
     ColumnElement,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -32,11 +34,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from jwtapi.storage.events import Event, EventRepository, event_parameters, with_events
 from jwtapi.storage.metadata import COMPUTED, PRUNED, columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
-from jwtapi.storage.users import User, users
+from jwtapi.storage.users import User, UserRepository, users
 
 sessions = Table(
     "sessions",
@@ -139,9 +142,7 @@ _ROTATE = (
     )
     .returning(*_COLUMNS)
 )
-# The statement also counts the user's other sessions, which saves a round trip. The user's row is locked, so no other
-# login can add a session meanwhile.
-_ADD = insert(sessions).returning(
+_OTHERS_ALIVE = (
     select(func.count())
     .select_from(_others)
     .where(
@@ -152,6 +153,9 @@ _ADD = insert(sessions).returning(
     )
     .scalar_subquery()
 )
+_ADD = insert(sessions).returning(_OTHERS_ALIVE)
+
+
 # Skips locked rows. This transaction marks many rows, and another one may revoke many, so they could deadlock. Skipping
 # does little harm. If the other transaction refreshes or ends the session, the mark no longer matters. If it issues the
 # token again late, the same is possible once more.
@@ -172,6 +176,77 @@ _MARK_ARRIVED = (
 )
 
 
+def _alive(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return sessions.c.revoked_at.is_(None), sessions.c.expires_at > now
+
+
+def _ending(which: ColumnElement[bool]) -> ReturningUpdate[tuple[UUID]]:
+    # Set the expiry too, because pruning and counting find sessions by it.
+    return (
+        update(sessions)
+        .where(which, *_alive(bindparam("now")))
+        .values(revoked_at=bindparam("now"), expires_at=bindparam("now"))
+        .returning(sessions.c.id)
+    )
+
+
+def _surplus() -> ColumnElement[bool]:
+    others = and_(sessions.c.user_id == bindparam("of_user"), sessions.c.id != bindparam("new_id"))
+    freshness = (sessions.c.refreshed_at, sessions.c.id)
+    # Compare with one row. If we looked each row up in a list of rows, PostgreSQL with old statistics would compare
+    # each of thousands with each other.
+    newest_surplus = (
+        select(*freshness)
+        .where(others, *_alive(bindparam("now")))
+        .order_by(*(column.desc() for column in freshness))
+        .offset(bindparam("keep"))
+        .limit(1)
+        .scalar_subquery()
+    )
+    return and_(others, tuple_(*freshness) <= newest_surplus)
+
+
+_END = _ending(and_(sessions.c.id == bindparam("session_id"), sessions.c.user_id == bindparam("of_user")))
+_END_ALL = _ending(sessions.c.user_id == bindparam("of_user"))
+_END_SURPLUS = _ending(_surplus())
+
+
+_owner = (
+    select(*_COLUMNS_OF_USER)
+    .where(
+        users.c.id == bindparam("of_user"),
+        users.c.password_hash.is_not_distinct_from(bindparam("password_hash")),
+        users.c.disabled_at.is_(None),
+    )
+    .with_for_update()
+    .cte("owner")
+)
+_added = (
+    insert(sessions)
+    .from_select(
+        _COLUMNS,
+        select(
+            *(
+                _owner.c.id if column is sessions.c.user_id else bindparam(f"new_{column.name}", type_=column.type)
+                for column in _COLUMNS
+            )
+        ),
+    )
+    .returning(sessions.c.id, sessions.c.user_id)
+    .cte("added")
+)
+_ADD_UNLESS_USER_CHANGED = with_events(_added, 1, _OTHERS_ALIVE, *_owner.c).where(_owner.c.id == _added.c.user_id)
+
+
+class Added(NamedTuple):
+    """A new session."""
+
+    user: User
+    """As stored now. The roles may have changed since the password was checked."""
+    others: int
+    """How many other sessions of the user are alive."""
+
+
 class SessionOfUser(NamedTuple):
     session: Session
     user: User
@@ -182,27 +257,50 @@ class SessionOfUser(NamedTuple):
 
 
 class SessionRepository:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection, events: EventRepository) -> None:
         self._connection = connection
+        self._events = events
 
-    async def add(self, session: Session) -> int:
+    def add(self, session: Session) -> int:
         """Store a new session, and return how many other sessions of its user are alive."""
         values = {column.name: getattr(session, column.name) for column in _COLUMNS}
         others = {"of_user": session.user_id, "new_id": session.id, "now": session.created_at}
-        return int((await self._connection.execute(_ADD, values | others)).scalar_one())
+        return int(self._connection.execute(_ADD, values | others).scalar_one())
 
-    async def get(self, session_id: UUID) -> Session | None:
-        row = (await self._connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id))).one_or_none()
+    def add_unless_user_changed(self, session: Session, user: User, template: Event) -> Added | None:
+        """Store a new session with an event, if its user still has the same password hash and is not disabled.
+
+        Return None if nothing was stored. On PostgreSQL this is one statement, which can commit by itself. It locks the
+        user, as `UserRepository.get_for_update` does.
+        """
+        if self._connection.dialect.name != "postgresql":
+            stored = UserRepository(self._connection).get(user.id)
+            if stored is None or stored.password_hash != user.password_hash or stored.disabled_at is not None:
+                return None
+            others = self.add(session)
+            self._events.add(replace(template, session_id=session.id))
+            return Added(stored, others)
+        values = {f"new_{column.name}": getattr(session, column.name) for column in _COLUMNS}
+        others_of = {"of_user": user.id, "password_hash": user.password_hash, "now": session.created_at}
+        parameters = values | others_of | event_parameters([template])
+        row = self._connection.execute(_ADD_UNLESS_USER_CHANGED, parameters).one_or_none()
+        if row is None:
+            return None
+        self._events.added.append(replace(template, session_id=session.id))
+        return Added(User(*row[1:]), row[0])
+
+    def get(self, session_id: UUID) -> Session | None:
+        row = self._connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id)).one_or_none()
         return Session(*row) if row is not None else None
 
-    async def with_user(self, session_id: UUID) -> SessionOfUser | None:
-        row = (await self._connection.execute(_WITH_USER, {"session_id": session_id})).one_or_none()
+    def with_user(self, session_id: UUID) -> SessionOfUser | None:
+        row = self._connection.execute(_WITH_USER, {"session_id": session_id}).one_or_none()
         if row is None:
             return None
         width = len(_COLUMNS)
         return SessionOfUser(Session(*row[:width]), User(*row[width:]))
 
-    async def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
+    def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
         """Move the session to its next generation. Return None if it has ended or another request moved it first."""
         values = {
             "session_id": session.id,
@@ -211,10 +309,10 @@ class SessionRepository:
             "now": now,
             "next_expires_at": expires_at,
         }
-        row = (await self._connection.execute(_ROTATE, values)).one_or_none()
+        row = self._connection.execute(_ROTATE, values).one_or_none()
         return Session(*row) if row is not None else None
 
-    async def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
+    def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
         """Record that the current token is issued again, after the grace, to a client that has its predecessor.
 
         Return None if that is not allowed: the session has ended or moved on, a token of this generation has reached
@@ -233,58 +331,48 @@ class SessionRepository:
             .values(late_generation=session.generation)
             .returning(*_COLUMNS)
         )
-        row = (await self._connection.execute(statement)).one_or_none()
+        row = self._connection.execute(statement).one_or_none()
         return Session(*row) if row is not None else None
 
-    async def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
+    def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
         """Record, by session, the generation whose token has reached the client. Older generations are ignored."""
         values = [{"session_id": id_, "arrived": generation} for id_, generation in generations.items()]
-        await self._connection.execute(_MARK_ARRIVED, values)
+        self._connection.execute(_MARK_ARRIVED, values)
 
-    async def revoke(self, session_id: UUID, user_id: UUID, now: datetime) -> bool:
-        """End the session. Return False if it had ended before, or if it belongs to another user."""
-        return bool(await self._revoke(and_(sessions.c.id == session_id, sessions.c.user_id == user_id), now))
+    def revoke(self, session_id: UUID, user_id: UUID, *templates: Event) -> bool:
+        """End the session, and add an event of each template.
 
-    async def revoke_all(self, user_id: UUID, now: datetime) -> list[UUID]:
-        """End every session of the user. Return those that were alive."""
-        return await self._revoke(sessions.c.user_id == user_id, now)
+        Return False if it had ended before, or if it belongs to another user. Then no event is added.
+        """
+        return bool(self._end(_END, templates, session_id=session_id, of_user=user_id))
 
-    async def revoke_surplus(self, session: Session, *, keep: int) -> list[UUID]:
-        """End all sessions of a new session's user, except it and the `keep` last refreshed. Return the ended ones."""
-        now = session.created_at
-        others = and_(sessions.c.user_id == session.user_id, sessions.c.id != session.id)
-        freshness = (sessions.c.refreshed_at, sessions.c.id)
-        # Compare with one row. If we looked each row up in a list of rows, PostgreSQL with old statistics would compare
-        # each of thousands with each other.
-        newest_surplus = (
-            select(*freshness)
-            .where(others, *_alive(now))
-            .order_by(*(column.desc() for column in freshness))
-            .offset(keep)
-            .limit(1)
-            .scalar_subquery()
-        )
-        return await self._revoke(and_(others, tuple_(*freshness) <= newest_surplus), now)
+    def revoke_all(self, user_id: UUID, template: Event) -> int:
+        """End every session of the user, with an event for each. Return how many were alive."""
+        return len(self._end(_END_ALL, (template,), of_user=user_id))
 
-    async def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
+    def revoke_surplus(self, session: Session, template: Event, *, keep: int) -> int:
+        """End all sessions of a session's user, except it and the `keep` last refreshed. Return how many."""
+        return len(self._end(_END_SURPLUS, (template,), of_user=session.user_id, new_id=session.id, keep=keep))
+
+    def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions of the user that have ended, and return how many."""
         ended = (
             select(sessions.c.id)
             .where(sessions.c.user_id == user_id, or_(sessions.c.revoked_at.is_not(None), sessions.c.expires_at <= now))
             .limit(limit)
         )
-        return (await self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended)))).rowcount
+        return self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended))).rowcount
 
-    async def count_alive(self, now: datetime) -> int:
+    def count_alive(self, now: datetime) -> int:
         """Count the sessions that are alive. The index on their days suffices, except for those that end today."""
         today = now.astimezone(UTC).date()
         count = select(func.count()).select_from(sessions)
         later = count.where(sessions.c.expires_on > today)
         of_today = count.where(sessions.c.expires_on == today, *_alive(now))
         statement = select(later.scalar_subquery() + of_today.scalar_subquery())
-        return int((await self._connection.execute(statement)).scalar_one())
+        return int(self._connection.execute(statement).scalar_one())
 
-    async def prune(self, now: datetime, *, limit: int) -> int:
+    def prune(self, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` sessions that ended before today, and return how many."""
         today = now.astimezone(UTC).date()
         has_ended = sessions.c.expires_on < today
@@ -292,15 +380,7 @@ class SessionRepository:
         # Check the condition again when deleting: a server whose clock is behind ours may have refreshed the session
         # after the row was found.
         statement = delete(sessions).where(sessions.c.id.in_(ended), has_ended)
-        return (await self._connection.execute(statement)).rowcount
+        return self._connection.execute(statement).rowcount
 
-    async def _revoke(self, which: ColumnElement[bool], now: datetime) -> list[UUID]:
-        # Set the expiry too, because pruning and counting find sessions by it.
-        statement = (
-            update(sessions).where(which, *_alive(now)).values(revoked_at=now, expires_at=now).returning(sessions.c.id)
-        )
-        return list((await self._connection.execute(statement)).scalars())
-
-
-def _alive(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return sessions.c.revoked_at.is_(None), sessions.c.expires_at > now
+    def _end(self, which: ReturningUpdate[tuple[UUID]], templates: Sequence[Event], **values: Any) -> list[UUID]:
+        return self._events.add_for_each_session(which, values | {"now": templates[0].at}, templates)

@@ -3,18 +3,17 @@
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 _SPAN = "jwtapi.span"
 """The key of the running statement's span in `connection.info`. A connection runs one statement at a time."""
 
 
-def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
+def trace_statements(engine: Engine, tracer: Tracer) -> None:
     system = engine.dialect.name
 
-    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(engine, "before_cursor_execute")
     def _begin(connection: Connection, _: Any, statement: str, *__: Any) -> None:
         if not get_current_span().is_recording():
             return  # the statement belongs to no request, such as a poll of the change feed
@@ -25,13 +24,13 @@ def trace_statements(engine: AsyncEngine, tracer: Tracer) -> None:
             attributes={"db.system.name": system, "db.operation.name": operation, "db.query.text": statement},
         )
 
-    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    @event.listens_for(engine, "after_cursor_execute")
     def _end(connection: Connection, *_: Any) -> None:
         span: Span | None = connection.info.pop(_SPAN, None)
         if span is not None:
             span.end()
 
-    @event.listens_for(engine.sync_engine, "handle_error")
+    @event.listens_for(engine, "handle_error")
     def _fail(context: ExceptionContext) -> None:
         span: Span | None = context.connection.info.pop(_SPAN, None) if context.connection is not None else None
         if span is not None:

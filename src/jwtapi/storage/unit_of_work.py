@@ -1,7 +1,6 @@
-"""One transaction and the repositories that work in it."""
+"""What a unit of work can do: the repositories, on one connection."""
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from jwtapi.storage.events import EventRepository
 from jwtapi.storage.rate_limits import RateLimitRepository
@@ -10,18 +9,16 @@ from jwtapi.storage.users import UserRepository
 
 
 class UnitOfWork:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         """For the repositories of features: `NoteRepository(uow.connection)`."""
         self.users = UserRepository(connection)
-        self.sessions = SessionRepository(connection)
         self.events = EventRepository(connection)
+        self.sessions = SessionRepository(connection, self.events)
         self.rate_limits = RateLimitRepository(connection)
 
-    async def try_lock(self, task: str) -> bool:
+    def try_lock(self, task: str) -> bool:
         """Lock `task` until the transaction ends. Return False if another transaction of any process has the lock."""
         if self.connection.dialect.name == "sqlite":
             return True  # a transaction that writes has the only lock of the database
-        return bool(
-            (await self.connection.execute(select(func.pg_try_advisory_xact_lock(func.hashtext(task))))).scalar()
-        )
+        return bool(self.connection.execute(select(func.pg_try_advisory_xact_lock(func.hashtext(task)))).scalar())

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    Connection,
     String,
     Table,
     Uuid,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jwtapi.storage.metadata import columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
@@ -74,10 +74,10 @@ class DuplicateUsername(Exception):
 
 
 class UserRepository:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, user: User) -> None:
+    def add(self, user: User) -> None:
         """Store a new user.
 
         Raises:
@@ -85,17 +85,17 @@ class UserRepository:
         """
         values = {column.name: getattr(user, column.name) for column in _COLUMNS}
         try:
-            await self._connection.execute(insert(users).values(values))
+            self._connection.execute(insert(users).values(values))
         except IntegrityError:
             raise DuplicateUsername from None
 
-    async def get(self, user_id: UUID) -> User | None:
-        return await self._one(users.c.id == user_id)
+    def get(self, user_id: UUID) -> User | None:
+        return self._one(users.c.id == user_id)
 
-    async def by_name(self, canonical_username: str) -> User | None:
-        return await self._one(users.c.canonical_username == canonical_username)
+    def by_name(self, canonical_username: str) -> User | None:
+        return self._one(users.c.canonical_username == canonical_username)
 
-    async def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
+    def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
         """Return up to `limit` users in the order of their canonical names, from the first one after `after`."""
         query = (
             select(*_COLUMNS)
@@ -103,13 +103,13 @@ class UserRepository:
             .order_by(users.c.canonical_username)
             .limit(limit)
         )
-        return [User(*row) for row in await self._connection.execute(query)]
+        return [User(*row) for row in self._connection.execute(query)]
 
-    async def get_for_update(self, user_id: UUID) -> User | None:
+    def get_for_update(self, user_id: UUID) -> User | None:
         """Return the user, and lock the row until the transaction ends."""
-        return await self._one(users.c.id == user_id, lock=True)
+        return self._one(users.c.id == user_id, lock=True)
 
-    async def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Count the password hashes that begin with no prefix in `known`, by the kind of hash.
 
         `others` has the prefixes of each kind. A hash with no prefix in `others` is counted as "another". Checks at
@@ -123,30 +123,30 @@ class UserRepository:
             .subquery()
         )
         counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
-        return {row[0]: row[1] for row in await self._connection.execute(counts)}
+        return {row[0]: row[1] for row in self._connection.execute(counts)}
 
-    async def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
-        await self._set(user_id, settings=settings)
+    def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
+        self._set(user_id, settings=settings)
 
-    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
-        await self._set(user_id, password_hash=password_hash)
+    def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        self._set(user_id, password_hash=password_hash)
 
-    async def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
-        await self._set(user_id, roles=list(roles))
+    def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
+        self._set(user_id, roles=list(roles))
 
-    async def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
-        await self._set(user_id, disabled_at=disabled_at)
+    def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
+        self._set(user_id, disabled_at=disabled_at)
 
-    async def delete(self, user_id: UUID) -> None:
+    def delete(self, user_id: UUID) -> None:
         """Delete the user. The foreign key deletes the sessions."""
-        await self._connection.execute(delete(users).where(users.c.id == user_id))
+        self._connection.execute(delete(users).where(users.c.id == user_id))
 
-    async def _set(self, user_id: UUID, **values: Any) -> None:
-        await self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+    def _set(self, user_id: UUID, **values: Any) -> None:
+        self._connection.execute(update(users).where(users.c.id == user_id).values(values))
 
-    async def _one(self, condition: Any, *, lock: bool = False) -> User | None:
+    def _one(self, condition: Any, *, lock: bool = False) -> User | None:
         query = select(*_COLUMNS).where(condition)
-        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return User(*row) if row is not None else None
 
 

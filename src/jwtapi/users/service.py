@@ -11,6 +11,7 @@ from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.usernames import UsernamePolicy, parse_username
 from jwtapi.storage.database import Database
+from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import DuplicateUsername, User
 from jwtapi.users.errors import UsernameTaken
 from jwtapi.users.events import USER_REGISTERED
@@ -73,10 +74,9 @@ class UserService:
         self._passwords.check_length(password)
         if admit is not None:
             await admit()
-        async with self._database.read() as uow:
-            # This only avoids a useless hash. The unique constraint decides below.
-            if await uow.users.by_name(name.canonical) is not None:
-                raise UsernameTaken
+        # This only avoids a useless hash. The unique constraint decides below.
+        if await self._database.read(lambda uow: uow.users.by_name(name.canonical)) is not None:
+            raise UsernameTaken
         user = User(
             id=uuid4(),
             username=name.display,
@@ -87,10 +87,14 @@ class UserService:
             created_at=self._clock(),
             disabled_at=None,
         )
+        registered = audit.event(USER_REGISTERED, at=user.created_at, caller=caller, user_id=user.id)
+
+        def add(uow: UnitOfWork) -> None:
+            uow.users.add(user)
+            uow.events.add(registered)
+
         try:
-            async with self._database.write() as uow:
-                await uow.users.add(user)
-                await audit.record(uow, USER_REGISTERED, at=user.created_at, caller=caller, user_id=user.id)
+            await self._database.write(add)
         except DuplicateUsername:
             raise UsernameTaken from None
         self._metrics.count_registration()

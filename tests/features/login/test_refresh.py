@@ -31,10 +31,9 @@ async def use_access_token(api: Api, answer: httpx.Response) -> httpx.Response:
 
 async def session_of(api: Api, username: str = "alice") -> Session:
     """The session that the user opened last."""
-    async with api.services[Database].read() as uow:
-        session_id = (await api.events(username))[-1].session_id
-        assert session_id is not None
-        session = await uow.sessions.get(session_id)
+    session_id = (await api.events(username))[-1].session_id
+    assert session_id is not None
+    session = await api.services[Database].read(lambda uow: uow.sessions.get(session_id))
     assert session is not None
     return session
 

@@ -82,8 +82,7 @@ async def problems_of_hashes(database: Database) -> list[str]:
     """
     counts: dict[str, int] = {}
     with suppress(StorageUnavailable):
-        async with database.read() as uow:
-            counts = await uow.users.count_hashes(known=KNOWN, others=UNKNOWN)
+        counts = await database.read(lambda uow: uow.users.count_hashes(known=KNOWN, others=UNKNOWN))
     if not counts:
         return []
     schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())

@@ -1,6 +1,7 @@
 """Administers users and sessions. When sessions end here, their tokens are refused from the next request on."""
 
 from collections.abc import Collection
+from functools import partial
 
 from jwtapi import audit
 from jwtapi.caller import COMMAND_LINE
@@ -36,8 +37,7 @@ class AdminService:
 
     async def users(self, *, after: str = "") -> list[User]:
         """Return a page of users, ordered by canonical name. It starts with the first name after `after`."""
-        async with self._database.read() as uow:
-            return await uow.users.list(after=after, limit=_PAGE)
+        return await self._database.read(lambda uow: uow.users.list(after=after, limit=_PAGE))
 
     async def disable(self, username: str) -> None:
         """Refuse further logins of the user, and end every session.
@@ -45,12 +45,15 @@ class AdminService:
         Raises:
             UnknownUser
         """
-        async with self._database.write() as uow:
-            user = await _locked_user(uow, username)
+
+        def disable(uow: UnitOfWork) -> None:
+            user = _locked_user(uow, username)
             if user.disabled_at is None:
-                await uow.users.set_disabled(user.id, self._clock())
-                await self._record(uow, USER_DISABLED, user)
-            await self._sessions.end_all(uow, user.id, COMMAND_LINE)
+                uow.users.set_disabled(user.id, self._clock())
+                self._record(uow, USER_DISABLED, user)
+            self._sessions.end_all(uow, user.id, COMMAND_LINE)
+
+        await self._database.write(disable)
 
     async def enable(self, username: str) -> None:
         """Let the user sign in again.
@@ -58,11 +61,14 @@ class AdminService:
         Raises:
             UnknownUser
         """
-        async with self._database.write() as uow:
-            user = await _locked_user(uow, username)
+
+        def enable(uow: UnitOfWork) -> None:
+            user = _locked_user(uow, username)
             if user.disabled_at is not None:
-                await uow.users.set_disabled(user.id, None)
-                await self._record(uow, USER_ENABLED, user)
+                uow.users.set_disabled(user.id, None)
+                self._record(uow, USER_ENABLED, user)
+
+        await self._database.write(enable)
 
     async def set_password(self, username: str, password: str) -> None:
         """Set a new password and end every session.
@@ -71,14 +77,16 @@ class AdminService:
             UnknownUser
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
         """
-        async with self._database.read() as uow:
-            user = await _user_named(uow, username)
-        password_hash = await self._passwords.hash(password, username=user.username)
-        async with self._database.write() as uow:
-            user = await _locked_user(uow, username)
-            await uow.users.set_password_hash(user.id, password_hash)
-            await self._record(uow, PASSWORD_CHANGED, user)
-            await self._sessions.end_all(uow, user.id, COMMAND_LINE)
+        named = await self._database.read(partial(_user_named, username=username))
+        password_hash = await self._passwords.hash(password, username=named.username)
+
+        def set_password(uow: UnitOfWork) -> None:
+            user = _locked_user(uow, username)
+            uow.users.set_password_hash(user.id, password_hash)
+            self._record(uow, PASSWORD_CHANGED, user)
+            self._sessions.end_all(uow, user.id, COMMAND_LINE)
+
+        await self._database.write(set_password)
 
     async def delete(self, username: str) -> None:
         """Delete the user with settings and sessions. The events keep the id, although its user no longer exists.
@@ -86,12 +94,15 @@ class AdminService:
         Raises:
             UnknownUser
         """
+
+        def delete(uow: UnitOfWork) -> None:
+            user = _locked_user(uow, username)
+            self._sessions.end_all(uow, user.id, COMMAND_LINE)
+            uow.users.delete(user.id)
+            self._record(uow, USER_DELETED, user)
+
         await self._delete_ended_sessions(username)
-        async with self._database.write() as uow:
-            user = await _locked_user(uow, username)
-            await self._sessions.end_all(uow, user.id, COMMAND_LINE)
-            await uow.users.delete(user.id)
-            await self._record(uow, USER_DELETED, user)
+        await self._database.write(delete)
 
     async def change_roles(self, username: str, *, add: Collection[str], remove: Collection[str]) -> list[str]:
         """Add and remove roles, and return the roles of the user. Tokens with the old roles are refused immediately.
@@ -100,37 +111,40 @@ class AdminService:
             UnknownUser
             RolesInvalid: the user would have roles that no token can contain.
         """
-        async with self._database.write() as uow:
-            user = await _locked_user(uow, username)
+
+        def change(uow: UnitOfWork) -> list[str]:
+            user = _locked_user(uow, username)
             roles = parse_roles(add, beside=[role for role in user.roles if role not in remove])
             if roles != user.roles:
-                await uow.users.set_roles(user.id, roles)
-                await self._record(uow, ROLES_CHANGED, user)
-        return roles
+                uow.users.set_roles(user.id, roles)
+                self._record(uow, ROLES_CHANGED, user)
+            return roles
+
+        return await self._database.write(change)
 
     async def _delete_ended_sessions(self, username: str) -> None:
         """Delete the ended sessions in batches, because a user can have too many for one transaction."""
-        while True:
-            async with self._database.write() as uow:
-                user = await _user_named(uow, username)
-                deleted = await uow.sessions.delete_ended(user.id, self._clock(), limit=_BATCH)
-            if deleted < _BATCH:
-                return
 
-    async def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
-        await audit.record(uow, type_, at=self._clock(), caller=COMMAND_LINE, user_id=user.id)
+        def delete_batch(uow: UnitOfWork) -> int:
+            return uow.sessions.delete_ended(_user_named(uow, username).id, self._clock(), limit=_BATCH)
+
+        while await self._database.write(delete_batch) == _BATCH:
+            pass
+
+    def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
+        uow.events.add(audit.event(type_, at=self._clock(), caller=COMMAND_LINE, user_id=user.id))
 
 
-async def _user_named(uow: UnitOfWork, username: str) -> User:
-    user = await uow.users.by_name(parse_username(username).canonical)
+def _user_named(uow: UnitOfWork, username: str) -> User:
+    user = uow.users.by_name(parse_username(username).canonical)
     if user is None:
         raise UnknownUser(username)
     return user
 
 
-async def _locked_user(uow: UnitOfWork, username: str) -> User:
+def _locked_user(uow: UnitOfWork, username: str) -> User:
     """Lock the user. A login also locks the user before any session; the opposite order here could cause a deadlock."""
-    user = await uow.users.get_for_update((await _user_named(uow, username)).id)
+    user = uow.users.get_for_update(_user_named(uow, username).id)
     if user is None:
         raise UnknownUser(username)
     return user
