@@ -134,6 +134,9 @@ class SessionService:
 
     def _end_surplus(self, uow: UnitOfWork, session: Session, caller: Caller) -> None:
         uow.users.get_for_update(session.user_id)
+        stored = uow.sessions.get(session.id)
+        if stored is None or stored.revoked_at is not None:
+            return  # another login has ended this session, and all that were older
         ended = self._revocation(session.user_id, session.created_at, caller)
         uow.sessions.revoke_surplus(session, ended, keep=self._policy.max_per_user - 1)
 
