@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from jwtapi.storage.faults import belongs_to_connection
@@ -68,18 +69,19 @@ def open_engine(
     """
     if (path := sqlite_path(url)) is not None:
         return _open_sqlite(url, path, wait_seconds=wait_seconds)
-    return _open_postgresql(
+    engine = _open_postgresql(
         url,
         statement_cache=statement_cache,
         connect_timeout=wait_seconds,
         command_timeout=wait_seconds,
-        # A block that reads takes one round trip instead of three. So does the check whether a connection is alive.
+        # A unit that reads takes one round trip instead of three.
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size + 1,
         max_overflow=0,
         pool_timeout=wait_seconds,
-        pool_pre_ping=True,
     )
+    _replace_closed_connections(engine.sync_engine)
+    return engine
 
 
 def create_migration_engine(url: str) -> AsyncEngine:
@@ -161,6 +163,18 @@ def _replace_faulty_connections(engine: Engine) -> None:
     def _renew(context: ExceptionContext) -> None:
         if belongs_to_connection(context.original_exception):
             context.is_disconnect = True
+
+
+def _replace_closed_connections(engine: Engine) -> None:
+    """Let the pool open another connection in place of one that the server has closed, as a restart does.
+
+    The pool's own check asks the server each time, which takes a round trip. The operating system has told us already.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def _refuse_closed(dbapi_connection: Any, *_: Any) -> None:
+        if dbapi_connection.driver_connection.is_closed():
+            raise InvalidatePoolError
 
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:
