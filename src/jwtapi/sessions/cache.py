@@ -56,11 +56,11 @@ class VerifiedToken(NamedTuple):
 
 def principal_of(found: SessionOfUser) -> Principal:
     """Return what the session allows. A session from before migration 0004 was opened with a password."""
-    session, user = found
+    session, owner = found
     return Principal(
-        user_id=user.id,
-        username=user.username,
-        roles=tuple(user.roles),
+        user_id=session.user_id,
+        username=owner.username,
+        roles=tuple(owner.roles),
         session_id=session.id,
         amr=tuple(session.amr if session.amr is not None else ("pwd",)),
         auth_time=int((session.auth_time or session.created_at).timestamp()),

@@ -21,6 +21,7 @@ from jwtapi.security.signed_tokens import InvalidToken
 from jwtapi.sessions.cache import principal_of
 from jwtapi.sessions.errors import RefreshTokenInvalid
 from jwtapi.sessions.events import REFRESH_TOKEN_REUSED, SESSION_REVOKED
+from jwtapi.sessions.known_keys import KnownKeys
 from jwtapi.sessions.worth import Worth, worth_of
 from jwtapi.settings import Settings
 from jwtapi.storage.arrivals import Arrivals
@@ -91,6 +92,7 @@ class SessionService:
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
+        self._keys = KnownKeys()
 
     def new(self, user_id: UUID, caller: Caller, *, amr: Sequence[str], auth_time: datetime) -> Session:
         """Make a session to store. Issue its tokens after the transaction was committed, not before."""
@@ -111,20 +113,22 @@ class SessionService:
             user_agent=caller.user_agent,
         )
 
-    async def open(self, session: Session, user: User, caller: Caller, opened: Event) -> SessionOfUser | None:
+    async def open(self, session: Session, user: User, caller: Caller, opened: Event) -> User | None:
         """Store a new session with the event `opened`, and end the oldest unused ones beyond the maximum.
 
-        Return None if the user has changed since `user` was read. Then nothing was stored.
+        Return the user as stored now, or None if the user has another password or was disabled since `user` was read.
+        Then nothing was stored.
         """
         added = await self._database.write(
             lambda uow: uow.sessions.add_unless_user_changed(session, user, opened), autocommit=True
         )
         if added is None:
             return None
+        self._keys.remember(session.id, session.key)
         # The statement does not see the sessions of logins that committed while it waited for the user's lock.
         if added.others + _SIMULTANEOUS_LOGINS >= self._policy.max_per_user:
             await self._database.write(partial(self._end_surplus, session=session, caller=caller))
-        return SessionOfUser(session, added.user)
+        return added.user
 
     def add(self, uow: UnitOfWork, session: Session, caller: Caller, opened: Event) -> None:
         """As `open`, in a transaction that has locked the user."""
@@ -144,16 +148,15 @@ class SessionService:
         """End every session of a user whose row is locked."""
         uow.sessions.revoke_all(user_id, self._revocation(user_id, self._clock(), caller))
 
-    def issue(self, session: Session, user: User) -> TokenPair:
+    def issue(self, issued: SessionOfUser) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
+        session = issued.session
         now = self._clock()
         return TokenPair(
-            access_token=self._access_tokens.issue(
-                principal_of(SessionOfUser(session, user)), now, generation=session.generation
-            ),
+            access_token=self._access_tokens.issue(principal_of(issued), now, generation=session.generation),
             expires_in=self._access_tokens.ttl,
             refresh_token=self._refresh_tokens.issue(
-                user_id=user.id,
+                user_id=session.user_id,
                 session_id=session.id,
                 generation=session.generation,
                 session_key=session.key,
@@ -187,7 +190,7 @@ class SessionService:
         self._metrics.count_refresh(outcome, reuses=len(reused))
         if valid is None:
             raise RefreshTokenInvalid
-        return self.issue(valid.session, valid.user)
+        return self.issue(valid)
 
     def _first_valid(
         self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], now: datetime, caller: Caller
@@ -197,12 +200,17 @@ class SessionService:
         outcome = RefreshOutcome.INVALID
         reused: list[Session] = []
         for claims in sent:
-            found = _proven_session(uow, claims)
+            if (key := self._keys.get(claims.session_id)) is not None and claims.is_proven_by(key):
+                # Most often this one statement is all.
+                valid = self._rotate(uow, claims.session_id, claims.user_id, claims.generation, now)
+                if valid is not None:
+                    outcome = RefreshOutcome.NEXT
+                    break
+            found = self._proven_session(uow, claims)
             if found is None or not found.lets_in(now):
                 continue
-            session, outcome = self._exchange(uow, found.session, claims.generation, now)
-            if session is not None:
-                valid = SessionOfUser(session, found.user)
+            valid, outcome = self._exchange(uow, found, claims.generation, now)
+            if valid is not None:
                 break
             reused.append(found.session)
         # A client with a session's valid token may also send its old ones. A valid token of another session is no
@@ -215,31 +223,35 @@ class SessionService:
         return _Exchange(outcome, valid, ended)
 
     def _exchange(
-        self, uow: UnitOfWork, read: Session, generation: int, now: datetime
-    ) -> tuple[Session | None, RefreshOutcome]:
+        self, uow: UnitOfWork, found: SessionOfUser, generation: int, now: datetime
+    ) -> tuple[SessionOfUser | None, RefreshOutcome]:
         """Return the session in the generation whose token the client gets, or None if the token is not valid."""
-        session: Session | None = read
+        session: Session | None = found.session
         while session is not None and session.is_alive(now):
             arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
             session = replace(session, arrived_generation=arrived)
-            outcome = RefreshOutcome.PRESENT
             match worth_of(generation, session, now):
                 case Worth.NEXT:
-                    outcome = RefreshOutcome.NEXT
-                    expires_at = min(now + self._policy.idle, session.ends_at)
-                    decided = uow.sessions.rotate(session, now=now, expires_at=expires_at)
+                    rotated = self._rotate(uow, session.id, session.user_id, generation, now)
+                    if rotated is not None:
+                        return rotated, RefreshOutcome.NEXT
                 case Worth.PRESENT:
-                    decided = session
+                    return SessionOfUser(session, found.owner), RefreshOutcome.PRESENT
                 case Worth.PRESENT_LATE:
-                    decided = uow.sessions.reissue_late(session, now=now)
+                    reissued = uow.sessions.reissue_late(session, now=now)
+                    if reissued is not None:
+                        return SessionOfUser(reissued, found.owner), RefreshOutcome.PRESENT
                 case Worth.REUSED:
                     return None, RefreshOutcome.REUSED
-            if decided is not None:
-                return decided, outcome
             # Another request changed the row after we read it. Decide again by the present row. This loop ends, because
             # a token only loses worth.
             session = uow.sessions.get(session.id)
         return None, RefreshOutcome.INVALID
+
+    def _rotate(
+        self, uow: UnitOfWork, session_id: UUID, user_id: UUID, generation: int, now: datetime
+    ) -> SessionOfUser | None:
+        return uow.sessions.rotate(session_id, user_id, generation, now=now, idle_until=now + self._policy.idle)
 
     def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, caller: Caller) -> bool:
         reused = audit.event(REFRESH_TOKEN_REUSED, at=now, caller=caller, user_id=session.user_id)
@@ -264,7 +276,7 @@ class SessionService:
         def end(uow: UnitOfWork) -> None:
             ended = set()
             for claims in refresh_claims:
-                if _proven_session(uow, claims) is not None:
+                if self._proven_session(uow, claims) is not None:
                     self._revoke(uow, claims.session_id, claims.user_id, now, caller)
                     ended.add(claims.session_id)
             if decoded is not None and decoded.session_id not in ended:
@@ -281,6 +293,14 @@ class SessionService:
     def _revocation(user_id: UUID, now: datetime, caller: Caller) -> Event:
         return audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id)
 
+    def _proven_session(self, uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
+        """Return the session of the token, if the token proves that its issuer knew the session's key."""
+        found = uow.sessions.with_user(claims.session_id)
+        if found is None or found.session.user_id != claims.user_id or not claims.is_proven_by(found.session.key):
+            return None
+        self._keys.remember(claims.session_id, found.session.key)
+        return found
+
     def _refresh_claims(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims | None:
         try:
             return self._refresh_tokens.decode(token, now, at_any_time=at_any_time)
@@ -293,11 +313,3 @@ class SessionService:
             return self._access_tokens.decode(access_token, now, allow_early=True) if access_token is not None else None
         except InvalidToken:
             return None
-
-
-def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
-    """Return the session of the token, if the token proves that its issuer knew the session's key."""
-    found = uow.sessions.with_user(claims.session_id)
-    if found is None or found.user.id != claims.user_id or not claims.is_proven_by(found.session.key):
-        return None
-    return found

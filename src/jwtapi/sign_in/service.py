@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from jwtapi import audit
 from jwtapi.caller import Caller
@@ -16,7 +16,7 @@ from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
-from jwtapi.storage.sessions import Session, SessionOfUser
+from jwtapi.storage.sessions import Owner, Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 
@@ -28,7 +28,12 @@ class SignedIn:
     """The browser sends it at its next login; see security/device_tokens.py."""
 
 
-_Outcome: TypeAlias = SessionOfUser | User | JwtapiError | None
+class _Opened(NamedTuple):
+    session: Session
+    user: User
+
+
+_Outcome: TypeAlias = _Opened | User | JwtapiError | None
 """The open session; the user, if the proof no longer holds; the error, if a further factor is required; or None, if the
 user is disabled or deleted."""
 
@@ -65,7 +70,7 @@ class SignIn:
             if outcome is None:
                 outcome = await self._database.write(partial(self._open, proof=proof, caller=caller))
             match outcome:
-                case SessionOfUser():
+                case _Opened():
                     return await self._signed_in(outcome, proof)
                 case User():  # the user has another password now, or the same one with a renewed hash
                     proof = await proof.renewed(outcome)
@@ -75,12 +80,13 @@ class SignIn:
                     self._metrics.count_login(LoginOutcome.FAILED)
                     raise InvalidCredentials
 
-    async def _open_at_once(self, proof: Proof, caller: Caller) -> SessionOfUser | None:
+    async def _open_at_once(self, proof: Proof, caller: Caller) -> _Opened | None:
         """Open a session by one statement, if that suffices and the proof still holds."""
         if proof.unchanged_user is None or self._further_factors:
             return None
         session, opened = self._new(proof, caller)
-        return await self._sessions.open(session, proof.unchanged_user, caller, opened)
+        user = await self._sessions.open(session, proof.unchanged_user, caller, opened)
+        return _Opened(session, user) if user is not None else None
 
     def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller) -> _Outcome:
         # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
@@ -96,18 +102,20 @@ class SignIn:
                 return refusal
         session, opened = self._new(proof, caller)
         self._sessions.add(uow, session, caller, opened)
-        return SessionOfUser(session, accepted)
+        return _Opened(session, accepted)
 
     def _new(self, proof: Proof, caller: Caller) -> tuple[Session, Event]:
         session = self._sessions.new(proof.user_id, caller, amr=proof.methods, auth_time=proof.proved_at)
         opened = audit.event(LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=proof.user_id)
         return session, opened
 
-    async def _signed_in(self, opened: SessionOfUser, proof: Proof) -> SignedIn:
+    async def _signed_in(self, opened: _Opened, proof: Proof) -> SignedIn:
         """Make the tokens after the commit, so that none exists for a session that was rolled back."""
         self._metrics.count_login(LoginOutcome.SUCCEEDED)
         await proof.session_opened()
+        session, user = opened
+        owner = Owner(user.username, user.roles, user.disabled_at)
         return SignedIn(
-            tokens=self._sessions.issue(opened.session, opened.user),
-            device_token=self._device_tokens.issue(opened.user.id, opened.user.password_hash, self._clock()),
+            tokens=self._sessions.issue(SessionOfUser(session, owner)),
+            device_token=self._device_tokens.issue(user.id, user.password_hash, self._clock()),
         )

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -122,25 +123,41 @@ _COLUMNS_OF_USER = columns_of(users, User)
 
 _others = sessions.alias("others")
 
+
+def _alive(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return sessions.c.revoked_at.is_(None), sessions.c.expires_at > now
+
+
 # Built once, because building a statement takes a third as long as running it. These statements run most often.
 _WITH_USER = (
-    select(*_COLUMNS, *_COLUMNS_OF_USER).join_from(sessions, users).where(sessions.c.id == bindparam("session_id"))
+    select(users.c.username, users.c.roles, users.c.disabled_at, *_COLUMNS)
+    .join_from(sessions, users)
+    .where(sessions.c.id == bindparam("session_id"))
 )
+_user = select(users.c.id).where(users.c.id == sessions.c.user_id).correlate(sessions)
 _ROTATE = (
     update(sessions)
     .where(
         sessions.c.id == bindparam("session_id"),
+        sessions.c.user_id == bindparam("of_user"),
         sessions.c.generation == bindparam("present_generation"),
-        sessions.c.revoked_at.is_(None),
-        sessions.c.expires_at > bindparam("now"),
+        *_alive(bindparam("now")),
+        _user.where(users.c.disabled_at.is_(None)).exists(),
     )
     .values(
         generation=bindparam("next_generation"),
         previously_refreshed_at=sessions.c.refreshed_at,
         refreshed_at=bindparam("now"),
-        expires_at=bindparam("next_expires_at"),
+        expires_at=case(
+            (sessions.c.ends_at < bindparam("idle_until"), sessions.c.ends_at), else_=bindparam("idle_until")
+        ),
     )
-    .returning(*_COLUMNS)
+    # SQLite returns columns of another table only from subqueries.
+    .returning(
+        _user.with_only_columns(users.c.username).scalar_subquery(),
+        _user.with_only_columns(users.c.roles).scalar_subquery(),
+        *_COLUMNS,
+    )
 )
 _OTHERS_ALIVE = (
     select(func.count())
@@ -174,10 +191,6 @@ _MARK_ARRIVED = (
     )
     .values(arrived_generation=bindparam("arrived"))
 )
-
-
-def _alive(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return sessions.c.revoked_at.is_(None), sessions.c.expires_at > now
 
 
 def _ending(which: ColumnElement[bool]) -> ReturningUpdate[tuple[UUID]]:
@@ -247,13 +260,21 @@ class Added(NamedTuple):
     """How many other sessions of the user are alive."""
 
 
+class Owner(NamedTuple):
+    """What a session needs of its user."""
+
+    username: str
+    roles: Sequence[str]
+    disabled_at: datetime | None
+
+
 class SessionOfUser(NamedTuple):
     session: Session
-    user: User
+    owner: Owner
 
     def lets_in(self, now: datetime) -> bool:
         """Return whether the session is alive and its user enabled."""
-        return self.session.is_alive(now) and self.user.disabled_at is None
+        return self.session.is_alive(now) and self.owner.disabled_at is None
 
 
 class SessionRepository:
@@ -295,22 +316,25 @@ class SessionRepository:
 
     def with_user(self, session_id: UUID) -> SessionOfUser | None:
         row = self._connection.execute(_WITH_USER, {"session_id": session_id}).one_or_none()
-        if row is None:
-            return None
-        width = len(_COLUMNS)
-        return SessionOfUser(Session(*row[:width]), User(*row[width:]))
+        return SessionOfUser(Session(*row[3:]), Owner(*row[:3])) if row is not None else None
 
-    def rotate(self, session: Session, *, now: datetime, expires_at: datetime) -> Session | None:
-        """Move the session to its next generation. Return None if it has ended or another request moved it first."""
+    def rotate(
+        self, session_id: UUID, user_id: UUID, generation: int, *, now: datetime, idle_until: datetime
+    ) -> SessionOfUser | None:
+        """Move a session from `generation` to the next one. It expires at `idle_until`, or when it ends if that is earlier.
+
+        Return None if it has ended, if its user is disabled or another one, or if another request moved it first.
+        """
         values = {
-            "session_id": session.id,
-            "present_generation": session.generation,
-            "next_generation": session.generation + 1,
+            "session_id": session_id,
+            "of_user": user_id,
+            "present_generation": generation,
+            "next_generation": generation + 1,
             "now": now,
-            "next_expires_at": expires_at,
+            "idle_until": idle_until,
         }
         row = self._connection.execute(_ROTATE, values).one_or_none()
-        return Session(*row) if row is not None else None
+        return SessionOfUser(Session(*row[2:]), Owner(*row[:2], disabled_at=None)) if row is not None else None
 
     def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
         """Record that the current token is issued again, after the grace, to a client that has its predecessor.
