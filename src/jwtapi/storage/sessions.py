@@ -321,7 +321,7 @@ class SessionRepository:
     def rotate(
         self, session_id: UUID, user_id: UUID, generation: int, *, now: datetime, idle_until: datetime
     ) -> SessionOfUser | None:
-        """Move a session from `generation` to the next one. It expires at `idle_until`, or when it ends if that is earlier.
+        """Move a session from `generation` to the next one. It then expires at `idle_until`, or at `ends_at` if earlier.
 
         Return None if it has ended, if its user is disabled or another one, or if another request moved it first.
         """
@@ -334,7 +334,7 @@ class SessionRepository:
             "idle_until": idle_until,
         }
         row = self._connection.execute(_ROTATE, values).one_or_none()
-        return SessionOfUser(Session(*row[2:]), Owner(*row[:2], disabled_at=None)) if row is not None else None
+        return SessionOfUser(Session(*row[2:]), Owner(row[0], row[1], None)) if row is not None else None
 
     def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
         """Record that the current token is issued again, after the grace, to a client that has its predecessor.
