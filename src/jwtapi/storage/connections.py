@@ -36,8 +36,10 @@ class Connections:
         event.listen(pool, "close", lambda *_: self._count(-1))
 
     @asynccontextmanager
-    async def connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """Open a connection of the pool, with the options of `engine`.
+    async def free_connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Wait until a connection of the pool is free, and open it with the options of `engine`.
+
+        Call it after the server has refused to open another one.
 
         Raises:
             DBAPIError: for example, no connection became free in time.
@@ -56,11 +58,6 @@ class Connections:
             self.dedicated_is_needed = False
 
     async def _enter(self, stack: AsyncExitStack, engine: AsyncEngine) -> AsyncConnection:
-        try:
-            return await stack.enter_async_context(engine.connect())
-        except DBAPIError as error:
-            if not is_out_of_connections(error):
-                raise
         until = asyncio.get_running_loop().time() + _MAX_WAIT_SECONDS
         async with self._queue:  # only one request tries again, because each refusal costs the server a process
             while True:

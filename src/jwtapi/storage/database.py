@@ -110,7 +110,7 @@ class Database:
             )
             self._connections = Connections(self._engine)
             self._units: _Units = (
-                PostgresqlUnits(self._engine, self._connections, self._announce)
+                PostgresqlUnits(self._engine, self._connections, most=pool_size, on_events=self._announce)
                 if (path := sqlite_path(url)) is None
                 else SqliteUnits(path, wait_seconds=wait_seconds, on_events=self._announce)
             )

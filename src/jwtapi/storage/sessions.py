@@ -321,7 +321,7 @@ class SessionRepository:
     def rotate(
         self, session_id: UUID, user_id: UUID, generation: int, *, now: datetime, idle_until: datetime
     ) -> SessionOfUser | None:
-        """Move a session from `generation` to the next one. It then expires at `idle_until`, or at `ends_at` if earlier.
+        """Move a session from `generation` to the next one. It expires at `idle_until`, or at `ends_at` if earlier.
 
         Return None if it has ended, if its user is disabled or another one, or if another request moved it first.
         """
