@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from jwtapi.storage.engine import begin_writing, open_sqlite_for_units
 from jwtapi.storage.events import Event
 from jwtapi.storage.job import Job, PoolState
+from jwtapi.storage.writer_lock import WriterLock
 
 _READERS = 2
 """More would not be faster, because only one thread runs Python at a time. One alone would wait for a slow query."""
@@ -206,6 +207,12 @@ class _Readers(_Threads):
 class _Writer(_Threads):
     """The only thread of this process that writes."""
 
+    def __init__(
+        self, engine: Engine, unit_seconds: float, on_events: Callable[[Sequence[Event]], None], lock: WriterLock
+    ) -> None:
+        super().__init__(engine, 1, unit_seconds, on_events)
+        self._lock = lock
+
     def _take(self) -> list[_Ticket] | None:
         """Take all jobs that wait, up to a bound."""
         tickets = super()._take()
@@ -223,7 +230,8 @@ class _Writer(_Threads):
     def _run(self, connection: _ThreadConnection, tickets: Sequence[_Ticket]) -> Iterator[Sequence[_Ticket]]:
         left = tickets
         while left:
-            done = self._commit(connection, left)
+            with self._lock:
+                done = self._commit(connection, left)
             yield done
             left = left[len(done) :]
 
@@ -293,7 +301,8 @@ class SqliteUnits:
         self.engine = open_sqlite_for_units(path, wait_seconds=wait_seconds)
         """For the events of SQLAlchemy."""
         self._readers = _Readers(self.engine, _READERS, wait_seconds, on_events)
-        self._writer = _Writer(self.engine, 1, wait_seconds, on_events)
+        self._lock = WriterLock(path)
+        self._writer = _Writer(self.engine, wait_seconds, on_events, self._lock)
 
     async def run(self, job: Job) -> Any:
         """Run the job, and return the result of its unit, or raise its error."""
@@ -311,3 +320,4 @@ class SqliteUnits:
         """Let the units that wait end, and close the connections."""
         await self._readers.close()
         await self._writer.close()
+        self._lock.close()
