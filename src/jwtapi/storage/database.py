@@ -168,10 +168,12 @@ class Database:
         began = time.monotonic()
         failed = False
         try:
-            async with self._bounded():
+            async with asyncio.timeout(self._wait_seconds):
                 return await self._units.run(job)
-        except StorageUnavailable:
-            failed = True
+        except Exception as error:
+            failed = _is_outage(error)
+            if failed:
+                raise StorageUnavailable from error
             raise
         finally:
             if self._on_unit is not None:
@@ -330,11 +332,18 @@ async def _driver_of(connection: AsyncConnection) -> Any:
 def _translate_driver_errors() -> Iterator[None]:
     try:
         yield
-    except (DataError, ProgrammingError) as error:
-        if is_of_operator(error):
+    except Exception as error:
+        if _is_outage(error):
             raise StorageUnavailable from error
-        raise  # a bug in our statements
-    except IntegrityError:
-        raise  # the repository that ran the statement handles it
-    except (DBAPIError, sqlite3.Error, PoolTimeoutError, TimeoutError, OSError) as error:
-        raise StorageUnavailable from error
+        raise
+
+
+def _is_outage(error: Exception) -> bool:
+    """Return whether the database cannot be reached or used. Other errors are of the unit, or bugs in our statements."""
+    match error:
+        case DataError() | ProgrammingError():
+            return is_of_operator(error)
+        case IntegrityError():
+            return False  # the repository that ran the statement handles it
+        case _:
+            return isinstance(error, DBAPIError | sqlite3.Error | PoolTimeoutError | TimeoutError | OSError)
