@@ -339,7 +339,7 @@ def _translate_driver_errors() -> Iterator[None]:
 
 
 def _is_outage(error: Exception) -> bool:
-    """Return whether the database cannot be reached or used. Other errors are of the unit, or bugs in our statements."""
+    """Return whether the database cannot be reached or used. Other errors come from the unit, or from a bug."""
     match error:
         case DataError() | ProgrammingError():
             return is_of_operator(error)
