@@ -82,22 +82,20 @@ class Metrics:
         self._hashes_pending = self._gauge("jwtapi_hashes_pending", "Password hashes running or waiting", "livesum")
         self._hash_waits = self._histogram("jwtapi_hash_wait_seconds", "Time that a password hash waited for a thread")
 
-        self._blocks = self._histogram(
-            "jwtapi_database_duration_seconds", "Time of a block of work in the database, all waits included", "kind"
+        self._units = self._histogram(
+            "jwtapi_database_duration_seconds", "Time of a unit of work on the database, all waits included", "kind"
         )
-        self._block_durations = {
-            writes: self._blocks.labels(kind) for writes, kind in ((False, "read"), (True, "write"))
-        }
-        self._block_waits = self._histogram(
-            "jwtapi_database_wait_seconds", "Time until a block of work had a connection and, on SQLite, the write lock"
+        self._unit_durations = {writes: self._units.labels(kind) for writes, kind in ((False, "read"), (True, "write"))}
+        self._unit_waits = self._histogram(
+            "jwtapi_database_wait_seconds", "Time until a unit of work had a connection and, on SQLite, the write lock"
         )
-        self._block_failures = self._counter(
-            "jwtapi_database_failures", "Blocks of work that the database refused or did not answer in time"
+        self._unit_failures = self._counter(
+            "jwtapi_database_failures", "Units of work that the database refused or did not answer in time"
         )
         self._pool_size = self._gauge("jwtapi_database_pool_size", "Maximum number of connections", "livesum")
         self._pool_in_use = self._gauge("jwtapi_database_pool_in_use", "Connections in use", "livesum")
         self._pool_waiting = self._gauge(
-            "jwtapi_database_pool_waiting", "Blocks of work that wait for a connection", "livesum"
+            "jwtapi_database_pool_waiting", "Units of work that wait for a connection", "livesum"
         )
         self._feed_lag = self._gauge(
             "jwtapi_change_feed_lag_seconds",
@@ -176,10 +174,10 @@ class Metrics:
 
     def observe_unit(self, *, writes: bool, waited: float, lasted: float, failed: bool) -> None:
         """Count a unit of work on the database. Times are in seconds."""
-        self._block_durations[writes].observe(lasted)
-        self._block_waits.observe(waited)
+        self._unit_durations[writes].observe(lasted)
+        self._unit_waits.observe(waited)
         if failed:
-            self._block_failures.inc()
+            self._unit_failures.inc()
 
     def set_pool(self, *, size: int, in_use: int, waiting: int) -> None:
         self._pool_size.set(size)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from jwtapi.storage.faults import belongs_to_connection
 
 WAIT_SECONDS = 2
-"""How long a block may take, with its waits for a connection and for locks. Then the caller gets an error. Closing a
+"""How long a unit may take, with its waits for a connection and for locks. Then the caller gets an error. Closing a
 connection that does not answer can take two seconds more."""
 
 POOL_SIZE = 10
@@ -98,7 +98,7 @@ def create_migration_engine(url: str) -> AsyncEngine:
 
 
 def with_transactions(engine: AsyncEngine) -> AsyncEngine:
-    """Return an engine with the same connections, for blocks that write in transactions."""
+    """Return an engine with the same connections, for units that write in transactions."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(**{WRITE: True})
     return engine.execution_options(isolation_level="READ COMMITTED")

@@ -70,7 +70,7 @@ _MAX_CHECKED = 100_000
 
 
 class DuplicateUsername(Exception):
-    """The canonical name is taken. Let this exception leave the block: its transaction cannot be used any more."""
+    """The canonical name is taken. Let this exception leave the unit: its transaction cannot be used any more."""
 
 
 class UserRepository:
