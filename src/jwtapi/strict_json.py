@@ -21,12 +21,8 @@ def loads(data: bytes) -> Any:
         ValueError: the text is not strict JSON. The message does not repeat it.
     """
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique_names,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
+        text = data.decode("utf-8")
+        value = _decoder.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except UnicodeDecodeError:
@@ -39,7 +35,9 @@ def loads(data: bytes) -> Any:
     except ValueError:
         # An integer has more digits than Python converts. Python's message would not help a client.
         raise ValueError(_OUT_OF_RANGE) from None
-    _check(value)
+    # Only an escape can make half of a surrogate pair, and only brackets make levels.
+    if "\\u" in text or text.count("[") + text.count("{") >= MAX_DEPTH:
+        _check(value)
     return value
 
 
@@ -63,6 +61,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise _NotStrict(_OUT_OF_RANGE)
     return number
+
+
+_decoder = json.JSONDecoder(  # json.loads would make one for each text
+    object_pairs_hook=_unique_names, parse_constant=_refuse_constant, parse_float=_finite
+)
 
 
 def _check(value: Any) -> None:

@@ -26,6 +26,15 @@ def test_the_same_session_row_makes_exactly_the_same_refresh_token() -> None:
     assert tokens.issue(**ROW) == RefreshTokens(REFRESH_SECRET).issue(**ROW)
 
 
+def test_a_session_row_makes_the_token_that_earlier_versions_made_of_it() -> None:
+    assert tokens.issue(**ROW) == (
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCJ9.eyJpc3MiOiJqd3RhcGkiLCJzdWIiOiIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAw"
+        "MDAwMDAwMDEiLCJzaWQiOiIwMDAwMDAwMC0wMDAwLTAwMDAtMDAwMC0wMDAwMDAwMDAwMDIiLCJnZW4iOjMsImlhdCI6MTc2NzMyMzA0NSwiZX"
+        "hwIjoxNzY3OTI3ODQ1LCJwcmYiOiJucHBfWTI1eWFmRGZwbjJUdVBNcjhuMHhDa2h0X05Jd3E3WGFKQ1IyZ1dnIn0.JapBKZF-PJgvL9OMAxUU"
+        "TP5y9ib7AFxe891vCLPIvbM"
+    )
+
+
 @pytest.mark.parametrize("change", ({"generation": 4}, {"session_id": UUID(int=9)}, {"session_key": b"K" * 32}))
 def test_another_session_row_makes_another_refresh_token(change: dict[str, Any]) -> None:
     assert tokens.issue(**ROW) != tokens.issue(**(ROW | change))

@@ -128,6 +128,8 @@ def test_a_token_whose_payload_is_not_a_strict_json_object_is_refused(payload: b
         b'{"alg":"HS256","typ":"rt+jwt"}',
         b'{"alg":"HS256","typ":"at+jwt","crit":["exp"]}',
         b'{"alg":"HS256","typ":"at+jwt","b64":false,"crit":["b64"]}',
+        b'{"alg":"HS256","typ":"at+jwt","b64":false}',
+        b'{"alg":"HS256","typ":"at+jwt","kid":5}',
         b'["HS256"]',
         b"",
         HEADER.encode("utf-16"),
@@ -149,6 +151,24 @@ def test_a_token_with_another_header_than_ours_is_refused(header: bytes) -> None
     assert refused(forged(json.dumps(CLAIMS).encode(), header))
 
 
+@pytest.mark.parametrize(
+    "header",
+    (
+        b'{ "typ" : "at+jwt", "alg" : "HS256" }',
+        b'{"alg":"HS256","typ":"at+jwt","kid":"a"}',
+        b'{"alg":"HS256","typ":"at+jwt","x":[1]}',
+    ),
+)
+def test_a_header_may_be_written_in_another_way_and_have_other_members(header: bytes) -> None:
+    assert read(forged(json.dumps(CLAIMS).encode(), header)) == CLAIMS
+
+
+def test_a_token_signed_with_the_previous_key_is_accepted() -> None:
+    rotated = TokenSigner(b"n" * 32, "at+jwt", previous_key=KEY)
+    assert rotated.decode(with_claims(), now=NOW) == CLAIMS
+    assert refused(rotated.sign(CLAIMS))
+
+
 def test_a_token_signed_with_another_key_is_refused() -> None:
     assert refused(forged(json.dumps(CLAIMS).encode(), key=b"K" * 32))
 
@@ -163,6 +183,15 @@ def test_a_signature_in_another_base64_spelling_is_refused() -> None:
     same_bytes = alphabet[alphabet.index(token[-1]) ^ 1]
     for other in (f"{token[:-1]}{same_bytes}", f"{token}=", f"{token}\n", f" {token}", f"{token}.", token.upper()):
         assert refused(other)
+
+
+@pytest.mark.parametrize("segment", (0, 1))
+@pytest.mark.parametrize("spelling", ("{}=", "{}==", "{}\n", "{}.", "={}", "!{}", "{}A", ""))
+def test_a_segment_in_another_base64_spelling_is_refused_even_if_it_is_signed(segment: int, spelling: str) -> None:
+    segments = with_claims().split(".")[:2]
+    segments[segment] = spelling.format(segments[segment])
+    signed = ".".join(segments)
+    assert refused(f"{signed}.{encoded(hmac.digest(KEY, signed.encode(), 'sha256'))}")
 
 
 def test_a_token_of_more_than_4_kib_is_refused() -> None:

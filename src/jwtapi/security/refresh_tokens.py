@@ -17,6 +17,8 @@ from jwtapi.security.signed_tokens import TokenSigner, generation_claim, seconds
 
 _CLAIMS = frozenset({"iss", "sub", "sid", "gen", "iat", "exp", "prf"})
 
+_to_sorted_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
@@ -90,7 +92,7 @@ def _is_proof(proof: str, session_key: bytes, claims: bytes) -> bool:
 def _canonical(claims: dict[str, Any]) -> bytes:
     """Encode the claims that the proof covers: all, because REFRESH_SECRET alone would suffice to change any other."""
     covered = {name: value for name, value in claims.items() if name not in ("iss", "prf")}
-    return json.dumps(covered, separators=(",", ":"), sort_keys=True).encode()
+    return _to_sorted_json(covered).encode()
 
 
 def _proof(session_key: bytes, claims: bytes) -> str:
