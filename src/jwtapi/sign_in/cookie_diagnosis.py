@@ -60,9 +60,10 @@ class CookieDiagnosis:
         )
 
     def _cause(self, request: Request) -> Cause | None:
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+        origin = request.headers.get("origin")
         if origin is None:
             return None  # not from a page: a browser sends Origin with each POST
+        site = request.headers.get("sec-fetch-site")
         if site == "cross-site" and self._is_for_own_site:
             return OTHER_SITE
         by_tls = request.scope["scheme"] == "https"

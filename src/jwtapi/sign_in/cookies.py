@@ -1,7 +1,6 @@
 """The two cookies: the refresh token, and the device token, which marks a browser that has signed in before."""
 
 import re
-from collections.abc import Iterator
 from itertools import islice
 
 from fastapi import Request, Response
@@ -16,59 +15,52 @@ MAX_OF_A_NAME = 4
 
 class AuthCookies:
     def __init__(self, settings: Settings) -> None:
-        self._refresh_name = settings.cookie_name
-        self._device_name = f"{settings.cookie_name}Device"
-        self._secure = settings.cookie_secure
-        self._same_site = settings.cookie_samesite
-        self._domain = settings.cookie_domain
-        # Browsers accept a name with the prefix __Host- only with the path /.
-        self._path = "/" if settings.cookie_name.startswith("__Host-") else settings.root_path or "/"
+        self._refresh = _Cookie(settings, settings.cookie_name)
+        self._device = _Cookie(settings, f"{settings.cookie_name}Device")
 
     def refresh_tokens(self, request: Request) -> tuple[str, ...]:
         """Return the values of all refresh cookies, in the order of the request, at most MAX_OF_A_NAME."""
-        return _values(request, self._refresh_name)
+        return self._refresh.values(request)
 
     def device_tokens(self, request: Request) -> tuple[str, ...]:
         """Return the values of all device cookies, likewise."""
-        return _values(request, self._device_name)
+        return self._device.values(request)
 
     def set_refresh_token(self, response: Response, token: str, *, max_age: int) -> None:
-        self._set(response, self._refresh_name, token, max_age)
+        self._refresh.set(response, token, max_age)
 
     def set_device_token(self, response: Response, token: str) -> None:
-        self._set(response, self._device_name, token, device_tokens.LIFETIME)
+        self._device.set(response, token, device_tokens.LIFETIME)
 
     def clear_refresh_token(self, response: Response) -> None:
-        self._set(response, self._refresh_name, "", 0)
-
-    def _set(self, response: Response, name: str, value: str, max_age: int) -> None:
-        """Set a cookie. The attributes are always the same, because otherwise browsers would keep two cookies."""
-        response.set_cookie(
-            name,
-            value,
-            max_age=max_age,
-            path=self._path,
-            domain=self._domain,
-            secure=self._secure,
-            httponly=True,
-            samesite=self._same_site.value,
-        )
-        if self._same_site is SameSite.NONE:
-            # Browsers that block third-party cookies keep a partitioned one, separately for each top-level site
-            # (CHIPS). Python 3.14 and later can set the attribute.
-            name_of_header, line = response.raw_headers[-1]
-            response.raw_headers[-1] = (name_of_header, line + b"; Partitioned")
+        self._refresh.set(response, '""', 0)
 
 
-def _values(request: Request, name: str) -> tuple[str, ...]:
-    """Return the distinct values of all cookies with a name (RFC 6265 §5.4), from all Cookie headers."""
-    return tuple(islice(dict.fromkeys(_every_value(request, name)), MAX_OF_A_NAME))
+class _Cookie:
+    """Reads and writes a cookie whose values need no quotes. Starlette takes longer for this than a token takes."""
 
+    def __init__(self, settings: Settings, name: str) -> None:
+        # Browsers accept a name with the prefix __Host- only with the path /.
+        path = "/" if name.startswith("__Host-") else settings.root_path or "/"
+        same_site = settings.cookie_samesite
+        self._name = name
+        self._before = f"Domain={settings.cookie_domain}; HttpOnly" if settings.cookie_domain else "HttpOnly"
+        self._after = f"Path={path}; SameSite={same_site.value}"
+        if settings.cookie_secure:
+            self._after += "; Secure"
+        if same_site is SameSite.NONE:
+            # Browsers that block third-party cookies keep a partitioned one, for each top-level site its own (CHIPS).
+            self._after += "; Partitioned"
+        self._pattern = re.compile(rb"(?:^|;)[ \t]*%b=([^;]+)" % re.escape(name.encode()))
 
-def _every_value(request: Request, name: str) -> Iterator[str]:
-    # Takes linear time. Nothing is unquoted, because our cookies contain no quotes, backslashes or percent signs.
-    cookie = re.compile(rb"(?:^|;)[ \t]*%b=([^;]+)" % re.escape(name.encode()))
-    for header in request.scope[COOKIE_HEADERS]:
-        for found in cookie.finditer(header):
-            if value := found[1].strip(b" \t"):
-                yield value.decode("latin-1")  # a value that is not a token is refused later
+    def values(self, request: Request) -> tuple[str, ...]:
+        """Return the distinct values of all cookies with this name (RFC 6265 §5.4), from all Cookie headers."""
+        # Takes linear time. Nothing is unquoted, because our cookies contain no quotes, backslashes or percent signs.
+        found = (value for header in request.scope[COOKIE_HEADERS] for value in self._pattern.findall(header))
+        stripped = (value.strip(b" \t").decode("latin-1") for value in found)  # not a token: refused later
+        return tuple(islice(dict.fromkeys(filter(None, stripped)), MAX_OF_A_NAME))
+
+    def set(self, response: Response, value: str, max_age: int) -> None:
+        """Set the cookie. The attributes are always the same, because otherwise browsers would keep two cookies."""
+        line = f"{self._name}={value}; {self._before}; Max-Age={max_age}; {self._after}"
+        response.raw_headers.append((b"set-cookie", line.encode()))
