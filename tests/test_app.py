@@ -1,6 +1,6 @@
 """What the app is for a program that embeds it, or tests it."""
 
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
@@ -13,6 +13,8 @@ from jwtapi.authentication.dependencies import get_principal
 from jwtapi.authentication.errors import AccessTokenExpired
 from jwtapi.features.account.service import AccountService
 from jwtapi.principal import Principal
+from jwtapi.sessions.errors import RefreshTokenInvalid
+from jwtapi.sessions.service import SessionService
 from jwtapi.web.dependencies import provider
 from tests.conftest import on_sqlite
 from tests.support.api import Api, error_of
@@ -63,6 +65,16 @@ async def test_an_overridden_service_answers_in_place_of_the_real_one(api: Api, 
 
 
 @on_sqlite
+async def test_an_overridden_service_answers_where_fastapi_is_skipped_too(api: Api, alice: httpx.AsyncClient) -> None:
+    class Closed:
+        async def refresh(self, *_: Any) -> NoReturn:
+            raise RefreshTokenInvalid("closed")
+
+    api.app.dependency_overrides[provider(SessionService)] = Closed
+    assert error_of(await alice.post("/refresh")) == (403, "refresh_token_invalid", "closed")
+
+
+@on_sqlite
 async def test_an_overridden_authenticator_decides_where_fastapi_is_skipped_too(
     api: Api, alice: httpx.AsyncClient
 ) -> None:
@@ -90,4 +102,5 @@ async def test_a_middleware_of_an_embedding_program_sees_the_requests_where_fast
     api.app.add_middleware(Watching)
     for path in ("/profile", "/auth/verify", "/api/account"):
         assert (await api.client().get(path)).status_code == 401
-    assert seen == ["/profile", "/auth/verify", "/api/account"]
+    assert (await api.client().post("/refresh")).status_code == 401
+    assert seen == ["/profile", "/auth/verify", "/api/account", "/refresh"]

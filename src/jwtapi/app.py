@@ -21,6 +21,7 @@ from jwtapi.settings import Settings
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web import health
 from jwtapi.web.cors import Cors
+from jwtapi.web.direct_routes import DirectRoutes
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
 from jwtapi.web.errors import install_error_handlers
@@ -29,6 +30,7 @@ from jwtapi.web.proxies import TrustedProxies, UnixPeers
 from jwtapi.web.request_body import SECONDS as BODY_SECONDS
 from jwtapi.web.request_body import RequestBodyLimits
 from jwtapi.web.root_path import StripRootPath
+from jwtapi.web.routes import StrictRoute
 from jwtapi.web.strip_query_and_cookies import StripQueryAndCookies
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ def _with_middleware(
     """Add the middleware. The layer that is added first is the innermost."""
     settings = services.settings
     endpoints = [endpoint for feature in features().values() for endpoint in feature.fast_endpoints]
+    app = DirectRoutes(app, _direct_routes())
     app = StripQueryAndCookies(RequestBodyLimits(app, seconds=body_seconds))
     app = FastPath(app, services[Authenticator], services[SessionCache], *endpoints)
     cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
@@ -158,6 +161,16 @@ def _with_middleware(
     if settings.uds is not None:
         app = UnixPeers(app)
     return app if settings.root_path is None else StripRootPath(app, settings.root_path, own_paths)
+
+
+def _direct_routes() -> list[StrictRoute]:
+    return [
+        route
+        for feature in features().values()
+        for router in feature.routers
+        for route in router.routes
+        if isinstance(route, StrictRoute) and route.endpoint in feature.direct_endpoints
+    ]
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -1,6 +1,6 @@
 """What a feature gives to the composition root."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,7 +36,9 @@ class Feature:
     tags: Mapping[str, str] = field(default_factory=dict)
     """The tags that its routers are the first to have, each with its description for the API documentation."""
     fast_endpoints: Sequence[PrincipalEndpoint] = ()
-    """Those of its endpoints that are answered without FastAPI."""
+    """Those of its endpoints that are answered without FastAPI, once for each session."""
+    direct_endpoints: Collection[Callable[..., Any]] = ()
+    """Those of its endpoints that are called without FastAPI, for each request. See `web/direct_routes.py`."""
     complete_document: Callable[[dict[str, Any], Settings], None] | None = None
     """Adds to the OpenAPI document what only the settings decide."""
     settings: type[BaseModel] | None = None

@@ -15,10 +15,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi import strict_json
 from jwtapi.errors import InvalidInput, UnsupportedMediaType
+from jwtapi.rate_limiting.limits import Limit
 from jwtapi.web.dependencies import services_of
 from jwtapi.web.origins import refuse_other_origins
 from jwtapi.web.rate_limits import AddressLimiter, limit_of, rate_limit_headers
@@ -37,40 +38,56 @@ class InvalidJson(InvalidInput):
 
 class StrictRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.settling(super().handle)(scope, receive, send)
+
+    def settling(self, app: ASGIApp) -> ASGIApp:
+        """Return `app` with its limits settled after the response, errors included, and their headers added to it."""
         if self._changes_nothing:
-            await super().handle(scope, receive, send)
-            return
-        limiter = services_of(scope)[AddressLimiter]
+            return app
 
-        async def settle_and_send(message: Message) -> None:
-            """Every response of the route is sent here, errors included."""
-            if message["type"] == "http.response.start":
-                await limiter.settle(scope, succeeded=message["status"] < HTTPStatus.BAD_REQUEST)
-                message["headers"] = [*message["headers"], *rate_limit_headers(scope)]
-            await send(message)
+        async def settled(scope: Scope, receive: Receive, send: Send) -> None:
+            limiter = services_of(scope)[AddressLimiter]
 
-        try:
-            await super().handle(scope, receive, settle_and_send)
-        finally:
-            await limiter.settle(scope, succeeded=False)
+            async def settle_and_send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await limiter.settle(scope, succeeded=message["status"] < HTTPStatus.BAD_REQUEST)
+                    message["headers"] = [*message["headers"], *rate_limit_headers(scope)]
+                await send(message)
+
+            try:
+                await app(scope, receive, settle_and_send)
+            finally:
+                await limiter.settle(scope, succeeded=False)
+
+        return settled
+
+    async def admit(self, request: Request) -> None:
+        """Check the origin, then the limit.
+
+        Raises:
+            CrossOriginRefused, TooManyRequests, StorageUnavailable
+        """
+        if not self._changes_nothing:
+            refuse_other_origins(request)
+        if self._limit is not None:
+            await services_of(request.scope)[AddressLimiter].admit(self._limit, request)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        limit = limit_of(self.endpoint)
         takes_json = self.body_field is not None
-        changes_nothing = self._changes_nothing
 
         async def handle(request: Request) -> Response:
-            if not changes_nothing:
-                refuse_other_origins(request)
-            if limit is not None:
-                await services_of(request.scope)[AddressLimiter].admit(limit, request)
+            await self.admit(request)
             if takes_json:
                 request = _JsonRequest(request.scope, request.receive)
                 await request.parse()
             return await answer(request)
 
         return handle
+
+    @cached_property
+    def _limit(self) -> Limit | None:
+        return limit_of(self.endpoint)
 
     @cached_property
     def _changes_nothing(self) -> bool:
