@@ -36,11 +36,9 @@ def provided(kind: type[Any]) -> Any:
 
 async def get_caller(request: Request) -> Caller:
     user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
-    return Caller(
-        address=client_address(request.scope),
-        request_id=request_id.get(),
-        user_agent="".join(filter(str.isprintable, user_agent)) or None,
-    )
+    if not user_agent.isprintable():
+        user_agent = "".join(filter(str.isprintable, user_agent))
+    return Caller(address=client_address(request.scope), request_id=request_id.get(), user_agent=user_agent or None)
 
 
 AddressLimiterDep = Annotated[AddressLimiter, provided(AddressLimiter)]
