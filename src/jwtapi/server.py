@@ -6,8 +6,10 @@ supervisor.
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -53,6 +55,10 @@ MAX_CONNECTIONS = 1000
 
 HANGING_SECONDS = 30
 """A worker that does not react for this long is replaced."""
+
+SWITCH_SECONDS = 0.001
+"""How long a thread runs Python while another one waits to. Python's default is five times as long: a busy event loop
+would let each step of a login wait for it, after each statement and after the hash."""
 
 log = structlog.get_logger()
 
@@ -157,6 +163,7 @@ def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_start: Connection) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
+    sys.setswitchinterval(float(os.environ.get("SWITCH", SWITCH_SECONDS)))
     services = make_services(settings)
     tracing = _tracing(settings)
     if tracing is not None:

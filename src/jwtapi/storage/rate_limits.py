@@ -43,7 +43,7 @@ def _hastily(statement: str) -> TextClause:
     After a power cut the last attempts are missing.
     """
     hasty = "SELECT set_config('synchronous_commit', 'off', true)"
-    return text(f"WITH hasty AS MATERIALIZED ({hasty}) {statement}")  # noqa: S608  no part comes from outside
+    return text(f"WITH hasty AS MATERIALIZED ({hasty}) {statement}")
 
 
 # A row is a window. Concurrent attempts wait for the lock of the row; then each sees what the one before has written.
