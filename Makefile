@@ -32,7 +32,7 @@ types: $(VENV)/.development  ## check the types (mypy --strict)
 imports: $(VENV)/.development  ## check the import contracts (import-linter)
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.benchmarks  ## measure this and other servers (20 minutes; needs wrk and Node.js): benchmarks/results
+bench: $(VENV)/.benchmarks  ## measure this and other servers (30 minutes; needs wrk and Node.js): benchmarks/results
 	@$(BIN)/python -m benchmarks $(CHAPTERS)
 
 audit: $(VENV)/.development  ## check the runtime dependencies for known vulnerabilities
@@ -75,12 +75,17 @@ $(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
 
 PEERS := benchmarks/peers
 
+# better-sqlite3 is compiled if no binary can be downloaded. Then node-gyp must find the headers of the installed Node.js.
+NPM_INSTALL = npm_config_nodedir=$$(node -p 'path.resolve(process.execPath, "../..")') \
+	npm install --no-package-lock --no-audit --no-fund --silent
+
 # What is measured has an environment without the development tools: some libraries load others if they are there.
-$(VENV)/.benchmarks: requirements-bench.lock $(PEERS)/fastapi_users/requirements.txt $(PEERS)/express/package.json | $(VENV)/.development
+$(VENV)/.benchmarks: requirements-bench.lock $(PEERS)/fastapi_users/requirements.txt $(PEERS)/express/package.json $(PEERS)/fastify/package.json | $(VENV)/.development
 	@$(PIP) --require-hashes -r requirements-bench.lock
 	@$(MAKE) --no-print-directory VENV=benchmarks/.venv benchmarks/.venv/.runtime
 	@echo "Installing the peers into $(PEERS) …"
 	@$(PYTHON) -m venv $(PEERS)/fastapi_users/.venv
 	@$(PEERS)/fastapi_users/.venv/bin/python -m pip --disable-pip-version-check --quiet install -r $(PEERS)/fastapi_users/requirements.txt
-	@cd $(PEERS)/express && npm install --no-package-lock --no-audit --no-fund --silent
+	@cd $(PEERS)/express && $(NPM_INSTALL)
+	@cd $(PEERS)/fastify && $(NPM_INSTALL)
 	@touch $@
