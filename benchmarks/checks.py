@@ -3,8 +3,8 @@
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, ceiling, express, fastapi_users, jwtapi
-from benchmarks.load import send_requests
+from benchmarks.contestants import Contestant, all_of, ceiling, express, fastapi_users, fastify, jwtapi
+from benchmarks.load import Load, send_requests
 from rich.progress import Progress
 
 
@@ -14,34 +14,41 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         "req/s",
         (
             Goal("jwtapi", "bare FastAPI route", at_least=0.85),
+            Goal("jwtapi", "Fastify", at_least=2),
             Goal("jwtapi", "Express", at_least=3),
             Goal("jwtapi", "fastapi-users", at_least=10),
         ),
     )
-    verify = Comparison("GET /auth/verify, 32 connections", "req/s", (Goal("jwtapi", "raw ASGI", at_least=0.5),))
+    waiting = Comparison("GET /profile, 32 connections: p99", "ms", (Goal("jwtapi", "Fastify", at_most=0.5),))
+    verify = Comparison(
+        "GET /auth/verify, 32 connections", "req/s", (Goal("jwtapi", "raw ASGI", at_least=0.5, aim=0.75),)
+    )
 
-    async def measure(comparison: Comparison, name: str, contestant: Contestant, path: str) -> None:
+    async def send(name: str, contestant: Contestant, path: str) -> Load:
         load = await send_requests(contestant.url + path, contestant.headers, seconds=effort.seconds)
         assert load.failures == 0, f"{name}: {load}"
-        comparison.add(name, load.rate)
+        return load
 
-    async with all_of(
-        ours=jwtapi(),
-        bare=ceiling("bare_fastapi"),
-        raw=ceiling("raw_asgi"),
-        express=express(),
-        fastapi_users=fastapi_users(),
-    ) as running:
-        turns = {
-            "jwtapi": partial(measure, profile, "jwtapi", running["ours"], "/profile"),
-            "bare FastAPI route": partial(measure, profile, "bare FastAPI route", running["bare"], "/profile"),
-            "Express": partial(measure, profile, "Express", running["express"], "/profile"),
-            "fastapi-users": partial(measure, profile, "fastapi-users", running["fastapi_users"], "/profile"),
-        }
+    async def get_profile(name: str, contestant: Contestant) -> None:
+        load = await send(name, contestant, "/profile")
+        profile.add(name, load.rate)
+        waiting.add(name, load.p99 * 1000)
+
+    async def get_verify(name: str, contestant: Contestant) -> None:
+        verify.add(name, (await send(name, contestant, "/auth/verify")).rate)
+
+    contestants = {
+        "jwtapi": jwtapi(),
+        "bare FastAPI route": ceiling("bare_fastapi"),
+        "Fastify": fastify(),
+        "Express": express(),
+        "fastapi-users": fastapi_users(),
+        "raw ASGI": ceiling("raw_asgi"),
+    }
+    async with all_of(contestants) as running:
+        with_profile = [name for name in running if name != "raw ASGI"]
+        turns = {name: partial(get_profile, name, running[name]) for name in with_profile}
         await by_turns(progress, "GET /profile", effort.rounds, turns)
-        turns = {
-            "jwtapi": partial(measure, verify, "jwtapi", running["ours"], "/auth/verify"),
-            "raw ASGI": partial(measure, verify, "raw ASGI", running["raw"], "/auth/verify"),
-        }
+        turns = {name: partial(get_verify, name, running[name]) for name in ("jwtapi", "raw ASGI")}
         await by_turns(progress, "GET /auth/verify", effort.rounds, turns)
-    return [profile, verify]
+    return [profile, waiting, verify]

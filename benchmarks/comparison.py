@@ -24,13 +24,17 @@ class Goal:
     over: str
     at_least: float | None = None
     at_most: float | None = None
+    aim: float | None = None
+    """A ratio, higher than `at_least`, that we try to reach."""
 
     def is_met(self, ratio: float) -> bool:
         return (self.at_least is None or ratio >= self.at_least) and (self.at_most is None or ratio <= self.at_most)
 
     @property
     def bound(self) -> str:
-        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+        if self.at_least is None:
+            return f"≤ {self.at_most:g}"
+        return f"≥ {self.at_least:g}" + (f", aim {self.aim:g}" if self.aim is not None else "")
 
 
 @dataclass(slots=True)
@@ -53,9 +57,13 @@ class Comparison:
         values = self.figures[name]
         return (max(values) - min(values)) / self.middle(name)
 
+    def ratios(self, of: str, over: str) -> list[float]:
+        """Return the ratio of two rows in each round."""
+        return [a / b for a, b in zip(self.figures[of], self.figures[over], strict=True)]
+
     def ratio(self, goal: Goal) -> float:
         """Return the median of the ratios of all rounds."""
-        return median(a / b for a, b in zip(self.figures[goal.of], self.figures[goal.over], strict=True))
+        return median(self.ratios(goal.of, goal.over))
 
 
 async def by_turns(progress: Progress, title: str, rounds: int, turns: Mapping[str, Turn]) -> None:

@@ -21,6 +21,10 @@ JWTAPI = PEERS.parent / ".venv" / "bin" / "jwtapi"
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 NAME, PASSWORD = "alice", "correct horse battery staple"
 
+LIMITS = ("LOGIN", "ACCOUNT", "REGISTER", "REFRESH")
+LIMITED = {"RATE_LIMIT_ENABLED": "true"} | {f"{name}_RATE_LIMIT": "1000000/15 minutes" for name in LIMITS}
+"""Settings with which jwtapi counts every attempt and refuses none."""
+
 LogIn = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
 
@@ -43,31 +47,36 @@ async def jwtapi(**settings: str) -> AsyncIterator[Contestant]:
 
     One user signs in all the time, and the session of the first login must not end.
     """
-
-    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
-        return await client.post("/login", json={"username": NAME, "password": PASSWORD})
-
     unlimited = {"RATE_LIMIT_ENABLED": "false", "MAX_SESSIONS_PER_USER": "10000"}
     ours = SECRETS | unlimited | {"BCRYPT_ROUNDS": "12"} | settings
     with TemporaryDirectory() as folder, running_server(Path(folder), (JWTAPI, "serve"), **ours) as server:
-        async with httpx.AsyncClient(base_url=server.base_url, trust_env=False) as client:
-            await client.post("/register", json={"username": NAME, "password": PASSWORD})
-            token = (await log_in(client)).json()["accessToken"]
-        yield Contestant(server.base_url, {"Authorization": f"Bearer {token}"}, log_in, server.pid, Path(folder))
+        yield await _signed_in(server.base_url, server.pid, Path(folder))
+
+
+async def _log_in(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/login", json={"username": NAME, "password": PASSWORD})
+
+
+async def _signed_in(url: str, pid: int, folder: Path) -> Contestant:
+    """Register and sign in at a server that has the routes of jwtapi."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        (await client.post("/register", json={"username": NAME, "password": PASSWORD})).raise_for_status()
+        token = (await _log_in(client)).raise_for_status().json()["accessToken"]
+    return Contestant(url, {"Authorization": f"Bearer {token}"}, _log_in, pid, folder)
 
 
 @asynccontextmanager
 async def express() -> AsyncIterator[Contestant]:
     """Run the server of the tutorial."""
+    async with _running("node", str(PEERS / "express" / "server.js")) as started:
+        yield await _signed_in(*started)
 
-    async def log_in(client: httpx.AsyncClient) -> httpx.Response:
-        return await client.post("/login", json={"username": NAME, "password": PASSWORD})
 
-    async with _running("node", str(PEERS / "express" / "server.js")) as (url, pid, folder):
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            await client.post("/register", json={"username": NAME, "password": PASSWORD})
-            token = (await log_in(client)).json()["accessToken"]
-        yield Contestant(url, {"Authorization": f"Bearer {token}"}, log_in, pid, folder)
+@asynccontextmanager
+async def fastify(**settings: str) -> AsyncIterator[Contestant]:
+    """Run a lean server. Its database is `peer.db` in its folder."""
+    async with _running("node", str(PEERS / "fastify" / "server.js"), **settings) as started:
+        yield await _signed_in(*started)
 
 
 @asynccontextmanager
@@ -98,7 +107,10 @@ async def ceiling(app: str) -> AsyncIterator[Contestant]:
 
 
 @asynccontextmanager
-async def all_of(**contestants: AbstractAsyncContextManager[Contestant]) -> AsyncIterator[dict[str, Contestant]]:
+async def all_of(
+    contestants: Mapping[str, AbstractAsyncContextManager[Contestant]],
+) -> AsyncIterator[dict[str, Contestant]]:
+    """Run all of them until the block ends."""
     async with AsyncExitStack() as stack:
         yield {name: await stack.enter_async_context(started) for name, started in contestants.items()}
 
@@ -108,13 +120,13 @@ def _uvicorn(app: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _running(*command: str) -> AsyncIterator[tuple[str, int, Path]]:
+async def _running(*command: str, **settings: str) -> AsyncIterator[tuple[str, int, Path]]:
     port = str(free_port())
     with TemporaryDirectory() as folder, Path(folder, "server.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             *(command if command[0] == "node" else (*command, "--port", port)),
             cwd=folder,
-            env=clean_environment(PORT=port, JWT_SECRET=JWT_SECRET, NODE_ENV="production"),
+            env=clean_environment(**SECRETS | {"PORT": port, "NODE_ENV": "production"} | settings),
             stdout=log,
             stderr=log,
         )

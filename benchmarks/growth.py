@@ -10,6 +10,7 @@ from benchmarks.comparison import Comparison, Effort, Goal, by_turns
 from benchmarks.contestants import Contestant, jwtapi
 from benchmarks.load import send_requests
 from benchmarks.population import (
+    StoredSession,
     durable_postgresql,
     fill,
     some_sessions,
@@ -19,16 +20,13 @@ from benchmarks.population import (
 )
 from rich.progress import Progress
 
-from jwtapi.storage.sessions import Session
-from jwtapi.storage.users import User
-
 SMALL = "a thousand users"
 LARGE = "a million users, five million sessions"
-# Both have enough sessions to use each refresh token only once, and to fill the cache of a worker.
-USED = 150_000
+# Enough sessions of both sizes to use each refresh token only once, and to fill the cache of a worker.
+USED = 200_000
 SIZES = {SMALL: (1000, USED), LARGE: (1_000_000, 5_000_000)}
 
-Write = Callable[[Path, Iterable[tuple[Session, User]]], None]
+Write = Callable[[Path, Iterable[StoredSession]], None]
 WORK: dict[str, Write] = {
     "POST /login, hashes of 4 rounds": write_logins,
     "POST /refresh": write_refreshes,

@@ -4,11 +4,14 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 
 import httpx
 from benchmarks.contestants import Contestant
@@ -40,36 +43,74 @@ async def send_requests(
     Raises:
         AssertionError: wrk failed.
     """
-    process = await _start_wrk(url, headers, seconds=seconds, connections=connections, requests=requests)
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return Load(**json.loads(output.decode().strip().splitlines()[-1]))
+    files = {"REQUESTS": requests} if requests else {}
+    return await _load_of(await _start_wrk(url, headers, seconds=seconds, connections=connections, files=files))
+
+
+async def refresh_in_a_row(contestant: Contestant, *, seconds: float, clients: int) -> Load:
+    """Refresh a new session for each client without pause. Each request sends the cookie of the response before.
+
+    Raises:
+        AssertionError: wrk failed, or a request did.
+    """
+    with NamedTemporaryFile("w") as cookies:
+        async with contestant.client() as client:
+            for _ in range(clients):
+                response = (await contestant.log_in(client)).raise_for_status()
+                print(response.cookies["refreshToken"], file=cookies, flush=True)
+                client.cookies.clear()
+        files = {"COOKIES": Path(cookies.name)}
+        wrk = await _start_wrk(contestant.url, {}, seconds=seconds, connections=clients, threads=clients, files=files)
+        load = await _load_of(wrk)
+    assert load.failures == 0, load
+    return load
 
 
 @asynccontextmanager
 async def read_without_pause(url: str, headers: Mapping[str, str], *, connections: int) -> AsyncIterator[None]:
-    """Request `url` without pause until the block ends."""
+    """Request `url` without pause until the block ends.
+
+    Raises:
+        AssertionError: wrk failed, or a request did.
+    """
     process = await _start_wrk(url, headers, seconds=3600, connections=connections)
     try:
         await asyncio.sleep(0.5)  # until all connections have begun
         yield
         assert process.returncode is None, "wrk ended by itself"
+        process.send_signal(signal.SIGINT)  # ends it with a report
+        load = await _load_of(process)
+        assert load.failures == 0, load
     finally:
-        process.kill()
-        await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
-async def _start_wrk(
-    url: str, headers: Mapping[str, str], *, seconds: float, connections: int, requests: Path | None = None
+async def _start_wrk(  # noqa: PLR0913  the options of wrk
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    seconds: float,
+    connections: int,
+    threads: int = 1,
+    files: Mapping[str, Path] = MappingProxyType({}),
 ) -> asyncio.subprocess.Process:
+    """Start wrk with `report.lua`. `files` are the variables of the environment that it reads."""
     assert shutil.which("wrk"), "wrk is not installed: apt-get install wrk"
     lines = [option for name, value in headers.items() for option in ("--header", f"{name}: {value}")]
     return await asyncio.create_subprocess_exec(
-        *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s"),
+        *("wrk", "--threads", str(threads), "--connections", str(connections), "--duration", f"{seconds:.0f}s"),
         *("--timeout", "20s", "--script", str(_REPORT), *lines, url),
-        env=dict(os.environ) | ({"REQUESTS": str(requests)} if requests else {}),
+        env=dict(os.environ) | {name: str(path) for name, path in files.items()},
         stdout=asyncio.subprocess.PIPE,
     )
+
+
+async def _load_of(wrk: asyncio.subprocess.Process) -> Load:
+    output, _ = await wrk.communicate()
+    assert wrk.returncode == 0, output.decode()
+    return Load(**json.loads(output.decode().strip().splitlines()[-1]))
 
 
 async def time_logins(contestant: Contestant, *, count: int, clients: int = 8) -> float:
@@ -96,7 +137,7 @@ async def login_storm(contestant: Contestant, *, clients: int = 8) -> AsyncItera
 
         async def log_in() -> None:
             while True:
-                await contestant.log_in(client)
+                (await contestant.log_in(client)).raise_for_status()
 
         tasks = [asyncio.create_task(log_in()) for _ in range(clients)]
         await asyncio.sleep(1)  # until all of them wait for a hash

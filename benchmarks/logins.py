@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, express, fastapi_users, jwtapi
+from benchmarks.contestants import Contestant, all_of, express, fastapi_users, fastify, jwtapi
 from benchmarks.load import login_storm, send_requests, time_logins
 from passlib.hash import bcrypt_sha256
 from rich.progress import Progress
@@ -61,15 +61,20 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         async with login_storm(contestant):
             await ask(name, contestant)
 
-    async with all_of(ours=jwtapi(), express=express(), fastapi_users=fastapi_users()) as running:
-        names = {"jwtapi": running["ours"], "Express": running["express"], "fastapi-users": running["fastapi_users"]}
+    contestants = {
+        "jwtapi": jwtapi(),
+        "Fastify": fastify(),
+        "Express": express(),
+        "fastapi-users": fastapi_users(),
+    }
+    async with all_of(contestants) as running:
         turns = {
             name: partial(log_in, name, contestant, LOGINS if name != "Express" else LOGINS // 4)
-            for name, contestant in names.items()
+            for name, contestant in running.items()
         }
         await by_turns(progress, "Logins", effort.rounds, turns | {"bcrypt alone": hash_only})
         storm = {}
-        for name, contestant in names.items():
+        for name, contestant in running.items():
             storm[f"{name}, quiet"] = partial(ask, f"{name}, quiet", contestant)
             storm[f"{name}, storm"] = partial(ask_in_storm, f"{name}, storm", contestant)
         await by_turns(progress, "Login storm", effort.rounds, storm)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, express, fastapi_users, jwtapi
+from benchmarks.contestants import Contestant, all_of, express, fastapi_users, fastify, jwtapi
 from benchmarks.load import read_without_pause, time_logins
 from benchmarks.logins import CORES, time_hashes
 from rich.progress import Progress
@@ -42,6 +42,11 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         )
         for clients in CLIENTS
     }
+    shares = Comparison(
+        f"POST /login, 1 client: the rate beside {READERS} connections, divided by the quiet rate",
+        "ratio",
+        (Goal("jwtapi", "Fastify", at_least=1),),
+    )
     beside_programs = Comparison(
         f"POST /login, 1 client, beside {CORES} busy programs",
         "logins/s",
@@ -64,10 +69,15 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         async with busy_programs(CORES):
             beside_programs.add("bcrypt on a thread", LOGINS / await time_hashes(LOGINS, threads=1))
 
-    async with all_of(ours=jwtapi(), express=express(), fastapi_users=fastapi_users()) as running:
-        names = {"jwtapi": running["ours"], "Express": running["express"], "fastapi-users": running["fastapi_users"]}
+    contestants = {
+        "jwtapi": jwtapi(),
+        "Fastify": fastify(),
+        "Express": express(),
+        "fastapi-users": fastapi_users(),
+    }
+    async with all_of(contestants) as running:
         turns = {}
-        for name, contestant in names.items():
+        for name, contestant in running.items():
             turns[f"{name}, quiet"] = partial(log_in, f"{name}, quiet", contestant)
             turns[f"{name}, readers"] = partial(log_in_beside_readers, f"{name}, readers", contestant)
         await by_turns(progress, "Beside readers", effort.rounds, turns)
@@ -75,6 +85,8 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
             progress,
             "Beside programs",
             effort.rounds,
-            {"jwtapi": partial(log_in_beside_programs, running["ours"]), "bcrypt alone": hash_beside_programs},
+            {"jwtapi": partial(log_in_beside_programs, running["jwtapi"]), "bcrypt alone": hash_beside_programs},
         )
-    return [*beside_readers.values(), beside_programs]
+        for name in running:
+            shares.figures[name] = beside_readers[1].ratios(f"{name}, readers", f"{name}, quiet")
+    return [*beside_readers.values(), shares, beside_programs]

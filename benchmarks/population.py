@@ -1,26 +1,32 @@
 """Fills a database with invented users and sessions by SQL, and makes requests of these users."""
 
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
 
+from benchmarks.contestants import JWTAPI
 from passlib.hash import bcrypt_sha256
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.postgresql import PostgreSQL, own_postgresql
+from tests.support.server import clean_environment
 
 from jwtapi.clock import system_clock
+from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
-from jwtapi.sessions.cache import principal_of
-from jwtapi.storage.database import Database
-from jwtapi.storage.engine import create_migration_engine, with_transactions
-from jwtapi.storage.sessions import Session, SessionOfUser, sessions
-from jwtapi.storage.users import User, users
-from jwtapi.urls.database import parse_database_url
+from jwtapi.storage.schema import metadata
+
+sessions, users = metadata.tables["sessions"], metadata.tables["users"]
 
 PASSWORD = "correct horse battery staple"
 
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)",
     "postgresql": "WITH numbers AS (SELECT n FROM generate_series(1, :count) AS n)",
@@ -60,18 +66,12 @@ def durable_postgresql() -> Iterator[PostgreSQL]:
         yield postgresql
 
 
-def driver_url(url: str) -> str:
-    return parse_database_url(url)
-
-
 async def fill(url: str, *, users: int, sessions: int) -> None:
     """Add users `user1`, `user2`, …, all with PASSWORD at 4 rounds, and living sessions of these users."""
-    database = Database(driver_url(url))
-    await database.migrate()
-    await database.close()
-    engine = create_migration_engine(driver_url(url))
+    subprocess.run([JWTAPI, "migrate"], check=True, stdout=subprocess.DEVNULL, env=clean_environment(DATABASE_URL=url))
+    engine = _engine(url)
     words = _DIALECTS[engine.dialect.name] | {"numbers": _NUMBERS[engine.dialect.name]}
-    async with with_transactions(engine).begin() as connection:
+    async with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("PRAGMA cache_size = -1000000")
         hashed = bcrypt_sha256.using(rounds=4).hash(PASSWORD)
@@ -87,24 +87,56 @@ async def fill(url: str, *, users: int, sessions: int) -> None:
     await engine.dispose()
 
 
-async def some_sessions(url: str, count: int) -> list[tuple[Session, User]]:
-    """Return `count` sessions with their users. They are from all parts of the table, because their ids are random."""
-    engine = create_migration_engine(driver_url(url))
-    columns = [column for column in sessions.c if column is not sessions.c.expires_on]
-    query = select(*columns, users).join_from(sessions, users).order_by(sessions.c.id).limit(count)
+class StoredSession(NamedTuple):
+    """What tokens and requests of a session contain. The fields are columns of the tables `sessions` and `users`."""
+
+    session_id: UUID
+    generation: int
+    key: bytes
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    user_id: UUID
+    username: str
+
+
+async def some_sessions(url: str, count: int) -> list[StoredSession]:
+    """Return `count` sessions. They are from all parts of the table, because their ids are random."""
+    query = (
+        select(
+            sessions.c.id,
+            sessions.c.generation,
+            sessions.c.key,
+            sessions.c.created_at,
+            sessions.c.refreshed_at,
+            sessions.c.expires_at,
+            users.c.id,
+            users.c.username,
+        )
+        .join_from(sessions, users)
+        .order_by(sessions.c.id)
+        .limit(count)
+    )
+    engine = _engine(url)
     async with engine.connect() as connection:
-        rows = (await connection.execute(query)).all()
+        found = [StoredSession(*row) for row in await connection.execute(query)]
     await engine.dispose()
-    return [(Session(*row[: len(columns)]), User(*row[len(columns) :])) for row in rows]
+    return found
 
 
-def write_refreshes(path: Path, found: Iterable[tuple[Session, User]]) -> None:
+def _engine(url: str) -> AsyncEngine:
+    """Open the database without the settings and limits that jwtapi gives its connections."""
+    parsed = make_url(url)
+    return create_async_engine(parsed.set(drivername=_DRIVERS[parsed.drivername]))
+
+
+def write_refreshes(path: Path, found: Iterable[StoredSession]) -> None:
     tokens = RefreshTokens(REFRESH_SECRET)
     with path.open("w") as file:
-        for session, user in found:
+        for session in found:
             token = tokens.issue(
-                user_id=user.id,
-                session_id=session.id,
+                user_id=session.user_id,
+                session_id=session.session_id,
                 generation=session.generation,
                 session_key=session.key,
                 issued_at=session.refreshed_at,
@@ -113,18 +145,32 @@ def write_refreshes(path: Path, found: Iterable[tuple[Session, User]]) -> None:
             file.write(f"POST\t/refresh\tCookie\trefreshToken={token}\t\n")
 
 
-def write_profiles(path: Path, found: Iterable[tuple[Session, User]], *, tokens_each: int = 1) -> None:
+def write_profiles(path: Path, found: Iterable[StoredSession], *, tokens_each: int = 1) -> None:
     tokens = AccessTokens(JWT_SECRET, ttl=900)
     now = system_clock()
     with path.open("w") as file:
         for _ in range(tokens_each):
-            for session, user in found:
-                principal = principal_of(SessionOfUser(session, user))
-                file.write(f"GET\t/profile\tAuthorization\tBearer {tokens.issue(principal, now, generation=0)}\t\n")
+            for session in found:
+                file.write(profile_request(tokens.issue(_principal_of(session), now, generation=0)))
 
 
-def write_logins(path: Path, found: Iterable[tuple[Session, User]]) -> None:
+def profile_request(token: str) -> str:
+    return f"GET\t/profile\tAuthorization\tBearer {token}\t\n"
+
+
+def _principal_of(session: StoredSession) -> Principal:
+    return Principal(
+        user_id=session.user_id,
+        username=session.username,
+        roles=("member",),
+        session_id=session.session_id,
+        amr=("pwd",),
+        auth_time=int(session.created_at.timestamp()),
+    )
+
+
+def write_logins(path: Path, found: Iterable[StoredSession]) -> None:
     with path.open("w") as file:
-        for _, user in found:
-            body = f'{{"username":"{user.username}","password":"{PASSWORD}"}}'
+        for session in found:
+            body = f'{{"username":"{session.username}","password":"{PASSWORD}"}}'
             file.write(f"POST\t/login\tContent-Type\tapplication/json\t{body}\n")

@@ -1,82 +1,81 @@
-"""Compares POST /refresh with the same SQL statements without HTTP and tokens."""
+"""Compares POST /refresh with a lean server and with the same SQL statements without HTTP and tokens.
 
-import asyncio
-import itertools
-import time
-from collections.abc import Iterator
-from datetime import timedelta
+Each client has a session, and sends the cookie of the response before. Every commit waits for the disk.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.bare_sql import TASKS, refresh_postgresql, refresh_sqlite
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import jwtapi
-from benchmarks.load import send_requests
-from benchmarks.population import driver_url, durable_postgresql, fill, some_sessions, write_refreshes
+from benchmarks.contestants import LIMITED, Contestant, all_of, fastify, jwtapi
+from benchmarks.load import refresh_in_a_row
+from benchmarks.population import durable_postgresql, fill
 from rich.progress import Progress
 
-from jwtapi.clock import system_clock
-from jwtapi.storage.database import Database
-from jwtapi.storage.sessions import Session
-from jwtapi.storage.users import User
+CLIENTS = TASKS
+QUICK = {"BCRYPT_ROUNDS": "4"}
+"""Settings for quick logins: each turn begins with new sessions."""
 
-CONNECTIONS = 32
-MAX_PER_SECOND = 3000
+JWTAPI_LIMITED = "jwtapi, limits in the database"
 
-
-async def rotate(url: str, found: Iterator[tuple[Session, User]], seconds: float) -> float:
-    """Return how many transactions of a refresh the database does per second."""
-    database = Database(driver_url(url))
-    done = 0
-    deadline = time.perf_counter() + seconds
-
-    async def work() -> None:
-        nonlocal done
-        while time.perf_counter() < deadline:
-            session, _ = next(found)
-            now = system_clock()
-            async with database.write() as uow:
-                assert await uow.sessions.with_user(session.id) is not None
-                assert await uow.sessions.rotate(session, now=now, expires_at=now + timedelta(days=7)) is not None
-            done += 1
-
-    started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-    taken = time.perf_counter() - started
-    await database.close()
-    return done / taken
+Contestants = Mapping[str, AbstractAsyncContextManager[Contestant]]
+Ceilings = Mapping[str, Callable[[], Awaitable[float]]]
 
 
 async def run(progress: Progress, effort: Effort) -> list[Comparison]:
-    with durable_postgresql() as postgresql, TemporaryDirectory() as folder:
-        return [
-            await _compare(progress, effort, "SQLite", f"sqlite:///{folder}/refreshes.db", Path(folder)),
-            await _compare(progress, effort, "PostgreSQL", postgresql.new_database(), Path(folder)),
-        ]
+    with TemporaryDirectory() as folder, durable_postgresql() as postgresql:
+        file = Path(folder, "bare.db")
+        await fill(f"sqlite:///{file}", users=CLIENTS, sessions=CLIENTS)
+        rotate = partial(refresh_sqlite, file, effort.seconds)
+        on_sqlite = await _compare(
+            progress,
+            effort,
+            "SQLite",
+            {"jwtapi": jwtapi(**QUICK), JWTAPI_LIMITED: jwtapi(**QUICK, **LIMITED), "Fastify": fastify(**QUICK)},
+            {
+                "bare sqlite3, a commit each": partial(rotate, units_a_commit=1),
+                f"bare sqlite3, {CLIENTS} a commit": partial(rotate, units_a_commit=CLIENTS),
+            },
+            Goal("jwtapi", "Fastify", at_least=0.8, aim=1.2),
+        )
+        url = postgresql.new_database()
+        await fill(url, users=CLIENTS, sessions=CLIENTS)
+        on_postgresql = await _compare(
+            progress,
+            effort,
+            "PostgreSQL",
+            {
+                "jwtapi": jwtapi(**QUICK, DATABASE_URL=postgresql.new_database()),
+                JWTAPI_LIMITED: jwtapi(**QUICK, **LIMITED, DATABASE_URL=postgresql.new_database()),
+            },
+            {"bare asyncpg": partial(refresh_postgresql, url, effort.seconds)},
+            Goal("jwtapi", "bare asyncpg", at_least=0.8),
+        )
+    return [*on_sqlite, *on_postgresql]
 
 
-async def _compare(progress: Progress, effort: Effort, kind: str, url: str, folder: Path) -> Comparison:
-    comparison = Comparison(
-        f"POST /refresh, {CONNECTIONS} connections, {kind}", "req/s", (Goal("jwtapi", "the SQL alone", at_least=0.5),)
-    )
-    per_turn = int(MAX_PER_SECOND * effort.seconds)
-    count = 2 * per_turn * effort.rounds
-    await fill(url, users=count // 5, sessions=count)
-    found = iter(await some_sessions(url, count))
-    requests = folder / "refreshes"
+async def _compare(  # noqa: PLR0913, PLR0917  what differs between the databases
+    progress: Progress, effort: Effort, kind: str, contestants: Contestants, ceilings: Ceilings, goal: Goal
+) -> list[Comparison]:
+    title = f"POST /refresh, {CLIENTS} clients, {kind}"
+    rates = Comparison(title, "req/s", (goal,))
+    waiting = Comparison(f"{title}: p50 and p99", "ms", (Goal("jwtapi, p99", "jwtapi, p50", at_most=3),))
 
-    async with jwtapi(DATABASE_URL=url) as ours:
+    async def refresh(name: str, contestant: Contestant) -> None:
+        load = await refresh_in_a_row(contestant, seconds=effort.seconds, clients=CLIENTS)
+        rates.add(name, load.rate)
+        waiting.add(f"{name}, p50", load.p50 * 1000)
+        waiting.add(f"{name}, p99", load.p99 * 1000)
 
-        async def refresh() -> None:
-            # Use each token once, because the response to a used one needs no write.
-            write_refreshes(requests, itertools.islice(found, per_turn))
-            load = await send_requests(ours.url, {}, seconds=effort.seconds, connections=CONNECTIONS, requests=requests)
-            assert load.failures == 0, load
-            assert load.requests <= per_turn, "tokens were used twice"
-            comparison.add("jwtapi", load.rate)
+    async def rotate(name: str, ceiling: Callable[[], Awaitable[float]]) -> None:
+        rates.add(name, await ceiling())
 
-        async def without_http() -> None:
-            comparison.add("the SQL alone", await rotate(url, found, effort.seconds))
-
-        turns = {"jwtapi": refresh, "the SQL alone": without_http}
-        await by_turns(progress, f"POST /refresh, {kind}", effort.rounds, turns)
-    return comparison
+    async with all_of(contestants) as running:
+        turns = {name: partial(refresh, name, contestant) for name, contestant in running.items()}
+        turns |= {name: partial(rotate, name, ceiling) for name, ceiling in ceilings.items()}
+        await by_turns(progress, title, effort.rounds, turns)
+    return [rates, waiting]
