@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from jwtapi.principal import Principal
+from jwtapi.security.random_ids import random_id
 from jwtapi.security.signed_tokens import (
     InvalidToken,
     TokenSigner,
@@ -41,7 +42,7 @@ class AccessTokens:
                 "username": principal.username,
                 "sid": str(principal.session_id),
                 "gen": generation,
-                "jti": uuid4().hex,
+                "jti": random_id(),
                 "iat": issued,
                 "exp": issued + self.ttl,
                 "auth_time": principal.auth_time,
