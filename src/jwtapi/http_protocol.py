@@ -46,6 +46,33 @@ MAX_PIPELINED_BYTES = 64 * 1024
 _EMPTY_LINE = b"\r\n\r\n"
 
 
+class _JoinedWrites:
+    """A transport that sends the head of a response together with the beginning of its body.
+
+    uvicorn writes them separately, and uvloop makes a system call and a packet of each.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.abort = transport.abort
+        self.get_extra_info = transport.get_extra_info
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):  # 100 Continue has no body
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Limits how much memory and time a client can take on a connection, where no app can limit it.
 
@@ -86,6 +113,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
+        self.transport = _JoinedWrites(transport)  # type: ignore[assignment]  # has what is used of a transport
         self._receive_timer = self.loop.call_later(self._timeouts.receive, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:

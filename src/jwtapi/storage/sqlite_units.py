@@ -278,13 +278,17 @@ class _Writer(_Threads):
             begun.append(ticket)
             if ticket.is_abandoned:
                 continue
-            execute("SAVEPOINT unit")
+            has_savepoint = not ticket.job.autocommit  # a statement that fails changes nothing
+            if has_savepoint:
+                execute("SAVEPOINT unit")
             ticket.run(connection.get())
             if ticket.job.error is not None:
                 if not connection.is_in_transaction():
                     raise _TransactionLost
-                execute("ROLLBACK TO unit")
-            execute("RELEASE unit")
+                if has_savepoint:
+                    execute("ROLLBACK TO unit")
+            if has_savepoint:
+                execute("RELEASE unit")
             if time.monotonic() > until:
                 return
 
