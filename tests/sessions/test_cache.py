@@ -18,6 +18,7 @@ from jwtapi.storage.sessions import SessionOfUser, SessionRepository
 from tests.conftest import RunApi
 from tests.support.api import Api, error_of, sign_in
 from tests.support.clock import FakeClock
+from tests.support.gate import Gate
 from tests.support.statements import sent_by_requests, statements
 
 OUT = (401, "token_invalid", "Invalid token")
@@ -36,22 +37,21 @@ async def until_changes_are_heard(api: Api) -> None:
 
 async def held_after_reading(
     request: Coroutine[Any, Any, httpx.Response], monkeypatch: pytest.MonkeyPatch
-) -> tuple[asyncio.Task[httpx.Response], asyncio.Event]:
-    """Send a request, and hold it until the event when it has read its session and done nothing with it yet."""
-    read, go_on = asyncio.Event(), asyncio.Event()
+) -> tuple[asyncio.Task[httpx.Response], Gate]:
+    """Send a request, and hold it at the gate when it has read its session and done nothing with it yet."""
+    gate = Gate()
     with_user = SessionRepository.with_user
 
-    async def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
-        found = await with_user(self, session_id)
-        read.set()
-        await go_on.wait()
+    def with_user_slowly(self: SessionRepository, session_id: UUID) -> SessionOfUser | None:
+        found = with_user(self, session_id)
+        gate.wait(self._connection)
         return found
 
     with monkeypatch.context() as patched:
         patched.setattr(SessionRepository, "with_user", with_user_slowly)
         sent = asyncio.create_task(request)
-        await read.wait()
-    return sent, go_on
+        await gate.reached.wait()
+    return sent, gate
 
 
 async def test_a_thousand_authenticated_requests_ask_the_database_once(api: Api, alice: httpx.AsyncClient) -> None:
@@ -113,8 +113,8 @@ async def test_an_event_makes_the_sessions_of_its_user_be_read_again_if_it_may_c
     await until_changes_are_heard(api)
     user_id = (await api.user()).id
     await alice.get("/profile")
-    async with api.services[Database].write() as uow:
-        await audit.record(uow, type_, at=api.clock(), caller=COMMAND_LINE, user_id=user_id)
+    event = audit.event(type_, at=api.clock(), caller=COMMAND_LINE, user_id=user_id)
+    await api.services[Database].write(lambda uow: uow.events.add(event))
     with statements(api, sent_by_requests) as sent:
         assert (await alice.get("/profile")).status_code == 200
     assert len(sent) == (0 if type_.invalidates is Invalidates.NOTHING else 1)
@@ -182,9 +182,9 @@ async def test_a_logout_while_a_session_is_read_again_is_not_overwritten(
     assert (await alice.get("/profile")).status_code == 200
     await api.sql("""UPDATE users SET roles = '["staff"]'""")
     renewed = api.client(Authorization=f"Bearer {(await alice.post('/refresh')).json()['accessToken']}")
-    asking, go_on = await held_after_reading(renewed.get("/profile"), monkeypatch)
+    asking, gate = await held_after_reading(renewed.get("/profile"), monkeypatch)
     assert (await renewed.post("/logout")).status_code == 200
-    go_on.set()
+    gate.open()
     await asking
     assert error_of(await renewed.get("/profile")) == OUT
 
@@ -205,10 +205,10 @@ async def test_a_logout_while_a_session_is_being_read_is_not_overwritten(
     api: Api, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until_changes_are_heard(api)
-    request, go_on = await held_after_reading(alice.get("/profile"), monkeypatch)
+    request, gate = await held_after_reading(alice.get("/profile"), monkeypatch)
     logout = api.client(Authorization=alice.headers["authorization"])
     assert (await logout.post("/logout")).status_code == 200
-    go_on.set()
+    gate.open()
     assert (await request).status_code == 200  # it came before the logout
     assert error_of(await alice.get("/profile")) == OUT
 

@@ -31,8 +31,8 @@ class CodeWanted(InvalidCredentials):
 class Factor:
     """A second factor that always wants a code, and leaves a trace in the transaction."""
 
-    async def refusal(self, uow: UnitOfWork, user: User, _: Proof) -> JwtapiError | None:
-        await uow.users.set_settings(user.id, {"ticket": "stored"})
+    def refusal(self, uow: UnitOfWork, user: User, _: Proof) -> JwtapiError | None:
+        uow.users.set_settings(user.id, {"ticket": "stored"})
         return CodeWanted()
 
 
@@ -61,10 +61,7 @@ async def test_what_a_further_factor_writes_is_committed(api: Api) -> None:
     await register(api.client())
     api.services[SignIn].add_further_factor(Factor())
     await log_in(api)
-    async with api.services[Database].read() as uow:
-        user = await uow.users.by_name("alice")
-    assert user is not None
-    assert user.settings == {"ticket": "stored"}
+    assert (await api.user()).settings == {"ticket": "stored"}
 
 
 async def test_a_right_password_alone_forgets_no_failures_while_a_further_factor_is_wanted(run_api: RunApi) -> None:
@@ -79,9 +76,8 @@ async def test_a_session_keeps_how_when_and_from_where_it_was_opened(api: Api) -
     await register(api.client())
     client = api.client(**{"User-Agent": "x" * 300})
     await client.post("/login", json=RIGHT)
-    async with api.services[Database].read() as uow:
-        ((session_id,),) = await api.sql("SELECT id FROM sessions")
-        session = await uow.sessions.get(UUID(str(session_id)))
+    ((session_id,),) = await api.sql("SELECT id FROM sessions")
+    session = await api.services[Database].read(lambda uow: uow.sessions.get(UUID(str(session_id))))
     assert session is not None
     assert (session.amr, session.auth_time) == (["pwd"], api.clock())
     assert (session.address, session.user_agent) == ("203.0.113.7", "x" * 256)
@@ -141,8 +137,6 @@ async def test_a_user_without_a_password_is_refused_like_an_unknown_one(api: Api
 
 async def test_a_proof_for_a_user_who_was_disabled_meanwhile_opens_no_session(api: Api) -> None:
     await register(api.client())
-    async with api.services[Database].write() as uow:
-        user = await uow.users.by_name("alice")
-        assert user is not None
-        await uow.users.set_disabled(user.id, api.clock() - timedelta(days=1))
+    user_id, yesterday = (await api.user()).id, api.clock() - timedelta(days=1)
+    await api.services[Database].write(lambda uow: uow.users.set_disabled(user_id, yesterday))
     assert error_of(await log_in(api)) == (401, "invalid_credentials", "Invalid credentials")

@@ -1,8 +1,9 @@
 """The feed of changes, on PostgreSQL: what its order, its connection and other servers can do to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.events import _SINCE_ON_POSTGRESQL, Event, EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.storage.test_query_plans import nodes
+from tests.support.gate import held
 from tests.support.postgresql import PostgreSQL
 
 IGNORED = [name for name in EventType.declared() if name != SESSION_REVOKED.name]
@@ -40,28 +42,29 @@ async def database(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def add(uow: UnitOfWork, type_: EventType = SESSION_REVOKED, request_id: str | None = None) -> None:
+def add(uow: UnitOfWork, type_: EventType = SESSION_REVOKED, request_id: str | None = None) -> None:
     now = datetime.now(UTC)
-    await uow.events.add(Event(0, now, type_.name, None, uuid4(), None, request_id))
+    uow.events.add(Event(0, now, type_.name, None, uuid4(), None, request_id))
+
+
+def adding(type_: EventType = SESSION_REVOKED, request_id: str | None = None) -> Callable[[UnitOfWork], None]:
+    """Make a unit that adds an event."""
+    return partial(add, type_=type_, request_id=request_id)
 
 
 async def new_since(database: Database, position: str) -> tuple[list[str | None], str]:
-    async with database.read() as uow:
-        events, position = await uow.events.since(position, ignored=IGNORED)
+    events, position = await database.read(lambda uow: uow.events.since(position, ignored=IGNORED))
     return [event.request_id for event in events], position
 
 
 async def end(database: Database) -> str:
-    async with database.read() as uow:
-        return await uow.events.end()
+    return await database.read(lambda uow: uow.events.end())
 
 
 async def test_an_event_that_is_committed_after_one_with_a_higher_id_is_not_missed(database: Database) -> None:
     position = await end(database)
-    async with database.write() as slow:
-        await add(slow, request_id="first id, last committed")
-        async with database.write() as fast:
-            await add(fast, request_id="last id, first committed")
+    async with held(database.write, adding(request_id="first id, last committed")):
+        await database.write(adding(request_id="last id, first committed"))
         seen, position = await new_since(database, position)
         assert seen == ["last id, first committed"]
         assert await new_since(database, position) == ([], position)
@@ -71,16 +74,14 @@ async def test_an_event_that_is_committed_after_one_with_a_higher_id_is_not_miss
 
 
 async def test_the_change_feed_skips_events_that_were_rolled_back_or_are_of_another_type(database: Database) -> None:
-    async def add_and_fail() -> None:
-        async with database.write() as uow:
-            await add(uow)
-            raise LookupError
+    def add_and_fail(uow: UnitOfWork) -> None:
+        add(uow)
+        raise LookupError
 
     position = await end(database)
     with pytest.raises(LookupError):
-        await add_and_fail()
-    async with database.write() as uow:
-        await add(uow, LOGIN_SUCCEEDED)
+        await database.write(add_and_fail)
+    await database.write(adding(LOGIN_SUCCEEDED))
     assert (await new_since(database, position))[0] == []
 
 
@@ -88,8 +89,7 @@ async def test_the_change_feed_skips_rows_of_a_restored_dump(
     database: Database, postgresql: PostgreSQL, url: str
 ) -> None:
     position = await end(database)
-    async with database.write() as uow:
-        await add(uow)
+    await database.write(adding())
     # The server that they come from had counted its transactions much further.
     await asyncio.to_thread(postgresql.execute, "UPDATE events SET transaction_id = transaction_id + 1000000000", url)
     assert (await new_since(database, position))[0] == []
@@ -100,19 +100,21 @@ async def test_a_transaction_that_stays_open_does_not_slow_down_the_change_feed(
         prefix = "EXPLAIN (ANALYZE, FORMAT JSON) " if "pg_snapshot_xip" in statement else ""
         return prefix + statement, parameters
 
-    engine = database._engine.sync_engine  # noqa: SLF001  to ask for the plan of what it sends
-    async with database.write() as slow:
-        await add(slow)
-        async with database.write() as uow:
-            for _ in range(300):
-                await add(uow, LOGIN_FAILED)
+    engine = database.engine_of_units
+
+    def add_many(uow: UnitOfWork) -> None:
+        for _ in range(300):
+            add(uow, LOGIN_FAILED)
+
+    def explained(uow: UnitOfWork) -> Any:
+        uow.connection.exec_driver_sql("SET enable_seqscan = off")  # with so few rows it is best
+        return uow.connection.execute(_SINCE_ON_POSTGRESQL, {"position": position, "ignored": IGNORED}).scalar_one()
+
+    async with held(database.write, adding()):
+        await database.write(add_many)
         position = await end(database)
         event.listen(engine, "before_cursor_execute", explain, retval=True)
-        async with database.read() as uow:
-            await uow.connection.exec_driver_sql("SET enable_seqscan = off")  # with so few rows it is best
-            (plan,) = (
-                await uow.connection.execute(_SINCE_ON_POSTGRESQL, {"position": position, "ignored": IGNORED})
-            ).one()
+        plan = await database.read(explained)
         event.remove(engine, "before_cursor_execute", explain)
     assert all(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 2 for node in nodes(plan[0]["Plan"]))
 
@@ -137,8 +139,7 @@ async def test_the_change_feed_reconnects_and_reports_a_gap_after_its_connection
         assert await asyncio.to_thread(postgresql.execute, cut, url)
         while len(gaps) < 2:
             await asyncio.sleep(0.001)
-        async with database.write() as uow:
-            await add(uow, request_id="after the cut")
+        await database.write(adding(request_id="after the cut"))
         while heard != ["after the cut"]:
             await asyncio.sleep(0.001)
     assert [entry["event"] for entry in logs[:2]] == [
@@ -162,12 +163,10 @@ async def test_an_event_wakes_the_change_feeds_of_other_processes_before_their_n
     tasks = [asyncio.create_task(feed.run()) for feed in (here, there)]
     async with asyncio.timeout(30):
         while not heard.is_set():  # what is committed before both follow wakes nobody
-            async with database.write() as uow:
-                await add(uow)
+            await database.write(adding())
             await asyncio.sleep(0.05)
         heard.clear()
-        async with database.write() as uow:
-            await add(uow)
+        await database.write(adding())
         await heard.wait()
     for task in tasks:
         task.cancel()

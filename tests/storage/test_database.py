@@ -1,8 +1,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
-from jwtapi.storage.engine import open_engine
 from jwtapi.storage.schema import metadata
 from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from tests.support.gate import held
 from tests.support.rights import as_nobody, folder_for_all
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def database(path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def impatient(path: Path) -> AsyncIterator[Database]:
-    """A database whose blocks give up after a fifth of a second."""
+    """A database whose units give up after a fifth of a second."""
     database = Database(f"sqlite+aiosqlite:///{path}", wait_seconds=0.2)
     await database.migrate()
     yield database
@@ -48,42 +49,41 @@ def new_user(name: str = "alice") -> User:
 
 
 async def names(database: Database) -> list[str]:
-    async with database.read() as uow:
-        return [user.username for user in await uow.users.list()]
+    return [user.username for user in await database.read(lambda uow: uow.users.list())]
 
 
-async def test_leaving_a_write_block_commits(database: Database) -> None:
-    async with database.write() as uow:
-        await uow.users.add(new_user())
+async def add_user(database: Database, name: str = "alice") -> None:
+    await database.write(lambda uow: uow.users.add(new_user(name)))
+
+
+async def test_the_end_of_a_unit_that_writes_commits(database: Database) -> None:
+    await add_user(database)
     assert await names(database) == ["alice"]
 
 
-async def test_an_exception_in_a_write_block_rolls_back(database: Database) -> None:
-    async def add_and_fail() -> None:
-        async with database.write() as uow:
-            await uow.users.add(new_user())
-            raise LookupError
+async def test_an_exception_in_a_unit_that_writes_rolls_back(database: Database) -> None:
+    def add_and_fail(uow: UnitOfWork) -> None:
+        uow.users.add(new_user())
+        raise LookupError
 
     with pytest.raises(LookupError):
-        await add_and_fail()
+        await database.write(add_and_fail)
     assert await names(database) == []
 
 
 async def test_the_database_returns_times_as_they_were_stored(database: Database) -> None:
     user = new_user()
-    async with database.write() as uow:
-        await uow.users.add(user)
-    async with database.read() as uow:
-        assert await uow.users.get(user.id) == user
+    await database.write(lambda uow: uow.users.add(user))
+    assert await database.read(lambda uow: uow.users.get(user.id)) == user
 
 
 async def test_users_are_listed_a_page_at_a_time(database: Database) -> None:
-    async with database.write() as uow:
-        for name in ("carol", "alice", "bob"):
-            await uow.users.add(new_user(name))
-    async with database.read() as uow:
-        assert [user.username for user in await uow.users.list(limit=2)] == ["alice", "bob"]
-        assert [user.username for user in await uow.users.list(after="bob")] == ["carol"]
+    for name in ("carol", "alice", "bob"):
+        await add_user(database, name)
+    first = await database.read(lambda uow: uow.users.list(limit=2))
+    assert [user.username for user in first] == ["alice", "bob"]
+    last = await database.read(lambda uow: uow.users.list(after="bob"))
+    assert [user.username for user in last] == ["carol"]
 
 
 async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(database: Database) -> None:
@@ -91,65 +91,65 @@ async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(databa
     later = now.replace(year=now.year + 1)
     session = Session(uuid4(), user.id, 0, b"k" * 32, now, now, later, later, None)
     assert "kkk" not in repr(session)
-    async with database.write() as uow:
-        await uow.users.add(user)
-        await uow.sessions.add(session)
-        rotated = await uow.sessions.rotate(session, now=now, expires_at=later)
-        assert rotated is not None
-        assert rotated.generation == 1
-        assert await uow.sessions.rotate(session, now=now, expires_at=later) is None
+
+    def rotate_twice(uow: UnitOfWork) -> list[Session | None]:
+        uow.users.add(user)
+        uow.sessions.add(session)
+        return [uow.sessions.rotate(session, now=now, expires_at=later) for _ in range(2)]
+
+    first, second = await database.write(rotate_twice)
+    assert first is not None
+    assert first.generation == 1
+    assert second is None
 
 
-@pytest.mark.parametrize(("pragma", "value"), (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)))
-async def test_each_connection_to_sqlite_has_our_pragmas(path: Path, pragma: str, value: object) -> None:
-    engine = open_engine(f"sqlite+aiosqlite:///{path}")
-    async with engine.connect() as connection:
-        assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
-    await engine.dispose()
+def pragma(name: str) -> Callable[[UnitOfWork], object]:
+    """Make a unit that returns the value of the pragma."""
+    return lambda uow: uow.connection.execute(text(f"PRAGMA {name}")).scalar()
+
+
+@pytest.mark.parametrize(("name", "value"), (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)))
+async def test_each_connection_to_sqlite_has_our_pragmas(path: Path, name: str, value: object) -> None:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.dedicated_connection() as connection:
+        assert (await connection.execute(text(f"PRAGMA {name}"))).scalar() == value
+    assert await database.write(pragma(name)) == value
+    assert await database.read(pragma(name)) == value
+    await database.close()
 
 
 async def test_only_hasty_writes_do_not_wait_for_the_disk_of_sqlite(database: Database) -> None:
-    async def level(block: AbstractAsyncContextManager[UnitOfWork]) -> object:
-        async with block as uow:
-            return (await uow.users._connection.execute(text("PRAGMA synchronous"))).scalar()  # noqa: SLF001
-
     full, normal = 2, 1
-    for _ in range(10):  # whichever connections of the pool they get
-        assert await level(database.write()) == full
-        assert await level(database.write(durable=False)) == normal
+    for _ in range(3):
+        assert await database.write(pragma("synchronous")) == full
+        assert await database.write(pragma("synchronous"), durable=False) == normal
 
 
 async def test_the_files_of_an_sqlite_database_are_for_their_owner_alone(database: Database, path: Path) -> None:
-    async with database.write() as uow:
-        await uow.users.add(new_user())
+    await add_user(database)
     assert {file.stat().st_mode & 0o777 for file in path.parent.glob("test.db*")} == {0o600}
 
 
 async def test_readers_of_sqlite_do_not_wait_for_a_writer(database: Database) -> None:
-    async with database.write() as uow:
-        await uow.users.add(new_user())
+    async with held(database.write, lambda uow: uow.users.add(new_user())):
         assert await names(database) == []
+    assert await names(database) == ["alice"]
 
 
 async def test_simultaneous_writers_of_sqlite_all_succeed(database: Database) -> None:
-    async def add(name: str) -> None:
-        async with database.write() as uow:
-            await uow.users.add(new_user(name))
-
-    await asyncio.gather(*(add(f"user{n}") for n in range(30)))
+    await asyncio.gather(*(add_user(database, f"user{n}") for n in range(30)))
     assert len(await names(database)) == 30
 
 
-async def test_a_write_block_that_takes_too_long_fails_and_so_does_the_next_in_line(impatient: Database) -> None:
-    async def hold() -> None:
-        async with impatient.write() as uow:
-            await uow.users.add(new_user())
-            await asyncio.Event().wait()
+async def test_a_unit_that_takes_too_long_fails_and_so_does_the_next_in_line(impatient: Database) -> None:
+    def add_and_never_end(uow: UnitOfWork) -> None:
+        uow.users.add(new_user())
+        uow.connection.exec_driver_sql(ENDLESS)
 
-    outcomes = await asyncio.gather(hold(), hold(), return_exceptions=True)
+    endless = (impatient.write(add_and_never_end) for _ in range(2))
+    outcomes = await asyncio.gather(*endless, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
-    async with impatient.write() as uow:
-        await uow.users.add(new_user())
+    await add_user(impatient)
     assert await names(impatient) == ["alice"]
 
 
@@ -158,13 +158,13 @@ async def test_a_write_fails_while_another_process_has_the_lock_and_works_afterw
 ) -> None:
     other = sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
+    began: list[UnitOfWork] = []
     with pytest.raises(StorageUnavailable):
-        async with impatient.write():
-            raise AssertionError("two writers at once")
+        await impatient.write(began.append)
+    assert began == []  # else there would be two writers at once
     other.rollback()
     other.close()
-    async with impatient.write() as uow:
-        await uow.users.add(new_user())
+    await add_user(impatient)
 
 
 def test_an_sqlite_path_where_no_file_can_be_is_unavailable(path: Path) -> None:
@@ -186,13 +186,10 @@ async def test_an_sqlite_file_that_is_not_a_database_is_unavailable(path: Path) 
 
 
 async def test_a_violated_constraint_is_not_an_outage(database: Database) -> None:
-    async def add_for_nobody() -> None:
-        now = datetime.now(UTC)
-        async with database.write() as uow:
-            await uow.sessions.add(Session(uuid4(), uuid4(), 0, b"", now, now, now, now, None))
-
+    now = datetime.now(UTC)
+    of_nobody = Session(uuid4(), uuid4(), 0, b"", now, now, now, now, None)
     with pytest.raises(IntegrityError):
-        await add_for_nobody()
+        await database.write(lambda uow: uow.sessions.add(of_nobody))
 
 
 async def test_an_empty_database_has_no_schema(path: Path) -> None:
@@ -214,13 +211,11 @@ async def test_simultaneous_migrations_of_sqlite_are_harmless(path: Path) -> Non
 
 async def counts(database: Database) -> list[int]:
     queries = [select(func.count()).select_from(table) for table in metadata.tables.values()]
-    async with database.read() as uow:
-        return [(await uow.users._connection.execute(query)).scalar_one() for query in queries]  # noqa: SLF001
+    return await database.read(lambda uow: [uow.connection.execute(query).scalar_one() for query in queries])
 
 
 async def test_rehearsing_a_login_changes_nothing_in_the_files(database: Database, path: Path) -> None:
-    async with database.write() as uow:
-        await uow.users.add(new_user())
+    await add_user(database)
     before, log = await counts(database), path.with_name("test.db-wal").read_bytes()
     await database.rehearse_login()
     await database.rehearse_housekeeping()

@@ -57,15 +57,13 @@ async def test_an_event_keeps_its_actor_and_its_details(api: Api) -> None:
     user_id, actor_id = uuid4(), uuid4()
     details = {"field": "roles", "before": ["a"], "after": []}
     event = Event(0, NOW, "user.roles_changed", user_id, None, None, None, actor_id, details)
-    async with api.services[Database].write() as uow:
-        await uow.events.add(event)
-    async with api.services[Database].read() as uow:
-        (found,) = await uow.events.of_user(user_id)
+    await api.services[Database].write(lambda uow: uow.events.add(event))
+    (found,) = await api.services[Database].read(lambda uow: uow.events.of_user(user_id))
     assert (found.actor_id, found.details) == (actor_id, details)
 
 
 @on_sqlite
 async def test_an_event_without_details_has_null_in_the_database(api: Api) -> None:
-    async with api.services[Database].write() as uow:
-        await uow.events.add(Event(0, NOW, "user.registered", uuid4(), None, None, None))
+    event = Event(0, NOW, "user.registered", uuid4(), None, None, None)
+    await api.services[Database].write(lambda uow: uow.events.add(event))
     assert await api.sql("SELECT count(*) FROM events WHERE details IS NULL AND actor_id IS NULL") == [(1,)]

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from jwtapi import audit
+from jwtapi.caller import COMMAND_LINE
 from jwtapi.errors import StorageUnavailable
+from jwtapi.sessions.events import SESSION_REVOKED
 from jwtapi.storage.database import Database, OutdatedSchema
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, error_of, sign_in
+from tests.support.gate import held
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment, free_port
 
@@ -59,7 +63,7 @@ async def test_connections_to_postgresql_have_an_application_name(
     named = f"{url}{'&' if '?' in url else '?'}{parameter}" if parameter else url
     database = Database.of(make_settings(database_url=named, database_pool_size=2))
     await database.migrate()
-    async with database.read(), database.read():
+    async with held(database.read), held(database.read):
         await database.check()
         found = postgresql.execute(
             "SELECT application_name FROM pg_stat_activity "
@@ -137,12 +141,12 @@ async def test_storing_arrivals_skips_a_session_that_another_transaction_has_loc
         ids = [event.session_id for name in ("alice", "bob") for event in (await api.events(name))[-1:]]
         for client in clients:
             assert (await client.post("/refresh")).status_code == 200
-        async with api.services[Database].write() as ending:
-            assert ids[1] is not None
-            bob = await api.user("bob")
-            assert await ending.sessions.revoke(ids[1], bob.id, api.clock())
-            async with api.services[Database].write(durable=False) as writing:
-                await writing.sessions.mark_arrived({id_: 1 for id_ in ids if id_ is not None})
+        assert ids[1] is not None
+        bob_id, id_of_bob = (await api.user("bob")).id, ids[1]
+        revoked = audit.event(SESSION_REVOKED, at=api.clock(), caller=COMMAND_LINE, user_id=bob_id)
+        async with held(api.services[Database].write, lambda uow: uow.sessions.revoke(id_of_bob, bob_id, revoked)):
+            arrived = {id_: 1 for id_ in ids if id_ is not None}
+            await api.services[Database].write(lambda uow: uow.sessions.mark_arrived(arrived), durable=False)
         assert await api.sql("SELECT arrived_generation FROM sessions ORDER BY revoked_at NULLS FIRST") == [(1,), (0,)]
 
 
@@ -151,13 +155,15 @@ async def test_a_user_is_deleted_while_a_login_ends_the_oldest_session(run_api: 
         await api.signed_in()
         (user_id,) = {event.user_id for event in await api.events()}
         assert user_id is not None
-        async with api.services[Database].write() as login:
-            user = await login.users.get_for_update(user_id)
-            assert user is not None
+        revoked = audit.event(SESSION_REVOKED, at=api.clock(), caller=COMMAND_LINE, user_id=user_id)
+        async with held(
+            api.services[Database].write,
+            lambda uow: uow.users.get_for_update(user_id),
+            then=lambda uow: uow.sessions.revoke_all(user_id, revoked),
+        ):
             deleting = asyncio.create_task(api.delete())
             while await api.sql("SELECT 1 FROM pg_locks WHERE NOT granted") == []:
                 await asyncio.sleep(0.01)
-            await login.sessions.revoke_all(user_id, api.clock())
         await deleting
         assert await api.sql("SELECT count(*) FROM users") == [(0,)]
 
@@ -179,11 +185,11 @@ async def test_only_one_of_two_transactions_can_claim_a_task_until_it_ends(
     make_settings: MakeSettings, url: str
 ) -> None:
     database = Database(make_settings(database_url=url).database_url.get_secret_value())
-    async with database.write() as first:
-        assert await first.try_lock("housekeeping")
-        async with database.write() as second:
-            assert not await second.try_lock("housekeeping")
-            assert await second.try_lock("another task")
-    async with database.write() as third:
-        assert await third.try_lock("housekeeping")
+
+    async def locks(*tasks: str) -> list[bool]:
+        return await database.write(lambda uow: [uow.try_lock(task) for task in tasks])
+
+    async with held(database.write, lambda uow: uow.try_lock("housekeeping")):
+        assert await locks("housekeeping", "another task") == [False, True]
+    assert await locks("housekeeping") == [True]
     await database.close()

@@ -132,9 +132,9 @@ async def test_deleting_a_user_deletes_everything_but_the_events(
     await admin.delete("alice")
     assert error_of(await alice.get("/profile")) == DEAD
     assert error_of(await alice.post("/refresh"))[0] == 403
-    async with api.services[Database].read() as uow:
-        assert await uow.users.list() == []
-        assert [event.type for event in await uow.events.of_user(user_id)][-2:] == ["session.revoked", "user.deleted"]
+    assert await api.services[Database].read(lambda uow: uow.users.list()) == []
+    events = await api.services[Database].read(lambda uow: uow.events.of_user(user_id))
+    assert [event.type for event in events][-2:] == ["session.revoked", "user.deleted"]
 
 
 async def test_changing_the_roles_of_an_unknown_user_names_the_user(admin: AdminService) -> None:
