@@ -1,12 +1,17 @@
 """kill -9 in a loop while clients register, log in, refresh and log out."""
 
+import sqlite3
 import threading
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
+import jwt
+import psutil
+import pytest
 
 from tests.support.api import PASSWORD
 from tests.support.server import Server
@@ -14,6 +19,10 @@ from tests.support.server import Server
 CLIENTS = 6
 CRASHES = 6
 ROUNDS_BETWEEN_CRASHES = 25
+
+BUSY_CLIENTS = 16
+BUSY_CRASHES = 3
+ANSWERS_BETWEEN_CRASHES = 200
 
 
 @dataclass
@@ -89,5 +98,96 @@ def test_after_a_crash_every_answered_change_is_there_and_every_session_works(tm
         for credentials in witness.registered:
             with server.client() as client:
                 assert client.post("/login", json=credentials).status_code == 200
+    server.stop()
+    assert "Traceback" not in server.log.read_text()
+
+
+@dataclass
+class BusyClient:
+    """A client that refreshes and registers without a pause, and remembers what it was answered."""
+
+    server: Server
+    token: str
+    answered: list[dict[str, str]] = field(default_factory=list)
+    """The credentials that were registered."""
+    refreshes: int = 0
+
+    def work(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with self.server.client() as client:
+                    while not stop.is_set():
+                        self._refresh(client)
+                        self._register(client)
+            except httpx.TransportError:
+                stop.wait(0.05)  # until the server is back
+
+    def claims(self) -> tuple[UUID, int]:
+        """Return the session and the generation of the last token that was answered."""
+        claims = jwt.decode(self.token, options={"verify_signature": False})
+        return UUID(claims["sid"]), claims["gen"]
+
+    def _refresh(self, client: httpx.Client) -> None:
+        client.cookies.clear()
+        response = client.post("/refresh", headers={"Cookie": f"refreshToken={self.token}"})
+        assert response.status_code == 200, response.text
+        self.token = response.cookies["refreshToken"]
+        self.refreshes += 1
+
+    def _register(self, client: httpx.Client) -> None:
+        credentials = {"username": f"user{uuid4().hex[:12]}", "password": PASSWORD}
+        response = client.post("/register", json=credentials)
+        assert response.status_code == 201, response.text
+        self.answered.append(credentials)
+
+
+def sign_up(server: Server) -> BusyClient:
+    credentials = {"username": f"user{uuid4().hex[:12]}", "password": PASSWORD}
+    with server.client() as client:
+        assert client.post("/register", json=credentials).status_code == 201
+        assert client.post("/login", json=credentials).status_code == 200
+        return BusyClient(server, client.cookies["refreshToken"], [credentials])
+
+
+def kill_all(server: Server) -> None:
+    """Kill the server and its workers, and wait until they have ended."""
+    processes = psutil.Process(server.pid).children(recursive=True)
+    server.kill()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes)
+
+
+@pytest.mark.parametrize("workers", ("1", "2"))
+def test_a_crash_in_the_middle_of_many_writes_loses_nothing_that_was_answered(tmp_path: Path, workers: str) -> None:
+    server = Server(tmp_path, RATE_LIMIT_ENABLED="false", WORKERS=workers)
+    server.start()
+    clients = [sign_up(server) for _ in range(BUSY_CLIENTS)]
+    stop = threading.Event()
+    threads = [threading.Thread(target=client.work, args=(stop,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for crash in range(1, BUSY_CRASHES + 1):
+        while sum(len(client.answered) for client in clients) < crash * ANSWERS_BETWEEN_CRASHES:
+            assert all(thread.is_alive() for thread in threads)
+            stop.wait(0.01)
+        kill_all(server)
+        with closing(sqlite3.connect(tmp_path / "jwtapi.db")) as database:
+            names = {name for (name,) in database.execute("SELECT username FROM users")}
+            generations = {UUID(id_): number for id_, number in database.execute("SELECT id, generation FROM sessions")}
+        for client in clients:
+            session_id, generation = client.claims()
+            assert generations[session_id] >= generation
+            assert {credentials["username"] for credentials in client.answered} <= names
+        server.start()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    for client in clients:
+        assert client.refreshes > BUSY_CRASHES
+        assert refresh(server, client.token) == 200
+        with server.client() as another:
+            assert another.post("/login", json=client.answered[-1]).status_code == 200
     server.stop()
     assert "Traceback" not in server.log.read_text()
