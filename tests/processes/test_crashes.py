@@ -3,7 +3,8 @@
 import sqlite3
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support.api import PASSWORD
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 
 CLIENTS = 6
 CRASHES = 6
@@ -22,7 +23,7 @@ ROUNDS_BETWEEN_CRASHES = 25
 
 BUSY_CLIENTS = 16
 BUSY_CRASHES = 3
-ANSWERS_BETWEEN_CRASHES = 200
+REGISTRATIONS_BETWEEN_CRASHES = 200
 
 
 @dataclass
@@ -108,8 +109,7 @@ class BusyClient:
 
     server: Server
     token: str
-    answered: list[dict[str, str]] = field(default_factory=list)
-    """The credentials that were registered."""
+    registered: list[dict[str, str]]
     refreshes: int = 0
 
     def work(self, stop: threading.Event) -> None:
@@ -122,8 +122,8 @@ class BusyClient:
             except httpx.TransportError:
                 stop.wait(0.05)  # until the server is back
 
-    def claims(self) -> tuple[UUID, int]:
-        """Return the session and the generation of the last token that was answered."""
+    def session_and_generation(self) -> tuple[UUID, int]:
+        """Return those of the last token that was answered."""
         claims = jwt.decode(self.token, options={"verify_signature": False})
         return UUID(claims["sid"]), claims["gen"]
 
@@ -138,7 +138,7 @@ class BusyClient:
         credentials = {"username": f"user{uuid4().hex[:12]}", "password": PASSWORD}
         response = client.post("/register", json=credentials)
         assert response.status_code == 201, response.text
-        self.answered.append(credentials)
+        self.registered.append(credentials)
 
 
 def sign_up(server: Server) -> BusyClient:
@@ -159,35 +159,45 @@ def kill_all(server: Server) -> None:
     psutil.wait_procs(processes)
 
 
-@pytest.mark.parametrize("workers", ("1", "2"))
-def test_a_crash_in_the_middle_of_many_writes_loses_nothing_that_was_answered(tmp_path: Path, workers: str) -> None:
-    server = Server(tmp_path, RATE_LIMIT_ENABLED="false", WORKERS=workers)
-    server.start()
-    clients = [sign_up(server) for _ in range(BUSY_CLIENTS)]
+@contextmanager
+def at_work(clients: list[BusyClient]) -> Iterator[list[threading.Thread]]:
     stop = threading.Event()
     threads = [threading.Thread(target=client.work, args=(stop,)) for client in clients]
     for thread in threads:
         thread.start()
-    for crash in range(1, BUSY_CRASHES + 1):
-        while sum(len(client.answered) for client in clients) < crash * ANSWERS_BETWEEN_CRASHES:
-            assert all(thread.is_alive() for thread in threads)
-            stop.wait(0.01)
-        kill_all(server)
-        with closing(sqlite3.connect(tmp_path / "jwtapi.db")) as database:
-            names = {name for (name,) in database.execute("SELECT username FROM users")}
-            generations = {UUID(id_): number for id_, number in database.execute("SELECT id, generation FROM sessions")}
+    try:
+        yield threads
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("workers", ("1", "2"))
+def test_a_crash_in_the_middle_of_many_writes_loses_nothing_that_was_answered(tmp_path: Path, workers: str) -> None:
+    with running_server(tmp_path, RATE_LIMIT_ENABLED="false", WORKERS=workers) as server:
+        clients = [sign_up(server) for _ in range(BUSY_CLIENTS)]
+        with at_work(clients) as threads:
+            for crash in range(1, BUSY_CRASHES + 1):
+                while sum(len(client.registered) for client in clients) < crash * REGISTRATIONS_BETWEEN_CRASHES:
+                    assert all(thread.is_alive() for thread in threads)
+                    time.sleep(0.01)
+                kill_all(server)
+                assert_that_nothing_is_lost(tmp_path / "jwtapi.db", clients)
+                server.start()
         for client in clients:
-            session_id, generation = client.claims()
-            assert generations[session_id] >= generation
-            assert {credentials["username"] for credentials in client.answered} <= names
-        server.start()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for client in clients:
-        assert client.refreshes > BUSY_CRASHES
-        assert refresh(server, client.token) == 200
-        with server.client() as another:
-            assert another.post("/login", json=client.answered[-1]).status_code == 200
-    server.stop()
+            assert client.refreshes > BUSY_CRASHES
+            assert refresh(server, client.token) == 200
+            with server.client() as another:
+                assert another.post("/login", json=client.registered[-1]).status_code == 200
     assert "Traceback" not in server.log.read_text()
+
+
+def assert_that_nothing_is_lost(path: Path, clients: list[BusyClient]) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        names = {name for (name,) in database.execute("SELECT username FROM users")}
+        generations = {UUID(id_): number for id_, number in database.execute("SELECT id, generation FROM sessions")}
+    for client in clients:
+        session_id, generation = client.session_and_generation()
+        assert generations[session_id] >= generation
+        assert {credentials["username"] for credentials in client.registered} <= names
