@@ -10,9 +10,10 @@ from jwtapi.caller import COMMAND_LINE
 from jwtapi.errors import StorageUnavailable
 from jwtapi.sessions.events import SESSION_REVOKED
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, error_of, sign_in
-from tests.support.gate import held
+from tests.support.gate import Gate, held
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment, free_port
 
@@ -192,4 +193,28 @@ async def test_only_one_of_two_transactions_can_claim_a_task_until_it_ends(
     async with held(database.write, lambda uow: uow.try_lock("housekeeping")):
         assert await locks("housekeeping", "another task") == [False, True]
     assert await locks("housekeeping") == [True]
+    await database.close()
+
+
+async def test_a_unit_that_is_cancelled_on_postgresql_is_rolled_back_and_its_connection_can_be_replaced(
+    postgresql: PostgreSQL,
+) -> None:
+    url = postgresql.new_database().replace("postgresql://", "postgresql+asyncpg://")
+    database = Database(url, pool_size=1)
+    gate = Gate()
+
+    def lock_and_wait(uow: UnitOfWork) -> None:
+        uow.rate_limits.acquire("cancelled", amount=1, period=60, now=0, latest=0)
+        gate.hold(uow)
+
+    writing = asyncio.create_task(database.write(lock_and_wait))
+    await gate.reached.wait()
+    writing.cancel()
+    await asyncio.wait([writing])
+    assert writing.cancelled()
+    # Waits if the transaction is still open, and counts nothing if it was committed.
+    acquired = await database.write(
+        lambda uow: uow.rate_limits.acquire("cancelled", amount=1, period=60, now=0, latest=0)
+    )
+    assert acquired is not None
     await database.close()

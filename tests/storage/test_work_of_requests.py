@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import pytest
 from sqlalchemy import event
 
 from jwtapi.app import create_app
@@ -12,7 +13,6 @@ from jwtapi.storage.database import Database
 from tests.conftest import MakeSettings, on_sqlite
 from tests.support.api import PASSWORD, Api, register
 from tests.support.clock import FakeClock
-from tests.support.postgresql import PostgreSQL
 from tests.support.wire import wire_to
 
 PRODUCTION: dict[str, Any] = {"environment": "production", "rate_limit_enabled": True, "bcrypt_rounds": 10}
@@ -42,11 +42,12 @@ async def live_a_session(api: Api, after: Callable[[str], None] = lambda _: None
         after(path)
 
 
+@pytest.mark.parametrize("database_url", ("postgresql",), indirect=True)
 async def test_requests_take_few_round_trips_to_postgresql(
-    make_settings: MakeSettings, clock: FakeClock, postgresql: PostgreSQL
+    make_settings: MakeSettings, clock: FakeClock, database_url: str
 ) -> None:
     async with (
-        wire_to(postgresql.new_database()) as (wire, url),
+        wire_to(database_url) as (wire, url),
         running_without_jobs(make_settings, clock, database_url=url) as api,
     ):
         await register(api.client())
