@@ -17,7 +17,7 @@ if file then
 end
 
 -- COOKIES: a file of refresh tokens, one for each thread. A thread has one connection and a Lua state. It sends the
--- token of the answer before.
+-- token of the answer before, from an address of its own.
 local cookies = os.getenv("COOKIES")
 local threads = {}
 if cookies then
@@ -26,9 +26,10 @@ if cookies then
   setup = function(thread)
     thread:set("token", lines())
     table.insert(threads, thread)
+    thread:set("address", "192.0.2." .. #threads)
   end
   request = function()
-    return wrk.format("POST", "/refresh", {Cookie = "refreshToken=" .. token})
+    return wrk.format("POST", "/refresh", {Cookie = "refreshToken=" .. token, ["X-Forwarded-For"] = address})
   end
   response = function(status, headers)
     local next_token

@@ -12,7 +12,11 @@ from tests.conftest import MakeSettings, on_sqlite
 from tests.support.routes import routes_of
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("benchmarks/*.md"), ROOT.glob("benchmarks/results/*.md")))
+DOCUMENTS = sorted(
+    chain(
+        ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("benchmarks/*.md"), ROOT.glob("benchmarks/results/*.md")
+    )
+)
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)", re.MULTILINE)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from jwtapi.errors import StorageUnavailable
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.schema import metadata
-from jwtapi.storage.sessions import Session
+from jwtapi.storage.sessions import Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 from tests.support.gate import held
@@ -92,14 +92,14 @@ async def test_a_session_that_was_rotated_by_another_is_not_rotated_again(databa
     session = Session(uuid4(), user.id, 0, b"k" * 32, now, now, later, later, None)
     assert "kkk" not in repr(session)
 
-    def rotate_twice(uow: UnitOfWork) -> list[Session | None]:
+    def rotate_twice(uow: UnitOfWork) -> list[SessionOfUser | None]:
         uow.users.add(user)
         uow.sessions.add(session)
-        return [uow.sessions.rotate(session, now=now, expires_at=later) for _ in range(2)]
+        return [uow.sessions.rotate(session.id, user.id, 0, now=now, idle_until=later) for _ in range(2)]
 
     first, second = await database.write(rotate_twice)
     assert first is not None
-    assert first.generation == 1
+    assert first.session.generation == 1
     assert second is None
 
 

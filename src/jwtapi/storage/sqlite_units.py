@@ -2,7 +2,7 @@
 
 A unit crosses to the thread of a connection once, and its statements run there one after another. The writer takes all
 units that wait, runs each in a savepoint of one transaction, and waits for the disk once for all of them. A unit that
-comes alone waits for nobody. See docs/decisions/0035-group-commit.md.
+comes alone waits for nobody. See docs/decisions/0035-how-a-write-reaches-the-disk.md.
 """
 
 import asyncio
