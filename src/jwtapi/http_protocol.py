@@ -67,9 +67,12 @@ class _JoinedWrites:
             return
         self._transport.write(data)
 
-    def close(self) -> None:
+    def flush(self) -> None:
         if self._head:
             self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
         self._transport.close()
 
 
@@ -113,7 +116,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
-        self.transport = _JoinedWrites(transport)  # type: ignore[assignment]  # has what is used of a transport
+        self._joined_writes = _JoinedWrites(transport)
+        self.transport = self._joined_writes  # type: ignore[assignment]  # has what is used of a transport
         self._receive_timer = self.loop.call_later(self._timeouts.receive, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -203,6 +207,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise ValueError("the target is too long")  # stops the parser
 
     def on_response_complete(self) -> None:
+        self._joined_writes.flush()  # the response to HEAD has no body that would take its head along
         if self.transport.is_closing():
             self._close()
             return

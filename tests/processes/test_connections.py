@@ -146,6 +146,7 @@ def exchange(server: Server, *segments: bytes) -> bytes:
         return answers
 
 
+HEAD = b"HEAD /%b HTTP/1.1\r\nHost: x\r\n\r\n"
 GET = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 CREDENTIALS = b'{"username": "alice",\r\n\r\n"password": "x"}'
@@ -155,6 +156,20 @@ CHUNKED = (
     LOGIN + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(CREDENTIALS) + CREDENTIALS + b"\r\n0\r\nA: b\r\n\r\n"
 )
 BLANK_LINES = LOGIN + b"Transfer-Encoding: chunked\r\n\r\n6\r\n\r\n\r\n\r\n\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("path", "status"), ((b"", b"200"), (b"nowhere", b"404"), (b"refresh", b"405")))
+def test_a_request_for_the_head_alone_is_answered_while_the_connection_stays_open(
+    server: Server, path: bytes, status: bytes
+) -> None:
+    with connect(server) as connection:
+        for _ in range(2):
+            connection.sendall(HEAD % path)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += connection.recv(100_000)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_pipelined_requests_are_answered_one_after_the_other(server: Server) -> None:
