@@ -6,7 +6,6 @@ supervisor.
 
 import asyncio
 import multiprocessing
-import os
 import signal
 import socket
 import sys
@@ -163,7 +162,7 @@ def _socket_file(settings: Settings) -> Iterator[list[socket.socket] | None]:
 
 def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, drain_start: Connection) -> ASGIApp:
     configure_logging(settings.log_format, settings.log_level)
-    sys.setswitchinterval(float(os.environ.get("SWITCH", SWITCH_SECONDS)))
+    sys.setswitchinterval(SWITCH_SECONDS)
     services = make_services(settings)
     tracing = _tracing(settings)
     if tracing is not None:
