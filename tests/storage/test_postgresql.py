@@ -62,7 +62,7 @@ async def test_connections_to_postgresql_have_an_application_name(
 ) -> None:
     monkeypatch.setenv("PGAPPNAME", variable)
     named = f"{url}{'&' if '?' in url else '?'}{parameter}" if parameter else url
-    database = Database.of(make_settings(database_url=named, database_pool_size=2))
+    database = Database.of(make_settings(database_url=named, database_pool_size=3))
     await database.migrate()
     async with held(database.read), held(database.read):
         await database.check()

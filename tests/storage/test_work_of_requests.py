@@ -110,6 +110,6 @@ async def test_requests_take_few_statements_and_one_wait_for_the_disk_on_sqlite(
     assert found == {
         "login": Work(statements=8, commits=5, durable_commits=1),
         "first sight": Work(statements=1),
-        "refresh": Work(statements=3, commits=2, durable_commits=1),
+        "refresh": Work(statements=2, commits=2, durable_commits=1),
         "logout": Work(statements=3, commits=1, durable_commits=1),
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, NoReturn
-from uuid import UUID
 
 import pytest
 import structlog
@@ -83,7 +82,7 @@ def statuses(exchanges: list[Exchange]) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def same_token_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_tokens, "uuid4", lambda: UUID(int=1))
+    monkeypatch.setattr(access_tokens, "random_id", lambda: "1" * 32)
 
 
 async def test_the_answers_are_those_of_fastapi_byte_for_byte(run_api: RunApi) -> None:
