@@ -202,14 +202,15 @@ FAILURES = (fail_by_itself, fail_by_a_constraint, fail_and_roll_back_the_transac
 
 @pytest.mark.parametrize("fail", FAILURES)
 @pytest.mark.parametrize("place", (0, 1, 2))
+@pytest.mark.parametrize("autocommit", (False, True))
 async def test_a_unit_that_fails_leaves_the_others_of_its_transaction_committed(
-    database: Database, fail: Unit, place: int
+    database: Database, fail: Unit, place: int, *, autocommit: bool
 ) -> None:
     heard: list[str] = []
     database.subscribe(lambda events: heard.extend(str(event.request_id) for event in events))
     units = [adding("alice"), adding("bob")]
     units.insert(place, fail)
-    outcomes = await in_one_batch(database, *units)
+    outcomes = await in_one_batch(database, *units, autocommit=autocommit)
     assert [type(outcome).__name__ for outcome in outcomes if outcome is not None] == [
         "LookupError" if fail is fail_by_itself else "IntegrityError"
     ]

@@ -59,7 +59,7 @@ class _Ticket:
 
 
 class _TransactionLost(Exception):
-    """SQLite has rolled back the whole transaction, because of an error that a savepoint cannot contain."""
+    """The transaction cannot be committed, because of an error that no savepoint contains."""
 
 
 class _ThreadConnection:
@@ -278,15 +278,16 @@ class _Writer(_Threads):
             begun.append(ticket)
             if ticket.is_abandoned:
                 continue
-            has_savepoint = not ticket.job.autocommit  # a statement that fails changes nothing
+            # A unit with `autocommit` has hardly a reason to fail, and most refreshes are such units. It costs a
+            # savepoint less each time, and its failure costs the whole transaction.
+            has_savepoint = not ticket.job.autocommit
             if has_savepoint:
                 execute("SAVEPOINT unit")
             ticket.run(connection.get())
             if ticket.job.error is not None:
-                if not connection.is_in_transaction():
+                if not has_savepoint or not connection.is_in_transaction():
                     raise _TransactionLost
-                if has_savepoint:
-                    execute("ROLLBACK TO unit")
+                execute("ROLLBACK TO unit")
             if has_savepoint:
                 execute("RELEASE unit")
             if time.monotonic() > until:
