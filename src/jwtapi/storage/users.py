@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    bindparam,
     case,
     delete,
     func,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from jwtapi.storage.hot_statement import HotStatement
 from jwtapi.storage.metadata import columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
 
@@ -65,6 +67,9 @@ class User:
 
 _COLUMNS = columns_of(users, User)
 
+_BY_ID = HotStatement(select(*_COLUMNS).where(users.c.id == bindparam("user_id")))
+_BY_NAME = HotStatement(select(*_COLUMNS).where(users.c.canonical_username == bindparam("name")))
+
 _MAX_CHECKED = 100_000
 """Checking as many takes a tenth of a second. Rows that were imported lie before the rows of later registrations."""
 
@@ -90,10 +95,12 @@ class UserRepository:
             raise DuplicateUsername from None
 
     def get(self, user_id: UUID) -> User | None:
-        return self._one(users.c.id == user_id)
+        row = _BY_ID.row(self._connection, {"user_id": user_id})
+        return User(*row) if row is not None else None
 
     def by_name(self, canonical_username: str) -> User | None:
-        return self._one(users.c.canonical_username == canonical_username)
+        row = _BY_NAME.row(self._connection, {"name": canonical_username})
+        return User(*row) if row is not None else None
 
     def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
         """Return up to `limit` users in the order of their canonical names, from the first one after `after`."""
@@ -107,7 +114,9 @@ class UserRepository:
 
     def get_for_update(self, user_id: UUID) -> User | None:
         """Return the user, and lock the row until the transaction ends."""
-        return self._one(users.c.id == user_id, lock=True)
+        query = select(*_COLUMNS).where(users.c.id == user_id).with_for_update()
+        row = self._connection.execute(query).one_or_none()
+        return User(*row) if row is not None else None
 
     def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
         """Count the password hashes that begin with no prefix in `known`, by the kind of hash.
@@ -143,11 +152,6 @@ class UserRepository:
 
     def _set(self, user_id: UUID, **values: Any) -> None:
         self._connection.execute(update(users).where(users.c.id == user_id).values(values))
-
-    def _one(self, condition: Any, *, lock: bool = False) -> User | None:
-        query = select(*_COLUMNS).where(condition)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
-        return User(*row) if row is not None else None
 
 
 def _begins_with_one_of(text: ColumnElement[str], prefixes: Sequence[str]) -> ColumnElement[bool]:
