@@ -1,7 +1,9 @@
 """The parts of the contract where PostgreSQL and SQLite could differ."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -10,7 +12,9 @@ from jwtapi.caller import COMMAND_LINE
 from jwtapi.errors import StorageUnavailable
 from jwtapi.sessions.events import SESSION_REVOKED
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, RunApi
 from tests.support.api import PASSWORD, error_of, sign_in
 from tests.support.gate import Gate, held
@@ -96,6 +100,29 @@ async def test_fifty_simultaneous_refreshes_on_postgresql_return_one_successor(r
         answers = await asyncio.gather(*(client.post("/refresh") for client in clients))
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.cookies["refreshToken"] for answer in answers}) == 1
+
+
+async def test_a_unit_that_fails_on_postgresql_does_not_refresh_a_session(url: str) -> None:
+    database = Database(url)
+    await database.migrate()
+    now = datetime.now(UTC)
+    later = now + timedelta(days=1)
+    user = User(uuid4(), "alice", "alice", "hash", [], {}, now, None)
+    session = Session(uuid4(), user.id, 0, b"k" * 32, now, now, later, later, None)
+
+    def add(uow: UnitOfWork) -> None:
+        uow.users.add(user)
+        uow.sessions.add(session)
+
+    def refresh_and_fail(uow: UnitOfWork) -> None:
+        assert uow.sessions.rotate(session.id, user.id, 0, now=now, idle_until=later) is not None
+        raise LookupError
+
+    await database.write(add)
+    with pytest.raises(LookupError):
+        await database.write(refresh_and_fail)
+    assert await database.read(lambda uow: uow.sessions.get(session.id)) == session
+    await database.close()
 
 
 async def test_no_change_of_simultaneous_patches_on_postgresql_is_lost(run_api: RunApi, url: str) -> None:

@@ -38,8 +38,11 @@ class HotStatement:
         Raises:
             DBAPIError
         """
-        if connection.engine.dispatch.before_cursor_execute:
-            return connection.execute(self._statement, values).one_or_none()  # somebody observes the statements
+        # Give it to SQLAlchemy if somebody observes the statements, or if it is to run in a transaction on PostgreSQL:
+        # the driver begins one only with SQLAlchemy's first statement, and ours would commit by itself.
+        begins = "isolation_level" in connection.get_execution_options()
+        if begins or connection.engine.dispatch.before_cursor_execute:
+            return connection.execute(self._statement, values).one_or_none()
         dialect = connection.dialect
         sql, names, bind, result = self._compiled.get(dialect.driver) or self._compile(dialect)
         bound = [values[name] for name in names]
