@@ -132,9 +132,10 @@ class SessionService:
 
     def add(self, uow: UnitOfWork, session: Session, caller: Caller, opened: Event) -> None:
         """As `open`, in a transaction that has locked the user."""
-        uow.sessions.add(session)
+        others = uow.sessions.add(session)
         uow.events.add(replace(opened, session_id=session.id))
-        self._end_surplus(uow, session, caller)
+        if others >= self._policy.max_per_user:
+            self._end_surplus(uow, session, caller)
 
     def _end_surplus(self, uow: UnitOfWork, session: Session, caller: Caller) -> None:
         uow.users.get_for_update(session.user_id)
@@ -190,6 +191,7 @@ class SessionService:
         self._metrics.count_refresh(outcome, reuses=len(reused))
         if valid is None:
             raise RefreshTokenInvalid
+        self._keys.remember(valid.session.id, valid.session.key)
         return self.issue(valid)
 
     def _first_valid(
@@ -206,7 +208,7 @@ class SessionService:
                 if valid is not None:
                     outcome = RefreshOutcome.NEXT
                     break
-            found = self._proven_session(uow, claims)
+            found = _proven_session(uow, claims)
             if found is None or not found.lets_in(now):
                 continue
             valid, outcome = self._exchange(uow, found, claims.generation, now)
@@ -276,7 +278,7 @@ class SessionService:
         def end(uow: UnitOfWork) -> None:
             ended = set()
             for claims in refresh_claims:
-                if self._proven_session(uow, claims) is not None:
+                if _proven_session(uow, claims) is not None:
                     self._revoke(uow, claims.session_id, claims.user_id, now, caller)
                     ended.add(claims.session_id)
             if decoded is not None and decoded.session_id not in ended:
@@ -293,14 +295,6 @@ class SessionService:
     def _revocation(user_id: UUID, now: datetime, caller: Caller) -> Event:
         return audit.event(SESSION_REVOKED, at=now, caller=caller, user_id=user_id)
 
-    def _proven_session(self, uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
-        """Return the session of the token, if the token proves that its issuer knew the session's key."""
-        found = uow.sessions.with_user(claims.session_id)
-        if found is None or found.session.user_id != claims.user_id or not claims.is_proven_by(found.session.key):
-            return None
-        self._keys.remember(claims.session_id, found.session.key)
-        return found
-
     def _refresh_claims(self, token: str, now: datetime, *, at_any_time: bool = False) -> RefreshClaims | None:
         try:
             return self._refresh_tokens.decode(token, now, at_any_time=at_any_time)
@@ -313,3 +307,11 @@ class SessionService:
             return self._access_tokens.decode(access_token, now, allow_early=True) if access_token is not None else None
         except InvalidToken:
             return None
+
+
+def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
+    """Return the session of the token, if the token proves that its issuer knew the session's key."""
+    found = uow.sessions.with_user(claims.session_id)
+    if found is None or found.session.user_id != claims.user_id or not claims.is_proven_by(found.session.key):
+        return None
+    return found
