@@ -85,7 +85,7 @@ def test_in_an_empty_folder_only_commands_that_make_a_database_leave_files(
     result = run(*words, stdin=stdin)
     makes_it = words[:2] == ("user", "create") or words == ("migrate",)
     left = {path.name for path in folder.iterdir()}
-    assert left == ({"jwtapi.db"} if makes_it else set())
+    assert left == ({"jwtapi.db", "jwtapi.db-lock"} if makes_it else set())
     assert result.exit_code == (0 if makes_it or words in {("doctor",), ("secrets",)} else 1)
     if words[0] in {"user", "sessions"} and not makes_it:
         assert result.stderr == (

@@ -221,7 +221,12 @@ async def test_rehearsing_a_login_changes_nothing_in_the_files(database: Databas
     await database.rehearse_housekeeping()
     assert await counts(database) == before
     assert path.with_name("test.db-wal").read_bytes() == log
-    assert {file.name for file in path.parent.iterdir()} == {"test.db", "test.db-wal", "test.db-shm"}
+    assert {file.name for file in path.parent.iterdir()} == {
+        "test.db",
+        "test.db-wal",
+        "test.db-shm",
+        "test.db-lock",
+    }
 
 
 def connection_threads() -> set[threading.Thread]:

@@ -1,6 +1,8 @@
 """How SQLite's writer commits units of work: those that wait in one transaction, each whole or not at all."""
 
 import asyncio
+import fcntl
+import os
 import shutil
 import sqlite3
 import threading
@@ -22,6 +24,7 @@ from jwtapi.storage.events import Event
 from jwtapi.storage.job import Job
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.storage.writer_lock import WriterLock
 from tests.support.gate import Gate, held
 
 Unit = Callable[[UnitOfWork], Any]
@@ -312,6 +315,23 @@ async def test_a_unit_whose_caller_gave_up_does_not_run_later(impatient: Databas
         await asyncio.sleep(0.001)
     await impatient.write(adding("alice"))
     assert await names(impatient) == ["alice"]
+
+
+async def test_a_user_of_the_machine_who_can_open_the_folder_does_not_hold_up_the_writer(
+    impatient: Database, path: Path
+) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    await impatient.write(adding("alice"))
+    os.close(folder)
+    assert path.with_name("test.db-lock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_two_processes_write_in_turns(impatient: Database, path: Path) -> None:
+    with WriterLock(path), pytest.raises(StorageUnavailable):
+        await impatient.write(adding("alice"))
+    await impatient.write(adding("bob"))
+    assert await names(impatient) == ["bob"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
