@@ -58,7 +58,7 @@ class Gauges:
             await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  no secret
 
     async def count_sessions(self) -> None:
-        """Count the sessions once. If that takes longer than a block may take, the metric has no value."""
+        """Count the sessions once. If that takes longer than a unit may take, the metric has no value."""
         try:
             sessions = await self._database.read(lambda uow: uow.sessions.count_alive(self._clock()))
         except StorageUnavailable:

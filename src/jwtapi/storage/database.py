@@ -1,6 +1,6 @@
 """The database. `read` and `write` run a unit of work: a plain function that gets a UnitOfWork.
 
-A unit runs at once, without the event loop in between, so it awaits nothing. On SQLite it runs on another thread, and
+A unit runs without the event loop in between, so it awaits nothing. On SQLite it runs on another thread, and
 perhaps again if the transaction was lost that it shared with others. So it changes nothing but the database.
 """
 
