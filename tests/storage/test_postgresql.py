@@ -196,6 +196,20 @@ async def test_a_user_is_deleted_while_a_login_ends_the_oldest_session(run_api: 
         assert await api.sql("SELECT count(*) FROM users") == [(0,)]
 
 
+async def test_no_login_that_waited_for_another_one_leaves_more_sessions_than_the_maximum(
+    run_api: RunApi, url: str
+) -> None:
+    async with run_api(database_url=url, max_sessions_per_user=12, database_pool_size=14) as api:
+        await api.signed_in()
+        ((user_id,),) = await api.sql("SELECT id FROM users")
+        async with held(api.services[Database].write, lambda uow: uow.users.get_for_update(user_id)):
+            logins = [asyncio.create_task(sign_in(api.client())) for _ in range(13)]
+            while len(await api.sql("SELECT 1 FROM pg_locks WHERE NOT granted")) < len(logins):
+                await asyncio.sleep(0.01)
+        await asyncio.gather(*logins)
+        assert await api.sql("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(12,)]
+
+
 async def test_a_refresh_changes_no_index(run_api: RunApi, url: str) -> None:
     async with run_api(database_url=url) as api:
         alice = await api.signed_in()

@@ -116,8 +116,8 @@ class SessionService:
     async def open(self, session: Session, user: User, caller: Caller, opened: Event) -> User | None:
         """Store a new session with the event `opened`, and end the oldest unused ones beyond the maximum.
 
-        Return the user as stored now, or None if the user has another password or was disabled since `user` was read.
-        Then nothing was stored.
+        Return the user as stored now, or None if the user has another password or was disabled since `user` was read,
+        or is being changed now. Then nothing was stored.
         """
         added = await self._database.write(
             lambda uow: uow.sessions.add_unless_user_changed(session, user, opened), autocommit=True
@@ -125,7 +125,7 @@ class SessionService:
         if added is None:
             return None
         self._keys.remember(session.id, session.key)
-        # The statement does not see the sessions of logins that committed while it waited for the user's lock.
+        # The statement does not count the sessions of logins that commit while it runs.
         if added.others + _SIMULTANEOUS_LOGINS >= self._policy.max_per_user:
             await self._database.write(partial(self._end_surplus, session=session, caller=caller))
         return added.user

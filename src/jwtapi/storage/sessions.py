@@ -225,6 +225,8 @@ _END_ALL = _ending(sessions.c.user_id == bindparam("of_user"))
 _END_SURPLUS = _ending(_surplus())
 
 
+# Skips a user whom another transaction has locked. While this statement waited, logins could commit whose sessions it
+# would not count, because it sees the database as it was when it began.
 _owner = (
     select(*_COLUMNS_OF_USER)
     .where(
@@ -232,7 +234,7 @@ _owner = (
         users.c.password_hash.is_not_distinct_from(bindparam("password_hash")),
         users.c.disabled_at.is_(None),
     )
-    .with_for_update()
+    .with_for_update(skip_locked=True)
     .cte("owner")
 )
 _added = (
@@ -293,7 +295,7 @@ class SessionRepository:
         """Store a new session with an event, if its user still has the same password hash and is not disabled.
 
         Return None if nothing was stored. On PostgreSQL this is one statement, which can commit by itself. It locks the
-        user, as `UserRepository.get_for_update` does.
+        user, as `UserRepository.get_for_update` does, but stores nothing if that would have to wait.
         """
         if self._connection.dialect.name != "postgresql":
             stored = UserRepository(self._connection).get(user.id)
