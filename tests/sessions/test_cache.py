@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from jwtapi import audit
 from jwtapi.caller import COMMAND_LINE
@@ -258,3 +259,21 @@ async def test_the_number_of_cached_sessions_is_bounded(run_api: RunApi) -> None
             for client in (first, *others, *others, first):
                 assert (await client.get("/profile")).status_code == 200
         assert len(sent) == 4
+
+
+@pytest.mark.parametrize("database_url", ("postgresql",), indirect=True)
+async def test_a_logout_whose_answer_from_the_database_was_lost_is_not_forgotten(run_api: RunApi) -> None:
+    async with run_api({"feed_poll_seconds": 60}) as api:
+        await wake_the_feed(api)
+        await until_changes_are_heard(api)
+        alice = await api.signed_in()
+        assert (await alice.get("/profile")).status_code == 200
+        engine = api.services[Database].engine_of_units
+
+        def lose_the_answer(*_: Any) -> None:
+            raise ConnectionResetError
+
+        event.listen(engine, "after_cursor_execute", lose_the_answer)
+        assert (await alice.post("/logout", headers={"Cookie": ""})).status_code == 503
+        event.remove(engine, "after_cursor_execute", lose_the_answer)
+        assert error_of(await alice.get("/profile")) == OUT

@@ -214,7 +214,12 @@ class EventRepository:
         """
         if self._on_postgresql:
             values = {**parameters, **event_parameters(templates)}
-            ids = list(self._connection.execute(_changing_with_events(change, len(templates)), values).scalars())
+            try:
+                ids = list(self._connection.execute(_changing_with_events(change, len(templates)), values).scalars())
+            except BaseException:
+                # Perhaps only the answer was lost, not the commit. Without a session, they name all of the user.
+                self.added += templates
+                raise
             self.added += _events_of(ids, templates)
         else:
             ids = list(self._connection.execute(change, parameters).scalars())
