@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import select
 import ssl
 from pathlib import Path
 from typing import Any
@@ -168,13 +169,22 @@ def _replace_faulty_connections(engine: Engine) -> None:
 def _replace_closed_connections(engine: Engine) -> None:
     """Let the pool open another connection in place of one that the server has closed, as a restart does.
 
-    The pool's own check asks the server each time, which takes a round trip. The operating system has told us already.
+    The pool's own check asks the server each time, which takes a round trip. The operating system knows it already.
     """
 
     @event.listens_for(engine, "checkout")
     def _refuse_closed(dbapi_connection: Any, *_: Any) -> None:
-        if dbapi_connection.driver_connection.is_closed():
+        if _is_closed(dbapi_connection.driver_connection):
             raise InvalidatePoolError
+
+
+def _is_closed(connection: Any) -> bool:
+    """Return whether the server has closed a connection of asyncpg, even if the event loop has not read that yet."""
+    if connection.is_closed():
+        return True
+    poll = select.poll()
+    poll.register(connection._transport.get_extra_info("socket"), select.POLLRDHUP)  # noqa: SLF001  asyncpg hides it
+    return bool(poll.poll(0))
 
 
 def _open_sqlite(url: str, path: Path, *, wait_seconds: float) -> AsyncEngine:

@@ -24,6 +24,8 @@ class _Compiled(NamedTuple):
     """The parameters that the driver does not take as they are, by position."""
     result: Sequence[tuple[int, _Process]]
     """The columns that the driver does not return as they should be, by position."""
+    errors: tuple[type[Exception], ...]
+    """What the driver raises if the database fails."""
 
 
 class HotStatement:
@@ -44,7 +46,7 @@ class HotStatement:
         if begins or connection.engine.dispatch.before_cursor_execute:
             return connection.execute(self._statement, values).one_or_none()
         dialect = connection.dialect
-        sql, names, bind, result = self._compiled.get(dialect.driver) or self._compile(dialect)
+        sql, names, bind, result, errors = self._compiled.get(dialect.driver) or self._compile(dialect)
         bound = [values[name] for name in names]
         for position, process in bind:
             bound[position] = process(bound[position])
@@ -56,7 +58,7 @@ class HotStatement:
                 row = await_(driver.fetchrow(sql, *bound))
         except BaseException as error:
             connection.invalidate()  # whatever it is in the middle of
-            if isinstance(error, Exception):
+            if isinstance(error, errors):
                 raise DBAPIError(sql, None, error, hide_parameters=True) from error
             raise
         if row is None:
@@ -77,9 +79,18 @@ class HotStatement:
             names,
             [(position, process) for position, process in bind if process is not None],
             [(position, process) for position, process in result if process is not None],
+            _errors(dialect),
         )
         return ready
 
 
 def _type(element: Any, dialect: Dialect) -> Any:
     return element.type.dialect_impl(dialect)
+
+
+def _errors(dialect: Dialect) -> tuple[type[Exception], ...]:
+    if dialect.name == "sqlite":
+        return (sqlite3.Error,)
+    import asyncpg  # noqa: PLC0415  only PostgreSQL needs it
+
+    return asyncpg.PostgresError, asyncpg.InterfaceError, OSError

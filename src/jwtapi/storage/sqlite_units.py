@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -29,6 +30,9 @@ _READERS = 2
 _MAX_UNITS = 64
 """Units in one transaction. The first of them waits for all others."""
 
+_MAX_WAITING = 2000
+"""Units. So many wait only if the database does not answer. Those whose callers have gone are among them."""
+
 _MAX_BATCH_SECONDS = 0.05
 """After so long a transaction takes no further unit. On SQLite no other process can write meanwhile."""
 
@@ -39,21 +43,23 @@ _STEPS = 100_000
 class _Ticket:
     """A job on its way to a thread and back."""
 
-    __slots__ = ("context", "future", "is_abandoned", "job")
+    __slots__ = ("context", "deadline", "future", "is_abandoned", "job")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, deadline: float) -> None:
         self.job = job
         self.context = copy_context()
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.deadline = deadline
+        """When its caller gives up and its statements are interrupted, in seconds of the monotonic clock."""
         self.is_abandoned = False
         """Whether nobody waits for it any more. A unit that has not begun is left out then."""
 
-    def run(self, connection: Connection) -> None:
+    def run(self, connection: "_ThreadConnection") -> None:
         """Run the unit. An error of the unit is kept, because it belongs to the caller alone."""
         job = self.job
         job.error = None
         try:
-            job.result = self.context.run(job.run, connection)
+            job.result = self.context.run(job.run, connection.get(until=self.deadline))
         except BaseException as error:  # noqa: BLE001  see above
             job.error = error
 
@@ -65,18 +71,17 @@ class _TransactionLost(Exception):
 class _ThreadConnection:
     """The connection of one thread. It is opened when first used, and again after it became unusable."""
 
-    def __init__(self, engine: Engine, unit_seconds: float) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._unit_seconds = unit_seconds
         self._connection: Connection | None = None
-        self._deadline = 0.0
+        self._deadline = inf
 
-    def get(self) -> Connection:
-        """Return the connection. The statements of a unit on it are interrupted after the time that a unit may take."""
+    def get(self, *, until: float = inf) -> Connection:
+        """Return the connection. Its statements are interrupted at `until`, in seconds of the monotonic clock."""
         if self._connection is None:
             self._connection = self._engine.connect()
             self.driver.set_progress_handler(self._is_late, _STEPS)
-        self._deadline = time.monotonic() + self._unit_seconds
+        self._deadline = until
         return self._connection
 
     @property
@@ -119,8 +124,14 @@ class _Threads(ABC):
         self._threads: list[threading.Thread] = []
 
     async def run(self, job: Job) -> Any:
-        """Run the job on a thread, and return the result of its unit, or raise its error."""
-        ticket = _Ticket(job)
+        """Run the job on a thread, and return the result of its unit, or raise its error.
+
+        Raises:
+            TimeoutError: too many jobs wait already.
+        """
+        if self._queue.qsize() >= _MAX_WAITING:
+            raise TimeoutError
+        ticket = _Ticket(job, time.monotonic() + self._unit_seconds)
         self._queue.put(ticket)
         self._start_threads()
         try:
@@ -153,7 +164,7 @@ class _Threads(ABC):
             thread.start()
 
     def _work(self) -> None:
-        connection = _ThreadConnection(self._engine, self._unit_seconds)
+        connection = _ThreadConnection(self._engine)
         me = threading.get_ident()
         try:
             while (tickets := self._take()) is not None:
@@ -177,17 +188,17 @@ class _Threads(ABC):
         """Run the jobs, and yield those that are done."""
 
     def _deliver(self, tickets: Sequence[_Ticket]) -> None:
-        """On the event loop: announce the events and wake the callers."""
+        """On the event loop: wake the callers, and announce the events before one of them goes on."""
         for future, job in ((ticket.future, ticket.job) for ticket in tickets):
-            if job.events:
-                # Even if the commit failed, because perhaps only its answer was lost. Even if the caller has gone.
-                self._on_events(job.events)
             if future.done():
                 continue
             if job.error is not None:
                 future.set_exception(job.error)
             else:
                 future.set_result(job.result)
+        # Even if the commit failed, because perhaps only its answer was lost. Even if the caller has gone.
+        if events := [event for ticket in tickets for event in ticket.job.events]:
+            self._on_events(events)
 
 
 class _Readers(_Threads):
@@ -197,7 +208,7 @@ class _Readers(_Threads):
         for ticket in tickets:
             if not ticket.is_abandoned:
                 try:
-                    ticket.run(connection.get())
+                    ticket.run(connection)
                 except Exception as error:  # noqa: BLE001  the caller gets it
                     ticket.job.error = error
                 connection.renew_if_unusable()
@@ -283,7 +294,7 @@ class _Writer(_Threads):
             has_savepoint = not ticket.job.autocommit
             if has_savepoint:
                 execute("SAVEPOINT unit")
-            ticket.run(connection.get())
+            ticket.run(connection)
             if ticket.job.error is not None:
                 if not has_savepoint or not connection.is_in_transaction():
                     raise _TransactionLost

@@ -5,14 +5,10 @@ keep all others out for seconds. This lock is waited for in the operating system
 makes the turns fair. SQLite's lock still protects the file, also from other programs.
 """
 
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows has other locks
-    fcntl = None  # type: ignore[assignment]
 
 
 class WriterLock:
@@ -30,12 +26,12 @@ class WriterLock:
             self._file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> None:
-        if self._file is not None and fcntl is not None:
+        if self._file is not None:
             with suppress(OSError):  # a network file system has no such locks
                 fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None and fcntl is not None:
+        if self._file is not None:
             with suppress(OSError):
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
