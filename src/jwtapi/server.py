@@ -5,6 +5,7 @@ supervisor.
 """
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 import socket
@@ -177,6 +178,7 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
                 await stack.enter_async_context(background_tasks(services))
                 if metrics_listener is not None:
                     await stack.enter_async_context(serving_metrics(metrics_listener, services[Metrics]))
+                _spare_garbage_collection()
                 yield
         finally:
             await services.close()
@@ -184,6 +186,15 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
                 await tracing.close()
 
     return create_app(services, lifespan, tracer=tracing.tracer if tracing is not None else None)
+
+
+def _spare_garbage_collection() -> None:
+    """Let the garbage collector forget what exists now, because it stays until the end of the process.
+
+    Otherwise each full collection looks at all of it, and every request waits for some 30 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _tracing(settings: Settings) -> "Tracing | None":
