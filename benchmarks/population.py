@@ -101,7 +101,7 @@ class StoredSession(NamedTuple):
 
 
 async def some_sessions(url: str, count: int) -> list[StoredSession]:
-    """Return `count` sessions. They are from all parts of the table, because their ids are random."""
+    """Return `count` sessions of invented users. They are from all parts of the table, because their ids are random."""
     query = (
         select(
             sessions.c.id,
@@ -114,6 +114,7 @@ async def some_sessions(url: str, count: int) -> list[StoredSession]:
             users.c.username,
         )
         .join_from(sessions, users)
+        .where(users.c.username.startswith("user"))  # not of users that have registered
         .order_by(sessions.c.id)
         .limit(count)
     )
