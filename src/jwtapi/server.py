@@ -60,6 +60,9 @@ SWITCH_SECONDS = 0.001
 """How long a thread runs Python while another one waits to. Python's default is five times as long: a busy event loop
 would let each step of a login wait for it, after each statement and after the hash."""
 
+_GARBAGE = 5000
+"""New objects before the garbage collector looks at them. Few of ours refer to each other in circles."""
+
 log = structlog.get_logger()
 
 
@@ -195,6 +198,7 @@ def _spare_garbage_collection() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_GARBAGE, 20, 20)
 
 
 def _tracing(settings: Settings) -> "Tracing | None":

@@ -6,7 +6,6 @@ this file checks the rest. It also takes tokens apart, because PyJWT looks at ea
 longer than all other checks together.
 """
 
-import json
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import jwt
 from jwt.utils import base64url_decode, base64url_encode
+from pydantic_core import to_json
 
 from jwtapi import strict_json
 
@@ -25,8 +25,6 @@ _MAX_LENGTH = 4096
 _CLOCK_SKEW = 30
 _LAST_GENERATION = 2**31 - 1  # the largest number that the column can hold
 _LATEST = 2**53  # larger numbers are not exact, and arithmetic with them can overflow
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder for each token
 
 
 class InvalidToken(Exception):
@@ -44,11 +42,11 @@ class TokenSigner:
         # Prepared once: PyJWT looks whether a key is PEM, SSH or JWK, which takes longer than to sign.
         self._keys = [_HS256.prepare_key(each) for each in (key, previous_key) if each is not None]
         self._kind = kind
-        self._header = base64url_encode(_to_json({"alg": _ALGORITHM, "typ": kind}).encode())
+        self._header = base64url_encode(to_json({"alg": _ALGORITHM, "typ": kind}))
 
     def sign(self, claims: dict[str, Any]) -> str:
-        payload = _to_json({"iss": ISSUER} | claims).encode()
-        signed = b"%b.%b" % (self._header, base64url_encode(payload))
+        payload = base64url_encode(to_json({"iss": ISSUER} | claims))
+        signed = b"%b.%b" % (self._header, payload)
         signature = base64url_encode(_HS256.sign(signed, self._keys[0]))
         return f"{signed.decode()}.{signature.decode()}"
 
