@@ -36,6 +36,9 @@ _SQLITE_POOL_SIZE = 2
 
 _MIGRATION_WAIT_SECONDS = 600
 
+_CLOSED_BY_PEER = getattr(select, "POLLRDHUP", 0)
+"""Only Linux has it. Other systems report POLLHUP, which need not be asked for."""
+
 _PROCESS = os.urandom(8).hex()
 _numbers = itertools.count()
 
@@ -183,7 +186,7 @@ def _is_closed(connection: Any) -> bool:
     if connection.is_closed():
         return True
     poll = select.poll()
-    poll.register(connection._transport.get_extra_info("socket"), select.POLLRDHUP)  # noqa: SLF001  asyncpg hides it
+    poll.register(connection._transport.get_extra_info("socket"), _CLOSED_BY_PEER)  # noqa: SLF001  asyncpg hides it
     return bool(poll.poll(0))
 
 
