@@ -190,17 +190,19 @@ class Database:
         """Open a connection outside any transaction for as long as the block lasts. It is not reused afterwards.
 
         The block limits the time of its own statements, and ends when `dedicated_connection_is_needed` returns True.
-        The block begins only if the server grants another connection too, because the requests need one.
+        On PostgreSQL the block begins only if the server grants another connection too, because the requests need one.
         """
         with _translate_driver_errors():
-            spare = await self._connect()
+            spare = await self._connect() if not self.is_sqlite else None
             try:
                 connection = await self._connect()
             except BaseException:
-                await spare.close()
+                if spare is not None:
+                    await spare.close()
                 raise
             try:
-                await spare.close()  # it goes back into the pool
+                if spare is not None:
+                    await spare.close()  # it goes back into the pool
                 async with self._connections.dedicated():
                     yield connection
             finally:

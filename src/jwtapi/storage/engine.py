@@ -31,8 +31,8 @@ APPLICATION_NAME = "jwtapi"
 WRITE = "jwtapi_write"
 """Execution option of a connection whose transactions write."""
 
-_SQLITE_POOL_SIZE = 2
-"""Connections outside the units of work: one for the change feed, and one that it opens to try."""
+_SQLITE_POOL_SIZE = 1
+"""Connections outside the units of work: that of the change feed."""
 
 _MIGRATION_WAIT_SECONDS = 600
 
