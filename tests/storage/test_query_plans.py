@@ -90,10 +90,11 @@ async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
         assert {name for statement in explained for name in metadata.tables if name in statement} == set(
             metadata.tables
         )
-        async with api.services[Database]._engine.connect() as connection:  # noqa: SLF001  its drivers, its codecs
-            found = {
+        found = await api.services[Database].read(  # on a connection with its drivers and codecs
+            lambda uow: {
                 statement: whole
                 for statement, parameters in explained.items()
-                if (whole := await connection.run_sync(scans, statement, parameters))
+                if (whole := scans(uow.connection, statement, parameters))
             }
+        )
         assert found == {}
