@@ -249,11 +249,15 @@ def _prepare_sqlite(engine: Engine, wait_seconds: float) -> None:
         # With None the driver begins no transactions.
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
-        for pragma in _SQLITE_PRAGMAS:
-            cursor.execute(pragma)
-        # Somewhat less than the caller waits, so that the error names the lock.
-        cursor.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 900)}")
-        cursor.close()
+        try:
+            for pragma in _SQLITE_PRAGMAS:
+                cursor.execute(pragma)
+            # Somewhat less than the caller waits, so that the error names the lock.
+            cursor.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 900)}")
+            cursor.close()
+        except BaseException:
+            dbapi_connection.close()  # the pool would forget it, and aiosqlite's thread would wait for ever
+            raise
 
 
 def _make_private(path: Path) -> None:
