@@ -3,7 +3,7 @@
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, ceiling, express, fastapi_users, fastify, jwtapi
+from benchmarks.contestants import Contestant, all_of, ceiling, jwtapi_and_peers
 from benchmarks.load import Load, send_requests
 from rich.progress import Progress
 
@@ -37,15 +37,8 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
     async def get_verify(name: str, contestant: Contestant) -> None:
         verify.add(name, (await send(name, contestant, "/auth/verify")).rate)
 
-    contestants = {
-        "jwtapi": jwtapi(),
-        "bare FastAPI route": ceiling("bare_fastapi"),
-        "Fastify": fastify(),
-        "Express": express(),
-        "fastapi-users": fastapi_users(),
-        "raw ASGI": ceiling("raw_asgi"),
-    }
-    async with all_of(contestants) as running:
+    ceilings = {"bare FastAPI route": ceiling("bare_fastapi"), "raw ASGI": ceiling("raw_asgi")}
+    async with all_of(jwtapi_and_peers() | ceilings) as running:
         with_profile = [name for name in running if name != "raw ASGI"]
         turns = {name: partial(get_profile, name, running[name]) for name in with_profile}
         await by_turns(progress, "GET /profile", effort.rounds, turns)

@@ -97,6 +97,10 @@ async def fastapi_users() -> AsyncIterator[Contestant]:
         yield Contestant(url, {"Authorization": f"Bearer {token}"}, log_in, pid, folder)
 
 
+def jwtapi_and_peers() -> dict[str, AbstractAsyncContextManager[Contestant]]:
+    return {"jwtapi": jwtapi(), "Fastify": fastify(), "Express": express(), "fastapi-users": fastapi_users()}
+
+
 @asynccontextmanager
 async def ceiling(app: str) -> AsyncIterator[Contestant]:
     """Run an app of `ceilings.py`."""

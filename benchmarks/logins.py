@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, express, fastapi_users, fastify, jwtapi
+from benchmarks.contestants import Contestant, all_of, jwtapi_and_peers
 from benchmarks.load import login_storm, send_requests, time_logins
 from passlib.hash import bcrypt_sha256
 from rich.progress import Progress
@@ -61,13 +61,7 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         async with login_storm(contestant):
             await ask(name, contestant)
 
-    contestants = {
-        "jwtapi": jwtapi(),
-        "Fastify": fastify(),
-        "Express": express(),
-        "fastapi-users": fastapi_users(),
-    }
-    async with all_of(contestants) as running:
+    async with all_of(jwtapi_and_peers()) as running:
         turns = {
             name: partial(log_in, name, contestant, LOGINS if name != "Express" else LOGINS // 4)
             for name, contestant in running.items()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from benchmarks.comparison import Comparison, Effort, Goal, by_turns
-from benchmarks.contestants import Contestant, all_of, express, fastapi_users, fastify, jwtapi
+from benchmarks.contestants import Contestant, all_of, jwtapi_and_peers
 from benchmarks.load import read_without_pause, time_logins
 from benchmarks.logins import CORES, time_hashes
 from rich.progress import Progress
@@ -69,13 +69,7 @@ async def run(progress: Progress, effort: Effort) -> list[Comparison]:
         async with busy_programs(CORES):
             beside_programs.add("bcrypt on a thread", LOGINS / await time_hashes(LOGINS, threads=1))
 
-    contestants = {
-        "jwtapi": jwtapi(),
-        "Fastify": fastify(),
-        "Express": express(),
-        "fastapi-users": fastapi_users(),
-    }
-    async with all_of(contestants) as running:
+    async with all_of(jwtapi_and_peers()) as running:
         turns = {}
         for name, contestant in running.items():
             turns[f"{name}, quiet"] = partial(log_in, f"{name}, quiet", contestant)
