@@ -109,12 +109,18 @@ def transactions(database: Database) -> Iterator[list[str]]:
         event.remove(database.engine_of_units, "connect", trace)
 
 
-async def test_units_that_wait_together_are_committed_together(database: Database) -> None:
+async def transactions_after_another(database: Database, *units: Unit) -> list[str]:
+    """Let the units wait together for another one, and return what was sent from the commit of that one on."""
     with transactions(database) as sent:
         async with held(database.write):
-            tasks = await waiting_for_the_writer(database, *(adding(f"user{n}") for n in range(20)))
+            tasks = await waiting_for_the_writer(database, *units)
             sent.clear()
         await asyncio.gather(*tasks)
+    return sent
+
+
+async def test_units_that_wait_together_are_committed_together(database: Database) -> None:
+    sent = await transactions_after_another(database, *(adding(f"user{n}") for n in range(20)))
     assert sent == ["COMMIT", "BEGIN IMMEDIATE", "COMMIT"]
     assert len(await names(database)) == 20
 
@@ -135,11 +141,7 @@ async def test_a_crowd_of_units_is_committed_in_several_transactions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_units, "_MAX_UNITS", 10)
-    with transactions(database) as sent:
-        async with held(database.write):
-            tasks = await waiting_for_the_writer(database, *(adding(f"user{n}") for n in range(25)))
-            sent.clear()
-        await asyncio.gather(*tasks)
+    sent = await transactions_after_another(database, *(adding(f"user{n}") for n in range(25)))
     assert sent == ["COMMIT", *["BEGIN IMMEDIATE", "COMMIT"] * 3]
     assert len(await names(database)) == 25
 
@@ -148,11 +150,7 @@ async def test_a_unit_that_takes_long_is_the_last_of_its_transaction(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_units, "_MAX_BATCH_SECONDS", 0)
-    with transactions(database) as sent:
-        async with held(database.write):
-            tasks = await waiting_for_the_writer(database, adding("alice"), adding("bob"))
-            sent.clear()
-        await asyncio.gather(*tasks)
+    sent = await transactions_after_another(database, adding("alice"), adding("bob"))
     assert sent == ["COMMIT", *["BEGIN IMMEDIATE", "COMMIT"] * 2]
     assert await names(database) == ["alice", "bob"]
 
@@ -332,6 +330,18 @@ async def test_two_processes_write_in_turns(impatient: Database, path: Path) -> 
         await impatient.write(adding("alice"))
     await impatient.write(adding("bob"))
     assert await names(impatient) == ["bob"]
+
+
+async def test_a_unit_is_refused_immediately_while_too_many_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_units, "_MAX_WAITING", 2)
+    async with held(database.write):
+        tasks = await waiting_for_the_writer(database, adding("alice"), adding("bob"))
+        with pytest.raises(StorageUnavailable):
+            await database.write(adding("carol"))
+    await asyncio.gather(*tasks)
+    assert await names(database) == ["alice", "bob"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

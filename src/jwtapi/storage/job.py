@@ -1,4 +1,4 @@
-"""A unit of work that is to be run, and what became of it."""
+"""A unit of work that is to be run, and how it went."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ class PoolState(NamedTuple):
 
 
 class Job:
-    __slots__ = ("autocommit", "begun_at", "durable", "error", "events", "result", "unit", "writes")
+    __slots__ = ("autocommit", "begun_at", "durable", "events", "unit", "writes")
 
     def __init__(
         self, unit: Callable[[UnitOfWork], Any], *, writes: bool, durable: bool = True, autocommit: bool = False
@@ -34,8 +34,6 @@ class Job:
         """When the unit began to run, in seconds of the monotonic clock."""
         self.events: Sequence[Event] = ()
         """The events that it added, whether it was committed or not."""
-        self.result: Any = None
-        self.error: BaseException | None = None
 
     def run(self, connection: Connection) -> Any:
         """Run the unit, and return its result or raise its error."""

@@ -43,7 +43,7 @@ _STEPS = 100_000
 class _Ticket:
     """A job on its way to a thread and back."""
 
-    __slots__ = ("context", "deadline", "future", "is_abandoned", "job")
+    __slots__ = ("context", "deadline", "error", "future", "is_abandoned", "job", "result")
 
     def __init__(self, job: Job, deadline: float) -> None:
         self.job = job
@@ -53,15 +53,16 @@ class _Ticket:
         """When its caller gives up and its statements are interrupted, in seconds of the monotonic clock."""
         self.is_abandoned = False
         """Whether nobody waits for it any more. A unit that has not begun is left out then."""
+        self.result: Any = None
+        self.error: BaseException | None = None
 
     def run(self, connection: "_ThreadConnection") -> None:
         """Run the unit. An error of the unit is kept, because it belongs to the caller alone."""
-        job = self.job
-        job.error = None
+        self.error = None
         try:
-            job.result = self.context.run(job.run, connection.get(until=self.deadline))
+            self.result = self.context.run(self.job.run, connection.get(until=self.deadline))
         except BaseException as error:  # noqa: BLE001  see above
-            job.error = error
+            self.error = error
 
 
 class _TransactionLost(Exception):
@@ -189,13 +190,13 @@ class _Threads(ABC):
 
     def _deliver(self, tickets: Sequence[_Ticket]) -> None:
         """On the event loop: wake the callers, and announce the events before one of them goes on."""
-        for future, job in ((ticket.future, ticket.job) for ticket in tickets):
-            if future.done():
+        for ticket in tickets:
+            if ticket.future.done():
                 continue
-            if job.error is not None:
-                future.set_exception(job.error)
+            if ticket.error is not None:
+                ticket.future.set_exception(ticket.error)
             else:
-                future.set_result(job.result)
+                ticket.future.set_result(ticket.result)
         # Even if the commit failed, because perhaps only its answer was lost. Even if the caller has gone.
         if events := [event for ticket in tickets for event in ticket.job.events]:
             self._on_events(events)
@@ -207,10 +208,7 @@ class _Readers(_Threads):
     def _run(self, connection: _ThreadConnection, tickets: Sequence[_Ticket]) -> Iterator[Sequence[_Ticket]]:
         for ticket in tickets:
             if not ticket.is_abandoned:
-                try:
-                    ticket.run(connection)
-                except Exception as error:  # noqa: BLE001  the caller gets it
-                    ticket.job.error = error
+                ticket.run(connection)
                 connection.renew_if_unusable()
         yield tickets
 
@@ -219,10 +217,14 @@ class _Writer(_Threads):
     """The only thread of this process that writes."""
 
     def __init__(
-        self, engine: Engine, unit_seconds: float, on_events: Callable[[Sequence[Event]], None], lock: WriterLock
+        self, engine: Engine, unit_seconds: float, on_events: Callable[[Sequence[Event]], None], path: Path
     ) -> None:
         super().__init__(engine, 1, unit_seconds, on_events)
-        self._lock = lock
+        self._lock = WriterLock(path)
+
+    async def close(self) -> None:
+        await super().close()
+        self._lock.close()
 
     def _take(self) -> list[_Ticket] | None:
         """Take all jobs that wait, up to a bound."""
@@ -255,7 +257,7 @@ class _Writer(_Threads):
         except Exception as error:  # noqa: BLE001  the callers get it
             connection.renew()
             for ticket in tickets:
-                ticket.job.error = error
+                ticket.error = error
             return tickets
         begun: list[_Ticket] = []
         try:
@@ -268,13 +270,13 @@ class _Writer(_Threads):
 
     def _repeat(self, connection: _ThreadConnection, tickets: Sequence[_Ticket], error: Exception) -> None:
         """Run each job whose unit had succeeded again, alone, because the transaction of all was lost."""
-        succeeded = [ticket for ticket in tickets if ticket.job.error is None]
+        succeeded = [ticket for ticket in tickets if ticket.error is None]
         if len(tickets) > 1:
             for ticket in succeeded:
                 self._commit(connection, [ticket])
         else:
             for ticket in succeeded:
-                ticket.job.error = error
+                ticket.error = error
 
     @staticmethod
     def _run_units(connection: _ThreadConnection, tickets: Sequence[_Ticket], begun: list[_Ticket]) -> None:
@@ -295,7 +297,7 @@ class _Writer(_Threads):
             if has_savepoint:
                 execute("SAVEPOINT unit")
             ticket.run(connection)
-            if ticket.job.error is not None:
+            if ticket.error is not None:
                 if not has_savepoint or not connection.is_in_transaction():
                     raise _TransactionLost
                 execute("ROLLBACK TO unit")
@@ -317,8 +319,7 @@ class SqliteUnits:
         self.engine = open_sqlite_for_units(path, wait_seconds=wait_seconds)
         """For the events of SQLAlchemy."""
         self._readers = _Readers(self.engine, _READERS, wait_seconds, on_events)
-        self._lock = WriterLock(path)
-        self._writer = _Writer(self.engine, wait_seconds, on_events, self._lock)
+        self._writer = _Writer(self.engine, wait_seconds, on_events, path)
 
     async def run(self, job: Job) -> Any:
         """Run the job, and return the result of its unit, or raise its error."""
@@ -336,4 +337,3 @@ class SqliteUnits:
         """Let the units that wait end, and close the connections."""
         await self._readers.close()
         await self._writer.close()
-        self._lock.close()
