@@ -40,6 +40,8 @@ def test_every_event_that_ends_or_changes_what_a_session_allows_says_so() -> Non
     invalidating = {name: type_.invalidates for name, type_ in EventType.declared().items() if "test." not in name}
     expected = {
         "session.revoked": Invalidates.SESSION,
+        "sessions.revoked": Invalidates.USER,
+        "session.reauthenticated": Invalidates.SESSION,
         "session.refresh_token_reused": Invalidates.NOTHING,
         "login.succeeded": Invalidates.NOTHING,
         "login.failed": Invalidates.NOTHING,

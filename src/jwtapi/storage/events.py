@@ -1,4 +1,7 @@
-"""Events: the types, the table, the record and the queries. An event never changes."""
+"""Events: the types, the table, the record and the queries.
+
+An event never changes, except that those of a deleted user lose what they say about the person.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    Update,
     UpdateBase,
     Uuid,
     and_,
@@ -31,11 +35,14 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     text,
+    update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from jwtapi.storage.metadata import COMPUTED, INSERT_ONLY, PRUNED, columns_of, metadata
+from jwtapi.storage.metadata import COMPUTED, ERASED, INSERT_ONLY, PRUNED, columns_of, erased_columns, metadata
 from jwtapi.storage.types import UtcDateTime
 
 
@@ -93,10 +100,10 @@ events = Table(
     # No foreign keys, because events outlive the deleted user.
     Column("user_id", Uuid),
     Column("session_id", Uuid),
-    Column("address", String(64)),
-    Column("request_id", String(64)),
+    Column("address", String(64), info=ERASED),
+    Column("request_id", String(64), info=ERASED),  # the client may have chosen it
     Column("actor_id", Uuid),
-    Column("details", JSON(none_as_null=True)),
+    Column("details", JSON(none_as_null=True), info=ERASED),
     # PostgreSQL fills it (migration 0002); on SQLite it is empty. The change feed reads it.
     Column("transaction_id", BigInteger, index=True, info=COMPUTED),
     Index(None, "user_id", "id"),
@@ -123,6 +130,7 @@ class Event:
 
 
 _COLUMNS = columns_of(events, Event)
+_ERASED = erased_columns(events)
 _NEW_COLUMNS = [column for column in _COLUMNS if column is not events.c.id]
 
 # PostgreSQL assigns ids in one order and commits in another, so a new row can have a lower id than the last row read. A
@@ -177,6 +185,21 @@ def event_parameters(templates: Sequence[Event]) -> dict[str, Any]:
     }
 
 
+@cache
+def _changing_with_one_event(change: Update) -> Select[Any]:
+    """Count the rows that change, and add one event if there are any. Only PostgreSQL has such statements."""
+    changed = change.returning(literal(1).label("one")).cte("changed")
+    count = select(func.count().label("count")).select_from(changed).cte("counted").c.count
+    details = cast(bindparam("event_0_details", type_=JSON), JSONB).concat(func.jsonb_build_object("count", count))
+    columns = [column for column in _NEW_COLUMNS if column is not events.c.session_id]
+    values = [
+        cast(details, JSON) if column is events.c.details else bindparam(f"event_0_{column.name}", type_=column.type)
+        for column in columns
+    ]
+    recorded = insert(events).from_select(columns, select(*values).where(count > 0)).cte("recorded")
+    return select(count).add_cte(recorded)
+
+
 @cache  # statements take longer to build than to run, and there are few
 def _changing_with_events(change: UpdateBase, count: int) -> Select[Any]:
     changed = change.cte("changed")
@@ -226,6 +249,28 @@ class EventRepository:
             self.add(*_events_of(ids, templates))
         return ids
 
+    def add_one_for_all_sessions(self, change: Update, parameters: Mapping[str, Any], template: Event) -> int:
+        """Run a statement that changes sessions of one user, and add one event with their `count` in its details.
+
+        On PostgreSQL all this is one statement, which can commit by itself. Returns the count. If it is 0, there is no
+        event.
+        """
+        details = dict(template.details or {})
+        if self._on_postgresql:
+            values = {**parameters, **event_parameters([replace(template, details=details)])}
+            try:
+                count = int(self._connection.execute(_changing_with_one_event(change), values).scalar_one())
+            except BaseException:
+                self.added.append(template)  # perhaps only the answer was lost, not the commit
+                raise
+            if count > 0:
+                self.added.append(replace(template, details=details | {"count": count}))
+        else:
+            count = self._connection.execute(change, parameters).rowcount
+            if count > 0:
+                self.add(replace(template, details=details | {"count": count}))
+        return count
+
     def of_user(self, user_id: UUID | None) -> list[Event]:
         """Return the events of a user, the oldest first. For None, return the events that name no user."""
         query = select(*_COLUMNS).where(events.c.user_id.is_not_distinct_from(user_id)).order_by(events.c.id)
@@ -251,6 +296,16 @@ class EventRepository:
         last = select(func.max(events.c.id)).scalar_subquery()
         old = select(events.c.id).where(events.c.at < before, events.c.id < last).order_by(events.c.at).limit(limit)
         return self._connection.execute(delete(events).where(events.c.id.in_(old))).rowcount
+
+    def erase_of(self, user_ids: Sequence[UUID], *, limit: int) -> int:
+        """Erase what up to `limit` events of these users say about the person, and return how many events.
+
+        The change feed does not see it: an event is new only once.
+        """
+        is_left = or_(*(column.is_not(None) for column in _ERASED))
+        some = select(events.c.id).where(events.c.user_id.in_(user_ids), is_left).limit(limit)
+        erasing = update(events).where(events.c.id.in_(some)).values(dict.fromkeys(_ERASED))
+        return self._connection.execute(erasing).rowcount
 
     @property
     def _on_postgresql(self) -> bool:

@@ -21,7 +21,10 @@ TRANSIENT = {"transient": True}
 """`info` of a table whose rows are needed only for minutes. `jwtapi db copy` does not copy it."""
 
 INSERT_ONLY = {"insert_only": True}
-"""`info` of a table whose rows no statement updates."""
+"""`info` of a table whose rows no statement updates, except that housekeeping erases them."""
+
+ERASED = {"erased": True}
+"""`info` of a column that housekeeping sets to NULL after the user of the row was deleted."""
 
 PRUNED = {"pruned": True}
 """`info` of a table from which housekeeping deletes."""
@@ -30,6 +33,18 @@ PRUNED = {"pruned": True}
 def stored_columns(table: Table) -> list[Column[Any]]:
     """Return the columns that jwtapi writes."""
     return [column for column in table.c if not column.info.get("computed")]
+
+
+def erased_columns(table: Table) -> list[Column[Any]]:
+    """Return the columns that are ERASED."""
+    return [column for column in table.c if column.info.get("erased")]
+
+
+def unique_columns(table: Table) -> list[Column[Any]]:
+    """Return the columns, except the primary key, of whose values no two rows have the same."""
+    alone = [list(index.columns) for index in table.indexes if index.unique]
+    by_index = {columns[0] for columns in alone if len(columns) == 1}
+    return [column for column in table.c if column.unique or column in by_index]
 
 
 def columns_of(table: Table, record: type) -> list[Column[Any]]:

@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 
 from sqlalchemy import Connection, Executable, Table, delete, false, insert, select, text, update
 
-from jwtapi.storage.metadata import stored_columns
+from jwtapi.storage.metadata import erased_columns, stored_columns
 from jwtapi.storage.schema import metadata
 
 ROOM_BYTES = 64 * 1024
@@ -57,6 +57,8 @@ def rehearse_housekeeping(connection: Connection) -> None:
     for table in metadata.sorted_tables:
         if table.info.get("pruned"):
             connection.execute(delete(table).where(false()))
+        if erased := erased_columns(table):
+            connection.execute(update(table).where(false()).values(dict.fromkeys(erased)))
 
 
 def write_beside(path: Path) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Update,
     Uuid,
     and_,
     bindparam,
@@ -30,7 +31,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     tuple_,
@@ -196,13 +196,12 @@ _MARK_ARRIVED = (
 )
 
 
-def _ending(which: ColumnElement[bool]) -> ReturningUpdate[tuple[UUID]]:
+def _ending(*which: ColumnElement[bool]) -> Update:
     # Set the expiry too, because pruning and counting find sessions by it.
     return (
         update(sessions)
-        .where(which, *_alive(bindparam("now")))
+        .where(*which, *_alive(bindparam("now")))
         .values(revoked_at=bindparam("now"), expires_at=bindparam("now"))
-        .returning(sessions.c.id)
     )
 
 
@@ -222,9 +221,15 @@ def _surplus() -> ColumnElement[bool]:
     return and_(others, tuple_(*freshness) <= newest_surplus)
 
 
-_END = _ending(and_(sessions.c.id == bindparam("session_id"), sessions.c.user_id == bindparam("of_user")))
-_END_ALL = _ending(sessions.c.user_id == bindparam("of_user"))
-_END_SURPLUS = _ending(_surplus())
+_END = _ending(sessions.c.id == bindparam("session_id"), sessions.c.user_id == bindparam("of_user")).returning(
+    sessions.c.id
+)
+_END_SURPLUS = _ending(_surplus()).returning(sessions.c.id)
+# Locks the user before the first session, as all that change many sessions do. Otherwise two such statements could lock
+# the sessions in different orders, and deadlock.
+_locked_user = select(users.c.id).where(users.c.id == bindparam("of_user")).with_for_update().scalar_subquery()
+_END_ALL = _ending(sessions.c.user_id == _locked_user)
+_END_OTHERS = _ending(sessions.c.user_id == _locked_user, sessions.c.id != bindparam("kept"))
 
 
 # Skips a user whom another transaction has locked. While this statement waited, logins could commit whose sessions it
@@ -233,7 +238,7 @@ _owner = (
     select(*_COLUMNS_OF_USER)
     .where(
         users.c.id == bindparam("of_user"),
-        users.c.password_hash.is_not_distinct_from(bindparam("password_hash")),
+        users.c.password_hash.is_not_distinct_from(bindparam("present_hash")),
         users.c.disabled_at.is_(None),
     )
     .with_for_update(skip_locked=True)
@@ -253,7 +258,15 @@ _added = (
     .returning(sessions.c.id, sessions.c.user_id)
     .cte("added")
 )
-_ADD_UNLESS_USER_CHANGED = with_events(_added, 1, _OTHERS_ALIVE, *_owner.c).where(_owner.c.id == _added.c.user_id)
+_login_recorded = (
+    update(users)
+    .where(users.c.id == _added.c.user_id)
+    .values(last_login_at=bindparam("new_created_at", type_=users.c.last_login_at.type))
+    .cte("login_recorded")
+)
+_ADD_UNLESS_USER_CHANGED = (
+    with_events(_added, 1, _OTHERS_ALIVE, *_owner.c).where(_owner.c.id == _added.c.user_id).add_cte(_login_recorded)
+)
 
 
 class Added(NamedTuple):
@@ -288,7 +301,8 @@ class SessionRepository:
         self._events = events
 
     def add(self, session: Session) -> int:
-        """Store a new session, and return how many other sessions of its user are alive."""
+        """Store a new session, record the login, and return how many other sessions of its user are alive."""
+        UserRepository(self._connection).set_last_login(session.user_id, session.created_at)
         values = {column.name: getattr(session, column.name) for column in _COLUMNS}
         others = {"of_user": session.user_id, "new_id": session.id, "now": session.created_at}
         return int(self._connection.execute(_ADD, values | others).scalar_one())
@@ -307,7 +321,7 @@ class SessionRepository:
             self._events.add(replace(template, session_id=session.id))
             return Added(stored, others)
         values = {f"new_{column.name}": getattr(session, column.name) for column in _COLUMNS}
-        others_of = {"of_user": user.id, "password_hash": user.password_hash, "now": session.created_at}
+        others_of = {"of_user": user.id, "present_hash": user.password_hash, "now": session.created_at}
         parameters = values | others_of | event_parameters([template])
         row = self._connection.execute(_ADD_UNLESS_USER_CHANGED, parameters).one_or_none()
         if row is None:
@@ -322,6 +336,16 @@ class SessionRepository:
     def with_user(self, session_id: UUID) -> SessionOfUser | None:
         row = _WITH_USER.row(self._connection, {"session_id": session_id})
         return SessionOfUser(Session(*row[3:]), Owner(*row[:3])) if row is not None else None
+
+    def alive_of(self, user_id: UUID, now: datetime, *, limit: int) -> list[Session]:
+        """Return up to `limit` sessions of the user that are alive, the last refreshed first."""
+        query = (
+            select(*_COLUMNS)
+            .where(sessions.c.user_id == user_id, *_alive(now))
+            .order_by(sessions.c.refreshed_at.desc(), sessions.c.id)
+            .limit(limit)
+        )
+        return [Session(*row) for row in self._connection.execute(query)]
 
     def rotate(
         self, session_id: UUID, user_id: UUID, generation: int, *, now: datetime, idle_until: datetime
@@ -362,6 +386,19 @@ class SessionRepository:
         row = self._connection.execute(statement).one_or_none()
         return Session(*row) if row is not None else None
 
+    def reauthenticate(
+        self, session_id: UUID, user_id: UUID, *, amr: Sequence[str], auth_time: datetime, now: datetime
+    ) -> Session | None:
+        """Record that the user has signed in again. Return None if the session has ended or is of another user."""
+        statement = (
+            update(sessions)
+            .where(sessions.c.id == session_id, sessions.c.user_id == user_id, *_alive(now))
+            .values(amr=list(amr), auth_time=auth_time)
+            .returning(*_COLUMNS)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return Session(*row) if row is not None else None
+
     def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
         """Record, by session, the generation whose token has reached the client. Older generations are ignored."""
         values = [{"session_id": id_, "arrived": generation} for id_, generation in generations.items()]
@@ -374,30 +411,38 @@ class SessionRepository:
         """
         return bool(self._end(_END, templates, session_id=session_id, of_user=user_id))
 
-    def revoke_all(self, user_id: UUID, template: Event) -> int:
-        """End every session of the user, with an event for each. Return how many were alive."""
-        return len(self._end(_END_ALL, (template,), of_user=user_id))
+    def revoke_all(self, user_id: UUID, template: Event, *, keep: UUID | None = None) -> int:
+        """End every session of the user except `keep`. Return how many were alive.
+
+        However many they are, there is one event. Its details have the `count`, and the id of the session that was
+        `kept`. Without a session to end there is none.
+        """
+        parameters: dict[str, Any] = {"of_user": user_id, "now": template.at}
+        if keep is None:
+            return self._events.add_one_for_all_sessions(_END_ALL, parameters, template)
+        template = replace(template, details={"kept": str(keep)})
+        return self._events.add_one_for_all_sessions(_END_OTHERS, parameters | {"kept": keep}, template)
 
     def revoke_surplus(self, session: Session, template: Event, *, keep: int) -> int:
         """End all sessions of a session's user, except it and the `keep` last refreshed. Return how many."""
         return len(self._end(_END_SURPLUS, (template,), of_user=session.user_id, new_id=session.id, keep=keep))
 
-    def delete_ended(self, user_id: UUID, now: datetime, *, limit: int) -> int:
-        """Delete up to `limit` sessions of the user that have ended, and return how many."""
-        ended = (
-            select(sessions.c.id)
-            .where(sessions.c.user_id == user_id, or_(sessions.c.revoked_at.is_not(None), sessions.c.expires_at <= now))
-            .limit(limit)
-        )
-        return self._connection.execute(delete(sessions).where(sessions.c.id.in_(ended))).rowcount
+    def delete_of(self, user_ids: Sequence[UUID], *, limit: int) -> int:
+        """Delete up to `limit` sessions of these users, and return how many."""
+        some = select(sessions.c.id).where(sessions.c.user_id.in_(user_ids)).limit(limit)
+        return self._connection.execute(delete(sessions).where(sessions.c.id.in_(some))).rowcount
 
     def count_alive(self, now: datetime) -> int:
-        """Count the sessions that are alive. The index on their days suffices, except for those that end today."""
+        """Count the sessions that are alive. The index on their days suffices, except for those that end today.
+
+        The sessions of deleted users remain for a while, but they let nobody in.
+        """
         today = now.astimezone(UTC).date()
         count = select(func.count()).select_from(sessions)
         later = count.where(sessions.c.expires_on > today)
         of_today = count.where(sessions.c.expires_on == today, *_alive(now))
-        statement = select(later.scalar_subquery() + of_today.scalar_subquery())
+        of_deleted = count.join(users).where(users.c.deleted_at <= now, *_alive(now))
+        statement = select(later.scalar_subquery() + of_today.scalar_subquery() - of_deleted.scalar_subquery())
         return int(self._connection.execute(statement).scalar_one())
 
     def prune(self, now: datetime, *, limit: int) -> int:

@@ -3,6 +3,9 @@
 from sqlalchemy import Connection, func, select
 
 from jwtapi.storage.events import EventRepository
+from jwtapi.storage.held_names import HeldNameRepository
+from jwtapi.storage.invitations import InvitationRepository
+from jwtapi.storage.mails import MailRepository
 from jwtapi.storage.rate_limits import RateLimitRepository
 from jwtapi.storage.sessions import SessionRepository
 from jwtapi.storage.users import UserRepository
@@ -16,6 +19,9 @@ class UnitOfWork:
         self.events = EventRepository(connection)
         self.sessions = SessionRepository(connection, self.events)
         self.rate_limits = RateLimitRepository(connection)
+        self.mails = MailRepository(connection)
+        self.held_names = HeldNameRepository(connection)
+        self.invitations = InvitationRepository(connection)
 
     def try_lock(self, task: str) -> bool:
         """Lock `task` until the transaction ends. Return False if another transaction of any process has the lock."""

@@ -1,7 +1,8 @@
 """Users: the table, the record and the queries."""
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Index,
+    LargeBinary,
     String,
     Table,
     Uuid,
+    and_,
     bindparam,
     case,
     delete,
@@ -22,12 +26,13 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
 from jwtapi.storage.hot_statement import HotStatement
-from jwtapi.storage.metadata import columns_of, metadata
+from jwtapi.storage.metadata import PRUNED, columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
 
 users = Table(
@@ -44,6 +49,28 @@ users = Table(
     Column("settings", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime),
+    # The verified address, as written and in the form that is compared; see security/email_addresses.py.
+    Column("email", String(320)),
+    Column("canonical_email", String(320)),
+    # An address that waits for verification. It owns nothing: several users may have the same one.
+    Column("pending_email", String(320)),
+    # The verified address before the last change, while its owner can undo the change.
+    Column("former_email", String(320)),
+    Column("former_email_until", UtcDateTime),
+    # Random, and new after each change of the password, the address or the state. NULL in rows from before migration
+    # 0005.
+    Column("security_stamp", LargeBinary(16)),
+    Column("last_login_at", UtcDateTime),
+    # When the user was deleted. Housekeeping deletes the row after everything that belonged to the user.
+    Column("deleted_at", UtcDateTime),
+    Index(None, "canonical_email", unique=True),
+    Index(
+        None,
+        "deleted_at",
+        sqlite_where=text("deleted_at IS NOT NULL"),
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    ),
+    info=PRUNED,
 )
 
 
@@ -60,6 +87,38 @@ class User:
     settings: dict[str, Any]
     created_at: datetime
     disabled_at: datetime | None
+    email: str | None = None
+    """The verified address, as the user wrote it."""
+    canonical_email: str | None = None
+    """Two addresses are the same address if these are equal. Only one user has it."""
+    pending_email: str | None = None
+    """An address that waits for verification. It may belong to somebody else."""
+    former_email: str | None = None
+    """The verified address of before a change. A second change while it can be undone keeps it."""
+    former_email_until: datetime | None = None
+    """Until when the owner of `former_email` can undo the change."""
+    security_stamp: bytes | None = field(default=None, repr=False)
+    """Changes with the password, the address and the state. None before the first change since migration 0005."""
+    last_login_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When the user was deleted. The row remains for a while, without name, address and password."""
+
+    @property
+    def link_state(self) -> bytes:
+        """What a link in a mail is bound to, so that it is void after any change of password, address or state.
+
+        It has random bytes that only the database knows, or else the hash of a password.
+        """
+        parts = (self.password_hash or "", self.canonical_email or "", str(self.disabled_at is None))
+        return b"\0".join((self.security_stamp or b"", *(part.encode() for part in parts)))
+
+    @property
+    def undo_state(self) -> bytes:
+        """What the link that restores `former_email` is bound to.
+
+        A change of the password does not void it: whoever takes over an account changes the password too.
+        """
+        return f"{self.former_email}\0{self.former_email_until}".encode()
 
     def __repr__(self) -> str:
         return f"User(id={self.id})"
@@ -67,8 +126,26 @@ class User:
 
 _COLUMNS = columns_of(users, User)
 
-_BY_ID = HotStatement(select(*_COLUMNS).where(users.c.id == bindparam("user_id")))
+_BY_ID = HotStatement(select(*_COLUMNS).where(users.c.id == bindparam("user_id"), users.c.deleted_at.is_(None)))
 _BY_NAME = HotStatement(select(*_COLUMNS).where(users.c.canonical_username == bindparam("name")))
+_BY_EMAIL = HotStatement(select(*_COLUMNS).where(users.c.canonical_email == bindparam("email")))
+_others = users.alias("others")
+_BY_EMAIL_OR_NAME = HotStatement(
+    select(*_COLUMNS).where(
+        or_(
+            users.c.canonical_email == bindparam("email"),
+            and_(
+                users.c.canonical_username == bindparam("name"),
+                ~select(_others.c.id).where(_others.c.canonical_email == bindparam("email")).exists(),
+            ),
+        )
+    )
+)
+
+# Built once, because every login runs it.
+_SET_LAST_LOGIN = (
+    update(users).where(users.c.id == bindparam("of_user")).values(last_login_at=bindparam("last_login_at"))
+)
 
 _MAX_CHECKED = 100_000
 """Checking as many takes a tenth of a second. Rows that were imported lie before the rows of later registrations."""
@@ -76,6 +153,10 @@ _MAX_CHECKED = 100_000
 
 class DuplicateUsername(Exception):
     """The canonical name is taken. Let this exception leave the unit: its transaction cannot be used any more."""
+
+
+class DuplicateEmail(Exception):
+    """Another user has verified the address. Let this exception leave the unit, as DuplicateUsername."""
 
 
 class UserRepository:
@@ -87,14 +168,16 @@ class UserRepository:
 
         Raises:
             DuplicateUsername: somebody has the name. If several requests add the same name, one of them succeeds.
+            DuplicateEmail: somebody has verified the address.
         """
         values = {column.name: getattr(user, column.name) for column in _COLUMNS}
         try:
             self._connection.execute(insert(users).values(values))
-        except IntegrityError:
-            raise DuplicateUsername from None
+        except IntegrityError as error:
+            raise _duplicate(error) from None
 
     def get(self, user_id: UUID) -> User | None:
+        """Return the user. A deleted user is nobody."""
         row = _BY_ID.row(self._connection, {"user_id": user_id})
         return User(*row) if row is not None else None
 
@@ -102,19 +185,29 @@ class UserRepository:
         row = _BY_NAME.row(self._connection, {"name": canonical_username})
         return User(*row) if row is not None else None
 
+    def by_email(self, canonical_email: str) -> User | None:
+        """Return the user who has verified the address."""
+        row = _BY_EMAIL.row(self._connection, {"email": canonical_email})
+        return User(*row) if row is not None else None
+
+    def by_email_or_name(self, canonical_email: str, canonical_username: str) -> User | None:
+        """Return the user who has verified the address, or else the user with the name."""
+        row = _BY_EMAIL_OR_NAME.row(self._connection, {"email": canonical_email, "name": canonical_username})
+        return User(*row) if row is not None else None
+
     def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
         """Return up to `limit` users in the order of their canonical names, from the first one after `after`."""
         query = (
             select(*_COLUMNS)
-            .where(users.c.canonical_username > after)
+            .where(users.c.canonical_username > after, users.c.deleted_at.is_(None))
             .order_by(users.c.canonical_username)
             .limit(limit)
         )
         return [User(*row) for row in self._connection.execute(query)]
 
     def get_for_update(self, user_id: UUID) -> User | None:
-        """Return the user, and lock the row until the transaction ends."""
-        query = select(*_COLUMNS).where(users.c.id == user_id).with_for_update()
+        """Return the user, and lock the row until the transaction ends. A deleted user is nobody."""
+        query = select(*_COLUMNS).where(users.c.id == user_id, users.c.deleted_at.is_(None)).with_for_update()
         row = self._connection.execute(query).one_or_none()
         return User(*row) if row is not None else None
 
@@ -134,24 +227,122 @@ class UserRepository:
         counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
         return {row[0]: row[1] for row in self._connection.execute(counts)}
 
+    def count_names_with_at(self) -> int:
+        """Count the user names that contain @, among at most _MAX_CHECKED users."""
+        names = select(users.c.canonical_username).limit(_MAX_CHECKED).subquery()
+        query = select(func.count()).select_from(names).where(names.c.canonical_username.contains("@"))
+        return int(self._connection.execute(query).scalar_one())
+
     def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
         self._set(user_id, settings=settings)
 
     def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        """Replace the hash of the same password. `change_password` is for another password."""
         self._set(user_id, password_hash=password_hash)
+
+    def change_password(self, user_id: UUID, password_hash: str | None) -> None:
+        """Set the hash of another password, or None. All links in mails become void.
+
+        No address waits for verification then. Somebody whom the new password shuts out may have entered it, and a mail
+        that is sent later would have a link for the new state.
+        """
+        self._set(user_id, password_hash=password_hash, pending_email=None, security_stamp=_new_stamp())
+
+    def set_pending_email(self, user_id: UUID, email: str | None) -> None:
+        self._set(user_id, pending_email=email)
+
+    def change_email(
+        self,
+        user_id: UUID,
+        *,
+        email: str | None,
+        canonical_email: str | None,
+        former_email: str | None,
+        former_email_until: datetime | None,
+    ) -> None:
+        """Set the verified address. No address waits for verification then, and all links in mails become void.
+
+        Raises:
+            DuplicateEmail: another user has verified it. If several requests verify it, one of them succeeds.
+        """
+        try:
+            self._set(
+                user_id,
+                email=email,
+                canonical_email=canonical_email,
+                pending_email=None,
+                former_email=former_email,
+                former_email_until=former_email_until,
+                security_stamp=_new_stamp(),
+            )
+        except IntegrityError as error:
+            raise _duplicate(error) from None
+
+    def rename(self, user_id: UUID, *, username: str, canonical_username: str) -> None:
+        """Set the user name.
+
+        Raises:
+            DuplicateUsername: another user has it.
+        """
+        try:
+            self._set(user_id, username=username, canonical_username=canonical_username)
+        except IntegrityError as error:
+            raise _duplicate(error) from None
+
+    def set_last_login(self, user_id: UUID, at: datetime) -> None:
+        self._connection.execute(_SET_LAST_LOGIN, {"of_user": user_id, "last_login_at": at})
 
     def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
         self._set(user_id, roles=list(roles))
 
     def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
-        self._set(user_id, disabled_at=disabled_at)
+        """Disable the user, or enable the user again for None.
 
-    def delete(self, user_id: UUID) -> None:
-        """Delete the user. The foreign key deletes the sessions."""
-        self._connection.execute(delete(users).where(users.c.id == user_id))
+        All links in mails become void, and no address waits for verification, as after `change_password`.
+        """
+        self._set(user_id, disabled_at=disabled_at, pending_email=None, security_stamp=_new_stamp())
+
+    def mark_deleted(self, user_id: UUID, at: datetime) -> None:
+        """Take everything that is personal from the row, and disable the user, whom nobody finds any more."""
+        name = f" {user_id.hex}"  # begins with a space, as no name of a user
+        self._set(
+            user_id,
+            username=name,
+            canonical_username=name,
+            password_hash=None,
+            roles=[],
+            settings={},
+            disabled_at=at,
+            email=None,
+            canonical_email=None,
+            pending_email=None,
+            former_email=None,
+            former_email_until=None,
+            security_stamp=_new_stamp(),
+            last_login_at=None,
+            deleted_at=at,
+        )
+
+    def deleted(self, *, before: datetime, limit: int) -> Sequence[UUID]:
+        """Return the ids of up to `limit` users who were marked as deleted before, and whose rows remain."""
+        marked = select(users.c.id).where(users.c.deleted_at < before).order_by(users.c.deleted_at).limit(limit)
+        return self._connection.execute(marked).scalars().all()
+
+    def delete_marked(self, user_ids: Sequence[UUID], *, limit: int) -> int:
+        """Delete the rows of up to `limit` of these deleted users, and return how many."""
+        marked = (users.c.id.in_(user_ids[:limit]), users.c.deleted_at.is_not(None))
+        return self._connection.execute(delete(users).where(*marked)).rowcount
 
     def _set(self, user_id: UUID, **values: Any) -> None:
         self._connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+
+def _new_stamp() -> bytes:
+    return secrets.token_bytes(16)
+
+
+def _duplicate(error: IntegrityError) -> DuplicateUsername | DuplicateEmail:
+    return DuplicateEmail() if "canonical_email" in str(error.orig) else DuplicateUsername()
 
 
 def _begins_with_one_of(text: ColumnElement[str], prefixes: Sequence[str]) -> ColumnElement[bool]:

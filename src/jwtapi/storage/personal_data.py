@@ -1,0 +1,101 @@
+"""What the database keeps of a person, for the export of an account."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Row, literal, select, tuple_
+
+from jwtapi.storage.events import events
+from jwtapi.storage.invitations import invitations
+from jwtapi.storage.mails import mails
+from jwtapi.storage.sessions import sessions
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """The rows of a table that belong to a user. A feature declares those of its tables in its `storage.py`."""
+
+    name: str
+    """The member of the export, which is a list. That of a table with a column `user_id` is the name of the table."""
+    columns: Sequence[Column[Any]]
+    """What is exported of a row. Never a secret, and never a key."""
+    key: Sequence[Column[Any]]
+    """The order of the rows: some of `columns`, whose values no two rows have in common. An index finds the rows."""
+    belongs_to: Callable[[User], ColumnElement[bool]]
+
+    def page(self, uow: UnitOfWork, user: User, *, after: Row[Any] | None, limit: int) -> Sequence[Row[Any]]:
+        """Return up to `limit` rows that belong to the user and follow the row `after`."""
+        query = select(*self.columns).where(self.belongs_to(user)).order_by(*self.key).limit(limit)
+        if after is not None:
+            last = (literal(getattr(after, column.name), column.type) for column in self.key)
+            query = query.where(tuple_(*self.key) > tuple_(*last))
+        return uow.connection.execute(query).all()
+
+
+PERSONAL_DATA = (
+    PersonalData(
+        "sessions",
+        (
+            sessions.c.id,
+            sessions.c.created_at,
+            sessions.c.refreshed_at,
+            sessions.c.expires_at,
+            sessions.c.ends_at,
+            sessions.c.revoked_at,
+            sessions.c.amr,
+            sessions.c.auth_time,
+            sessions.c.address,
+            sessions.c.user_agent,
+        ),
+        key=(sessions.c.created_at, sessions.c.id),
+        belongs_to=lambda user: sessions.c.user_id == user.id,
+    ),
+    PersonalData(
+        "events",
+        (
+            events.c.id,
+            events.c.at,
+            events.c.type,
+            events.c.session_id,
+            events.c.address,
+            events.c.request_id,
+            events.c.details,
+        ),
+        key=(events.c.id,),
+        belongs_to=lambda user: events.c.user_id == user.id,
+    ),
+    PersonalData(
+        "mails",
+        (
+            mails.c.id,
+            mails.c.kind,
+            mails.c.recipient,
+            mails.c.details,
+            mails.c.language,
+            mails.c.created_at,
+            mails.c.due_at,
+            mails.c.attempts,
+            mails.c.failed_at,
+        ),
+        key=(mails.c.created_at, mails.c.id),
+        belongs_to=lambda user: mails.c.user_id == user.id,
+    ),
+    PersonalData(
+        "invitations",
+        (
+            invitations.c.id,
+            invitations.c.email,
+            invitations.c.roles,
+            invitations.c.created_at,
+            invitations.c.expires_at,
+            invitations.c.used_at,
+        ),
+        key=(invitations.c.id,),
+        # An address that waits for verification may be somebody else's.
+        belongs_to=lambda user: invitations.c.canonical_email == (user.canonical_email or ""),
+    ),
+)
+"""That of the tables that every installation has."""
