@@ -10,26 +10,29 @@ _MIN_GUESSES = 1_000_000
 sequences, dates, and the name of the user or the service."""
 
 
-class PasswordTooShort(InvalidInput):
+class PasswordRefused(InvalidInput):
+    """A new password is not accepted. `field` can be set to another name of its field."""
+
+    field = "password"
+
+
+class PasswordTooShort(PasswordRefused):
     code = "password_too_short"
     meaning = "the new password has fewer characters than PASSWORD_MIN_LENGTH"
-    field = "password"
 
     def __init__(self, minimum: int) -> None:
         super().__init__(f"Password must have at least {minimum} characters")
 
 
-class PasswordTooLong(InvalidInput):
+class PasswordTooLong(PasswordRefused):
     code = "password_too_long"
     meaning = "the new password has more than 1024 characters"
-    field = "password"
     message = f"Password must have at most {MAX_LENGTH} characters"
 
 
-class PasswordTooCommon(InvalidInput):
+class PasswordTooCommon(PasswordRefused):
     code = "password_too_common"
     meaning = "the new password is easy to guess (PASSWORD_BLOCKLIST)"
-    field = "password"
     message = "Password is too easy to guess"
 
 

@@ -32,6 +32,10 @@ class UsernameLooksLikeOption(UsernameInvalid):
     message = "Username must not begin with a hyphen"
 
 
+class UsernameLooksLikeAddress(UsernameInvalid):
+    message = "Username must not contain @, because it would look like an e-mail address"
+
+
 class UsernameOfMixedScripts(UsernameInvalid):
     message = "Username must not mix letters of different scripts, such as Latin and Cyrillic"
 
@@ -84,9 +88,11 @@ class UsernamePolicy:
         self._reserved = frozenset(_canonical_names(reserved))
 
     def check(self, name: Username, *, may_be_reserved: bool) -> None:
-        """Raises UsernameLooksLikeOption, UsernameOfMixedScripts, UsernameReserved."""
+        """Raises UsernameLooksLikeOption, UsernameLooksLikeAddress, UsernameOfMixedScripts, UsernameReserved."""
         if name.canonical.startswith("-"):  # `jwtapi user disable --help` would exit with 0 and disable nobody
             raise UsernameLooksLikeOption
+        if "@" in name.canonical:  # both are typed into the same field to sign in
+            raise UsernameLooksLikeAddress
         if not name.canonical.isascii():
             from jwtapi.security.scripts import mixes_scripts  # noqa: PLC0415  it takes 4 MB, and most servers never need it
 
