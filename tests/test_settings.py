@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.util.re import parse_env_headers
@@ -7,6 +8,7 @@ from jwtapi.settings import Environment, SettingsError, load_settings
 from jwtapi.urls.writing import NOT_ESCAPED
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
+NO_PUBLIC_URL = "must be a URL such as https://auth.example.com or https://example.com/auth; no user, no ?, no #"
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 
 
@@ -205,6 +207,57 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
             )
             for url in ("sqlite://", "sqlite:///:memory:")
         ),
+        *(
+            (
+                f"{name}={url}",
+                f"{name}: {NO_PUBLIC_URL}",
+            )
+            for name in ("PUBLIC_URL", "ACCOUNT_URL")
+            for url in ("auth.example.com", "https://u:p@a.example", "https://a.example/../b", "myapp://a.example")
+        ),
+        *(
+            (settings, "PUBLIC_URL: its path must be ROOT_PATH, and it must have none without ROOT_PATH")
+            for settings in (
+                "PUBLIC_URL=https://a.example/sso",
+                "PUBLIC_URL=https://a.example\nROOT_PATH=/sso",
+                "PUBLIC_URL=https://a.example/sso/a\nROOT_PATH=/sso",
+                "PUBLIC_URL=https://a.example/SSO\nROOT_PATH=/sso",
+            )
+        ),
+        (
+            "MAIL_URL=mail.example.com",
+            "MAIL_URL: must be smtps://user:password@host, or smtp:// for a server with STARTTLS",
+        ),
+        ("MAIL_URL=smtps://u:p@ss@mail.example.com", f"MAIL_URL: {NOT_ESCAPED}"),
+        ("MAIL_URL=smtps://mail.example.com", "MAIL_FROM: missing; MAIL_URL needs the address that mails come from"),
+        *(
+            (
+                f"MAIL_FROM={sender}",
+                "MAIL_FROM: must be an address such as no-reply@example.com, or Example <no-reply@example.com>",
+            )
+            for sender in (
+                "example.com",
+                "@example.com",
+                "a@b.example, c@d.example",
+                "a@b.example,c@d.example",
+                "Example <a@b.example> <c@d.example>",
+                "Example <a@b.example",
+                "'Example\" <a@b.example>'",
+                "'a b@c.example'",
+                "a@ex\u00e4mple.com",
+                f"{'x' * 65}@example.com",
+            )
+        ),
+        (
+            "ENVIRONMENT=production\nMAIL_URL=smtps://mail.example.com\nMAIL_FROM=a@b.example",
+            "PUBLIC_URL: missing; links in mails need it, such as https://auth.example.com",
+        ),
+        (
+            "ENVIRONMENT=production\nEMAIL_REQUIRED=true",
+            "EMAIL_REQUIRED: needs MAIL_URL, because addresses are verified by mail",
+        ),
+        ("REGISTRATION=friends", "REGISTRATION: Input should be 'open', 'invite' or 'closed'"),
+        ("EMAIL_REQUIRED=often", "EMAIL_REQUIRED: Input should be a valid boolean, unable to interpret input"),
     ),
 )
 def test_a_bad_setting_is_reported_by_name(env_file: Path, line: str, problem: str) -> None:
@@ -212,7 +265,13 @@ def test_a_bad_setting_is_reported_by_name(env_file: Path, line: str, problem: s
     assert problems(env_file) == [problem]
 
 
-@pytest.mark.parametrize("name", ("JWT_SECRET", "PORT", "DATABASE_URL", "ENVIRONMENT", "CORS_ORIGINS", "UNKNOWN"))
+@pytest.mark.parametrize(
+    "name",
+    (
+        *("JWT_SECRET", "PORT", "DATABASE_URL", "ENVIRONMENT", "CORS_ORIGINS", "UNKNOWN"),
+        *("PUBLIC_URL", "ACCOUNT_URL", "MAIL_URL", "MAIL_FROM", "REGISTRATION"),
+    ),
+)
 def test_no_error_about_a_setting_repeats_its_value(env_file: Path, name: str) -> None:
     canary = "hunter2-" * 3
     env_file.write_text(f"{env_file.read_text()}{name}={canary}\n")
@@ -243,7 +302,10 @@ def test_a_byte_order_mark_in_a_named_file_is_not_part_of_the_value(
 
 def test_the_representation_of_settings_shows_no_secret(make_settings: MakeSettings) -> None:
     settings = make_settings(
-        database_url="postgresql://jwtapi:hunter2@db/jwtapi", rate_limit_storage_uri="redis://:hunter2@redis"
+        database_url="postgresql://jwtapi:hunter2@db/jwtapi",
+        rate_limit_storage_uri="redis://:hunter2@redis",
+        mail_url="smtps://u:hunter2@mail",
+        mail_from="a@b.example",
     )
     assert "hunter2" not in repr(settings)
     assert JWT_SECRET not in str(settings)
@@ -275,6 +337,52 @@ def test_a_database_url_need_not_name_the_driver(make_settings: MakeSettings, gi
 )
 def test_a_redis_uri_without_a_port_has_the_usual_one(make_settings: MakeSettings, given: str, understood: str) -> None:
     assert make_settings(rate_limit_storage_uri=given).rate_limit_storage_uri.get_secret_value() == understood
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    (
+        ({"public_url": "HTTPS://Auth.Example.com:443/"}, "https://auth.example.com"),
+        ({"public_url": "https://example.com/sso/", "root_path": "/sso"}, "https://example.com/sso"),
+        ({"root_path": "/sso", "port": 4711}, "http://127.0.0.1:4711/sso"),
+        ({"host": "192.0.2.1"}, "http://127.0.0.1:4000"),
+    ),
+)
+def test_links_are_made_from_public_url_or_else_lead_to_this_machine(
+    make_settings: MakeSettings, given: dict[str, Any], understood: str
+) -> None:
+    assert make_settings(**given).base_url == understood
+
+
+def test_the_origin_of_public_url_has_no_path(make_settings: MakeSettings) -> None:
+    settings = make_settings(public_url="https://example.com:8443/sso", root_path="/sso")
+    assert settings.public_origin == "https://example.com:8443"
+    assert make_settings().public_origin is None
+
+
+@pytest.mark.parametrize(
+    ("given", "sends_mail"),
+    (
+        ({}, True),
+        ({"environment": "production"}, False),
+        ({"environment": "production", "mail_from": "a@b.example"}, False),
+        (
+            {
+                "environment": "production",
+                "mail_url": "smtps://mail.example.com",
+                "mail_from": "Example & Sons <a@b.example>",
+                "public_url": "https://a.example",
+            },
+            True,
+        ),
+    ),
+)
+def test_in_production_mail_is_sent_only_with_a_mail_url(
+    make_settings: MakeSettings,
+    given: dict[str, Any],
+    sends_mail: bool,  # noqa: FBT001  a value of the table
+) -> None:
+    assert make_settings(bcrypt_rounds=10, **given).sends_mail is sends_mail
 
 
 def test_settings_with_several_values_are_comma_separated(make_settings: MakeSettings) -> None:

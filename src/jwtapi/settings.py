@@ -26,6 +26,8 @@ from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import new_secret, weakness_of
 from jwtapi.socket_files import MAX_PATH_BYTES
 from jwtapi.urls.database import parse_database_url
+from jwtapi.urls.mail import parse_mail_url
+from jwtapi.urls.public import parse_public_url
 from jwtapi.urls.redis import parse_storage_uri
 from jwtapi.urls.writing import MAX_PORT
 from jwtapi.web_origin import parse_domain, parse_origin
@@ -50,6 +52,14 @@ _COLLECTOR_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*[ !#-+\
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class Registration(StrEnum):
+    """Who can register."""
+
+    OPEN = "open"
+    INVITE = "invite"
+    CLOSED = "closed"
 
 
 class LogFormat(StrEnum):
@@ -144,6 +154,20 @@ def _rate_limit(text: str) -> str:
 
 def _secretly(parse: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(lambda secret: SecretStr(parse(secret.get_secret_value())))
+
+
+def _mail_url(url: str) -> str:
+    parse_mail_url(url)
+    return url
+
+
+def _mailbox(text: str) -> str:
+    """Check an address as it stands in the header From: `jwtapi <no-reply@example.com>` or only the address."""
+    match = re.fullmatch(r"(?:[^<>@\"\\]{1,100} <([^<>]+)>|([^<>\s]+))", text)
+    address = (match[1] or match[2]) if match is not None else ""
+    if not text.isprintable() or not re.fullmatch(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,255}", address):
+        raise ValueError("must be an address such as no-reply@example.com, or Example <no-reply@example.com>")
+    return text
 
 
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
@@ -286,10 +310,22 @@ class Settings(_FromOurSources):
     register_rate_limit: RateLimit | None = None
     """None: the same as `login_rate_limit`. If many people share one address, they need more registrations."""
     refresh_rate_limit: RateLimit = "1000/15 minutes"
+    email_recipient_rate_limit: RateLimit = "1/minute"
+    """How often one e-mail address is entered, by anybody."""
     rate_limit_storage_uri: Annotated[SecretStr, _secretly(parse_storage_uri)] = SecretStr("database://")
     trusted_proxies: Annotated[CommaSeparated, _each(_proxy)] = ()
 
     root_path: Annotated[str, AfterValidator(_root_path)] | None = None
+    public_url: Annotated[str, AfterValidator(parse_public_url)] | None = None
+    """Where people reach this server. Links are made from it, never from a request."""
+    account_url: Annotated[str, AfterValidator(parse_public_url)] | None = None
+    """The app's own pages, in place of `/account`."""
+    mail_url: Annotated[SecretStr, _secretly(_mail_url)] | None = None
+    mail_from: Annotated[str, AfterValidator(_mailbox)] | None = None
+    mail_templates: Path | None = None
+    registration: Annotated[Registration, BeforeValidator(_lower_case)] = Registration.OPEN
+    email_required: bool = False
+    account_page_enabled: bool = True
     cors_origins: Annotated[CommaSeparated, _each(parse_origin)] = ()
     cors_headers: Annotated[CommaSeparated, _each(_header_name)] = ()
     cookie_name: str = Field("refreshToken", pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -317,6 +353,21 @@ class Settings(_FromOurSources):
     @property
     def in_production(self) -> bool:
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def base_url(self) -> str:
+        """PUBLIC_URL, without a slash at its end. Without PUBLIC_URL, the address on this machine."""
+        return self.public_url or f"http://127.0.0.1:{self.port}{self.root_path or ''}"
+
+    @property
+    def public_origin(self) -> str | None:
+        """The origin of PUBLIC_URL, as browsers write it. None without PUBLIC_URL."""
+        return "/".join(self.public_url.split("/")[:3]) if self.public_url is not None else None
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether mails are sent. In development without MAIL_URL they become files."""
+        return self.mail_url is not None or not self.in_production
 
     @property
     def counts_requests(self) -> bool:
@@ -354,9 +405,21 @@ class Settings(_FromOurSources):
         if self._metrics_need_the_same_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
         self._check_cookies()
+        self._check_mail()
         if self.otel_exporter_otlp_endpoint is not None:
             _check_collector_headers()
         return self
+
+    def _check_mail(self) -> None:
+        if self.mail_url is not None and self.mail_from is None:
+            raise ValueError("MAIL_FROM: missing; MAIL_URL needs the address that mails come from")
+        if self.mail_url is not None and self.in_production and self.public_url is None:
+            raise ValueError("PUBLIC_URL: missing; links in mails need it, such as https://auth.example.com")
+        if self.email_required and not self.sends_mail:
+            raise ValueError("EMAIL_REQUIRED: needs MAIL_URL, because addresses are verified by mail")
+        path = "/".join(self.public_url.split("/")[3:]) if self.public_url is not None else None
+        if path is not None and f"/{path}".rstrip("/") != (self.root_path or ""):
+            raise ValueError("PUBLIC_URL: its path must be ROOT_PATH, and it must have none without ROOT_PATH")
 
     def _check_cookies(self) -> None:
         """Refuse cookies that browsers would not store, and SameSite=None without any origin that needs it."""

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%*]+)(?::(\d{0,5}))?", re.IGNORECASE)
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\%*]+)(?::([0-9]{0,5}))?", re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 _MAX_PORT = 65535
 
@@ -38,7 +38,7 @@ def parse_domain(text: str) -> str:
         domain = _parse_host(text.removeprefix("."))
     except ValueError:
         domain = ""
-    if "." not in domain.removesuffix(".") or domain.endswith(".") or _is_address(domain):
+    if "." not in domain.removesuffix(".") or domain.endswith(".") or is_address(domain):
         raise ValueError("must be a domain such as example.com, that this server is in; no address, no port")
     return domain
 
@@ -61,9 +61,18 @@ def host_of(origin: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Return whether browsers treat the host as this machine (W3C Secure Contexts §3.1)."""
-    if _is_address(host):
+    if is_address(host):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
+
+
+def is_address(host: str) -> bool:
+    """Return whether the host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def are_of_two_sites(host: str, other: str) -> bool:
@@ -76,7 +85,7 @@ def are_of_two_sites(host: str, other: str) -> bool:
 
 
 def _least_site(host: str) -> str:
-    return host if _is_address(host) else ".".join(host.removesuffix(".").split(".")[-2:])
+    return host if is_address(host) else ".".join(host.removesuffix(".").split(".")[-2:])
 
 
 def _parse_origin(text: str) -> str:
@@ -109,11 +118,3 @@ def _parse_host(text: str) -> str:
     if host.removesuffix(".").split(".")[-1].isdigit():  # browsers parse it as an IP address
         return str(ipaddress.IPv4Address(host))
     return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""However an address of a database is wrong, every command says so in a line, and repeats no part of a password."""
+"""However an address of a database, of mails or of this server is wrong, a line says so, and repeats no password."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -285,3 +285,27 @@ def test_a_rate_limit_storage_uri_with_the_parameters_of_redis_works(
     uri = redis_with_password.uri.replace("//", "//default:hunter2@")
     monkeypatch.setenv("RATE_LIMIT_STORAGE_URI", f"{uri}/1?{parameters}&max_connections=5&retry_on_timeout=no")
     assert run("doctor").output == "✓ Nothing is wrong.\n"
+
+
+ADDRESSES = (
+    ("MAIL_URL", "smtps://u:hunter2@hunter2@host", ESCAPE),
+    ("MAIL_URL", "smtps://u:hunter2#hunter2@host", ESCAPE),
+    ("MAIL_URL", "smtps://hunter2@host", "must have both a user and a password, or neither"),
+    ("MAIL_URL", "smtps://u:hunter2@host:hunter2", "has a port that is no number from 1 to 65535"),
+    ("MAIL_URL", "smtps://u:hunter2@host/hunter2", "must have nothing after the host and the port"),
+    ("MAIL_URL", "https://u:hunter2@host", "must be smtps://user:password@host, or smtp:// for a server with STARTTLS"),
+    ("PUBLIC_URL", "https://u:hunter2@host", "must be a URL such as https://auth.example.com"),
+    ("PUBLIC_URL", "https://host/?hunter2", "must be a URL such as https://auth.example.com"),
+    ("PUBLIC_URL", "https://host/hunter2", "its path must be ROOT_PATH"),
+    ("ACCOUNT_URL", "host/hunter2", "must be a URL such as https://auth.example.com"),
+)
+
+
+@pytest.mark.parametrize(("variable", "url", "complaint"), ADDRESSES)
+def test_a_wrong_address_of_mails_or_of_this_server_is_reported_at_the_start(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, url: str, complaint: str
+) -> None:
+    monkeypatch.setenv(variable, url)
+    monkeypatch.setenv("MAIL_FROM", "no-reply@example.com")
+    for words in (("serve",), ("migrate",), ("doctor",), ("user", "list")):
+        assert said_by(run(*words)).startswith(f"{variable}: {complaint}")

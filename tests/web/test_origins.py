@@ -107,6 +107,32 @@ async def test_pages_of_the_own_origin_and_programs_are_served(run_api: RunApi, 
 
 
 @on_sqlite
+@pytest.mark.parametrize("host", ("127.0.0.1:4000", "jwtapi", "internal.example"))
+async def test_pages_at_the_public_address_are_served_even_if_a_proxy_changes_host(run_api: RunApi, host: str) -> None:
+    async with run_api(public_url="https://auth.example.com") as api:
+        client = api.client(Host=host, Origin="https://auth.example.com")
+        await register(client)
+        await sign_in(client)
+        assert (await client.post("/refresh")).status_code == 200
+        for other in (
+            "http://auth.example.com",
+            "https://auth.example.com:8443",
+            "https://auth.example.com/sso",
+            "https://auth.example.com.evil.example",
+            "https://evil.example",
+        ):
+            assert error_of(await client.post("/refresh", headers={"Origin": other})) == REFUSED
+
+
+@on_sqlite
+async def test_a_page_that_the_browser_calls_cross_site_is_refused_whatever_its_origin(run_api: RunApi) -> None:
+    """As when the page at the public address calls this server at another address."""
+    async with run_api(public_url="https://auth.example.com") as api:
+        headers = {"Origin": "https://auth.example.com", "Sec-Fetch-Site": "cross-site"}
+        assert error_of(await api.client(**headers).post("/register", json=RIGHT)) == REFUSED
+
+
+@on_sqlite
 async def test_preflights_and_wrong_methods_are_not_counted(run_api: RunApi) -> None:
     async with run_api(rate_limit_enabled=True, cors_origins="https://app.example") as api:
         preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}

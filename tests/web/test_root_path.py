@@ -94,3 +94,21 @@ async def test_a_browser_sends_the_cookies_below_the_path_alone(run_api: RunApi)
         assert (await browser.post("/sso/refresh")).status_code == 200
         assert (await browser.post("/sso/logout")).status_code == 200
         assert error_of(await browser.post("/sso/refresh"))[0] == 401
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("settings", "urls"),
+    (
+        ({"public_url": "https://auth.example.com"}, ["https://auth.example.com", "/"]),
+        ({"public_url": "https://example.com/sso", "root_path": "/sso"}, ["https://example.com/sso", "/sso"]),
+    ),
+)
+async def test_the_document_names_the_public_address_whatever_a_request_says_about_its_host(
+    run_api: RunApi, settings: dict[str, Any], urls: list[str]
+) -> None:
+    lies = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    async with run_api(trusted_proxies="203.0.113.7", **settings) as api:
+        response = await api.client(**lies).get("/openapi.json")
+    assert [server["url"] for server in response.json()["servers"]] == urls
+    assert "evil" not in response.text

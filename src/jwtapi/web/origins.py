@@ -9,7 +9,7 @@ from collections.abc import Collection
 from fastapi import Request
 
 from jwtapi.errors import Forbidden
-from jwtapi.settings import SameSite
+from jwtapi.settings import SameSite, Settings
 from jwtapi.web.dependencies import services_of
 from jwtapi.web.strip_query_and_cookies import COOKIE_HEADERS
 from jwtapi.web_origin import as_browsers_write
@@ -26,14 +26,17 @@ def is_listed(origin: str, listed: Collection[str]) -> bool:
     return origin in listed or as_browsers_write(origin) in listed
 
 
-def is_own(origin: str, host: str | None) -> bool:
-    """Return whether an Origin header and a Host header name the same origin. A proxy may terminate TLS.
+def is_own(origin: str, host: str | None, settings: Settings) -> bool:
+    """Return whether an Origin header names the origin of PUBLIC_URL, or the same origin as a Host header.
 
-    Neither is parsed, so a value that is not an origin counts as another origin.
+    PUBLIC_URL helps where a proxy changes Host. A proxy may terminate TLS. No header is parsed, so a value that is not
+    an origin counts as another origin.
     """
+    origin = as_browsers_write(origin)
+    if origin == settings.public_origin:
+        return True
     if not host:
         return False
-    origin = as_browsers_write(origin)
     return origin in (as_browsers_write(f"https://{host}"), as_browsers_write(f"http://{host}"))
 
 
@@ -50,7 +53,7 @@ def refuse_other_origins(request: Request) -> None:
             raise CrossOriginRefused
     elif origin is not None:
         # An old browser, or plain http. Origin names the origin of the page, and a page cannot set another Host.
-        if not is_own(origin, request.headers.get("host")):
+        if not is_own(origin, request.headers.get("host"), settings):
             raise CrossOriginRefused
     elif settings.cookie_samesite is SameSite.NONE and request.scope[COOKIE_HEADERS]:
         # A very old browser: it sends the cookies with a form of any page, and no Origin.

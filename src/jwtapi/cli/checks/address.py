@@ -1,4 +1,4 @@
-"""Checks that the server can listen on its address."""
+"""Checks that the server can listen on its address, and that people can reach it where links lead."""
 
 import asyncio
 import errno
@@ -10,6 +10,7 @@ from typing import Any
 from jwtapi.metrics_listener import metrics_socket
 from jwtapi.settings import Settings, SettingsError
 from jwtapi.socket_files import listening_file
+from jwtapi.web_origin import host_of, is_address, is_loopback, parse_origin
 
 _TAKEN = "PORT: another program listens on"
 _ANSWER_SECONDS = 2
@@ -64,6 +65,58 @@ def problems_of_metrics_address(address: str | None) -> list[str]:
             return []
     except SettingsError as error:
         return error.problems
+
+
+def warnings_of_public_url(settings: Settings) -> list[str]:
+    """Warn of links that people cannot open or that are unsafe, and of settings that contradict PUBLIC_URL."""
+    warnings = []
+    if settings.mail_url is not None and settings.public_url is None:
+        warnings.append(
+            f"PUBLIC_URL is missing: links in mails lead to {settings.base_url}, which only this machine can reach"
+        )
+    if settings.mail_url is None and settings.mail_from is not None and settings.in_production:
+        warnings.append("MAIL_URL is missing: this server sends no mail, although MAIL_FROM is set")
+    if settings.mail_url is not None and settings.account_url is None and not settings.account_page_enabled:
+        warnings.append("ACCOUNT_PAGE_ENABLED is false and ACCOUNT_URL is missing, so no page takes the links in mails")
+    for name, url in (("PUBLIC_URL", settings.public_url), ("ACCOUNT_URL", settings.account_url)):
+        if url is not None:
+            warnings += _warnings_of_url(name, url, settings)
+    return warnings + _contradictions(settings)
+
+
+def _warnings_of_url(name: str, url: str, settings: Settings) -> list[str]:
+    host = host_of(url)
+    if is_loopback(host):
+        return [f"{name} names this machine, so nobody else can open the links"] if settings.in_production else []
+    warnings = []
+    if is_address(host):
+        warnings.append(f"{name} has an IP address: links in mails break when it changes, and mail filters distrust it")
+    if settings.in_production and url.startswith("http:"):
+        warnings.append(f"{name} is http:// in production: attackers on the network can read and change its pages")
+    return warnings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    origin, warnings = settings.public_origin, []
+    if origin is None:
+        return []
+    host, is_tls = host_of(origin), origin.startswith("https:")
+    if settings.cookie_secure and not is_tls and not is_loopback(host):
+        warnings.append("COOKIE_SECURE is true and PUBLIC_URL is http://, so browsers drop the cookies: use https")
+    if is_tls and not settings.cookie_secure:
+        warnings.append(
+            "COOKIE_SECURE is false and PUBLIC_URL is https://: one request over plain http would send the cookies "
+            "unencrypted; set COOKIE_SECURE=true"
+        )
+    if settings.cookie_domain is not None and not f".{host}".endswith(f".{settings.cookie_domain}"):
+        warnings.append("COOKIE_DOMAIN does not have the host of PUBLIC_URL, so browsers drop the cookies")
+    if settings.account_url is not None:
+        pages = parse_origin("/".join(settings.account_url.split("/")[:3]))
+        if pages not in {origin, *settings.cors_origins}:
+            warnings.append(
+                f"CORS_ORIGINS does not have {pages}, the origin of ACCOUNT_URL, so its pages cannot call this server"
+            )
+    return warnings
 
 
 def is_taken_by_jwtapi(problem: str, settings: Settings) -> bool:

@@ -21,7 +21,13 @@ def warnings_of_cookies(settings: Settings) -> list[str]:
     ]
     # Pages on localhost belong to developers. A server may allow them beside its own site.
     pages = [origin for origin in settings.cors_origins if is_web_page(origin) and not is_loopback(host_of(origin))]
-    if settings.cookie_domain is not None:
+    if settings.public_origin is not None:
+        warnings += [
+            f"CORS_ORIGINS has {origin}, which is not on the site of PUBLIC_URL: {_ADVICE}"
+            for origin in pages
+            if are_of_two_sites(host_of(origin), host_of(settings.public_origin))
+        ]
+    elif settings.cookie_domain is not None:
         warnings += [
             f"CORS_ORIGINS has {origin}, which is not on the site of COOKIE_DOMAIN: {_ADVICE}"
             for origin in pages
