@@ -10,6 +10,8 @@ from jwtapi.composition import features
 from jwtapi.feature import Job
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import Housekeeping
+from jwtapi.mail.delivery import Delivery
+from jwtapi.mail.outbox import Outbox
 from jwtapi.open_files import watch_open_files
 from jwtapi.services import Services
 from jwtapi.storage.arrivals import Arrivals
@@ -41,6 +43,8 @@ def _jobs(services: Services) -> Iterator[Job]:
     yield Job("changes", services[ChangeFeed].run)
     yield Job("arrivals", services[Arrivals].run)
     yield Job("housekeeping", services[Housekeeping].run)
+    if services[Outbox].is_on:
+        yield Job("mail", services[Delivery].run)
     yield Job("open files", watch_open_files)
     if services.settings.counts_requests:
         yield Job("gauges", services[Gauges].run)

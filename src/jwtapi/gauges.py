@@ -1,6 +1,7 @@
 """Sets the metrics that no request changes. Each worker does it once a second."""
 
 import asyncio
+import math
 import platform
 import random
 
@@ -16,7 +17,7 @@ from jwtapi.storage.database import Database
 UPDATE_SECONDS = 1
 
 COUNT_SECONDS = 60
-"""How often one of the workers counts the sessions."""
+"""How often one of the workers counts the sessions and the mails."""
 
 log = structlog.get_logger()
 
@@ -47,13 +48,14 @@ class Gauges:
         self._metrics.update_process_metrics()
 
     async def count_regularly(self) -> None:
-        """Count the sessions until cancelled: once a minute, by one of the workers."""
+        """Count sessions and mails until cancelled: once a minute, by one of the workers."""
         interval = COUNT_SECONDS * self._workers
         while True:
             try:
                 await self.count_sessions()
+                await self.count_mails()
             except Exception:
-                log.exception("counting the sessions failed")
+                log.exception("counting rows failed")
             # The pause is random, so that the workers do not count at the same time.
             await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  no secret
 
@@ -65,3 +67,13 @@ class Gauges:
             self._metrics.set_sessions_alive(None)
         else:
             self._metrics.set_sessions_alive(sessions)
+
+    async def count_mails(self) -> None:
+        """Count the mails of the outbox once, as above."""
+        try:
+            counts = await self._database.read(lambda uow: uow.mails.count())
+        except StorageUnavailable:
+            self._metrics.set_mails(waiting=math.nan, failed=math.nan, oldest_seconds=math.nan)
+        else:
+            age = (self._clock() - counts.oldest).total_seconds() if counts.oldest is not None else 0
+            self._metrics.set_mails(waiting=counts.waiting, failed=counts.failed, oldest_seconds=age)

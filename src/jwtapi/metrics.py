@@ -52,6 +52,13 @@ class RefreshOutcome(StrEnum):
     INVALID = "invalid"
 
 
+class MailOutcome(StrEnum):
+    SENT = "sent"
+    PUT_OFF = "put_off"
+    """The attempt failed, and another one follows."""
+    GIVEN_UP = "given_up"
+
+
 class Metrics:
     """Has its own registry, so that one process can contain several apps.
 
@@ -78,6 +85,16 @@ class Metrics:
         )
         # The last count, also if its worker has died: all workers count the same sessions.
         self._sessions_alive = self._gauge("jwtapi_sessions_alive", "Sessions that are alive", "mostrecent")
+
+        self._mails = self._counter("jwtapi_mails", "Attempts to send a mail, by outcome", "outcome")
+        for mail_outcome in MailOutcome:
+            self._mails.labels(mail_outcome)
+        # The last counts, as for the sessions.
+        self._mails_waiting = self._gauge("jwtapi_mails_waiting", "Mails that wait to be sent", "mostrecent")
+        self._mails_failed = self._gauge("jwtapi_mails_failed", "Mails that were given up", "mostrecent")
+        self._oldest_mail = self._gauge(
+            "jwtapi_mails_oldest_waiting_seconds", "Age of the oldest mail that waits to be sent", "mostrecent"
+        )
 
         self._hashes_pending = self._gauge("jwtapi_hashes_pending", "Password hashes running or waiting", "livesum")
         self._hash_waits = self._histogram("jwtapi_hash_wait_seconds", "Time that a password hash waited for a thread")
@@ -165,6 +182,15 @@ class Metrics:
     def set_sessions_alive(self, sessions: int | None) -> None:
         """None means that the number is not known. In Prometheus that is NaN."""
         self._sessions_alive.set(math.nan if sessions is None else sessions)
+
+    def count_mail(self, outcome: MailOutcome) -> None:
+        self._mails.labels(outcome).inc()
+
+    def set_mails(self, *, waiting: float, failed: float, oldest_seconds: float) -> None:
+        """NaN means that the number is not known."""
+        self._mails_waiting.set(waiting)
+        self._mails_failed.set(failed)
+        self._oldest_mail.set(oldest_seconds)
 
     def set_hashes_pending(self, pending: int) -> None:
         self._hashes_pending.set(pending)

@@ -76,7 +76,7 @@ def metrics_of(expression: str) -> set[str]:
 
 @on_sqlite
 async def test_the_alerts_use_metrics_that_exist(exposed: Exposed) -> None:
-    assert len(rules()) == 5
+    assert len(rules()) == 6
     for rule in rules():
         assert metrics_of(rule["expr"]) <= exposed.keys() | OF_PROMETHEUS, rule["alert"]
         assert metrics_of(rule["expr"])

@@ -19,7 +19,7 @@ class Statement(NamedTuple):
 
 def sent_by_requests(sql: str) -> bool:
     """Return whether a request sent the statement, and not the change feed or a background job."""
-    in_background = sql.startswith(("NOTIFY", "UPDATE sessions SET arrived_generation"))
+    in_background = sql.startswith(("NOTIFY", "UPDATE sessions SET arrived_generation", "WITH due AS"))
     return not in_background and not any(word in sql for word in _OF_CHANGE_FEED)
 
 

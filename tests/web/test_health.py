@@ -5,11 +5,15 @@ import httpx
 import pytest
 import structlog
 
+from jwtapi.gauges import Gauges
+from jwtapi.mail.outbox import Outbox
+from jwtapi.mail.service import MailService
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of
 from tests.support.postgresql import PostgreSQL
+from tests.support.smtp import Mailbox
 
 GONE = (503, "storage_unavailable", "Service temporarily unavailable. Try again later.")
 
@@ -20,7 +24,7 @@ async def test_the_root_says_that_the_api_is_running(client: httpx.AsyncClient) 
 
 
 async def test_a_server_with_its_database_is_ready(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/health/ready")).json() == {"status": "ready"}
+    assert (await client.get("/health/ready")).json() == {"status": "ready", "warnings": []}
 
 
 @on_sqlite
@@ -46,7 +50,7 @@ async def test_a_server_without_its_database_is_live_but_not_ready(api: Api, tmp
 
 async def test_a_server_on_a_later_schema_is_ready(api: Api) -> None:
     await api.sql("UPDATE jwtapi_schema_version SET version_num = '9999'")
-    assert (await api.client().get("/health/ready")).json() == {"status": "ready"}
+    assert (await api.client().get("/health/ready")).json() == {"status": "ready", "warnings": []}
 
 
 async def test_a_server_on_an_earlier_schema_is_not_ready(api: Api) -> None:
@@ -206,3 +210,36 @@ async def test_metrics_count_requests_by_route_and_logins_by_outcome(run_api: Ru
     assert 'jwtapi_logins_total{outcome="succeeded"} 1.0' in text
     assert "jwtapi_hashes_pending 0.0" in text
     assert "stranger" not in text
+
+
+async def test_a_server_whose_mail_server_is_down_is_ready_with_a_warning_until_it_is_back(
+    run_api: RunApi, mailbox: Mailbox
+) -> None:
+    mailbox.stop()
+    async with run_api({"mail_poll_seconds": 3600}, **mailbox.settings, metrics_enabled=True) as api:
+        client = api.client()
+        await api.services[MailService].test("alice@example.com")
+        async with asyncio.timeout(30):
+            while (answer := await client.get("/health/ready")).json()["warnings"] == []:
+                await asyncio.sleep(0.01)
+        assert (answer.status_code, answer.json()) == (200, {"status": "ready", "warnings": ["mail"]})
+        async with asyncio.timeout(30):
+            while 'jwtapi_mails_total{outcome="put_off"} 1.0' not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0.01)
+        api.clock.advance(3600)
+        await api.services[Gauges].count_mails()
+        text = (await client.get("/metrics")).text
+        mailbox.start()
+        api.services[Outbox].wake()
+        await mailbox.next("alice@example.com")
+        async with asyncio.timeout(30):
+            while (await client.get("/health/ready")).json()["warnings"]:
+                await asyncio.sleep(0.01)
+        await mailbox.unread(api)
+        await api.services[Gauges].count_mails()
+        text_after = (await client.get("/metrics")).text
+    assert "jwtapi_mails_waiting 1.0" in text
+    assert "jwtapi_mails_oldest_waiting_seconds 3600.0" in text
+    assert 'jwtapi_mails_total{outcome="sent"} 1.0' in text_after
+    assert "jwtapi_mails_waiting 0.0" in text_after
+    assert "jwtapi_mails_oldest_waiting_seconds 0.0" in text_after

@@ -105,13 +105,16 @@ async def test_the_sessions_that_are_alive_are_counted(run_api: RunApi) -> None:
 
 
 @on_sqlite
-async def test_the_number_of_sessions_is_nan_while_they_cannot_be_counted(run_api: RunApi) -> None:
+async def test_the_numbers_of_sessions_and_mails_are_nan_while_they_cannot_be_counted(run_api: RunApi) -> None:
     async with run_api(metrics_enabled=True) as api:
         await until(api, "jwtapi_sessions_alive", 0)
         await api.sql("ALTER TABLE sessions RENAME TO away")
+        await api.sql("ALTER TABLE mails RENAME TO mails_away")
         await api.services[Gauges].count_sessions()
+        await api.services[Gauges].count_mails()
         text = (await api.client().get("/metrics")).text
         assert "jwtapi_sessions_alive NaN" in text
+        assert "jwtapi_mails_waiting NaN" in text
 
 
 async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:

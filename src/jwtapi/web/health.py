@@ -1,12 +1,14 @@
 """GET /, /health/live, /health/ready, /metrics."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
+from pydantic import Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jwtapi.errors import NotFound, StorageUnavailable, Unavailable
+from jwtapi.mail.delivery import Delivery
 from jwtapi.metrics import Metrics
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web.dependencies import provided
@@ -29,6 +31,14 @@ class Health(Schema):
     """The state of the server."""
 
     status: str
+
+
+class Ready(Health):
+    """The state of a server that a login can use."""
+
+    warnings: list[Literal["mail"]] = Field(
+        examples=[[]], description="What fails although sign-in works. `mail`: the mail server takes no mails now."
+    )
 
 
 TAGS = {"health": "For whoever runs the server."}
@@ -60,15 +70,21 @@ async def live() -> Health:
 @router.get(
     "/health/ready",
     summary="Check whether a login would work",
-    responses=error_responses(ShuttingDown()) | {200: success("A login would work.", example={"status": "ready"})},
+    responses=error_responses(ShuttingDown())
+    | {200: success("A login would work.", example={"status": "ready", "warnings": []})},
 )
-async def ready(readiness: Annotated[Readiness, provided(Readiness)]) -> Health:
-    """Check that the database is in the state that a login needs. Send no requests to this server while this fails."""
+async def ready(
+    readiness: Annotated[Readiness, provided(Readiness)], delivery: Annotated[Delivery, provided(Delivery)]
+) -> Ready:
+    """Check that the database is in the state that a login needs. Send no requests to this server while this fails.
+
+    A mail server that does not work is only a warning, because people can still sign in.
+    """
     if readiness.is_withdrawn:
         raise ShuttingDown
     if not await readiness.check():
         raise StorageUnavailable
-    return Health(status="ready")
+    return Ready(status="ready", warnings=["mail"] if delivery.is_failing else [])
 
 
 @metrics_router.get(

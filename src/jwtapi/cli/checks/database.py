@@ -72,7 +72,12 @@ async def _problems_inside(database: Database, settings: Settings) -> list[str]:
         ]
     await database.rehearse_pooler()
     await database.rehearse_login()
-    return problems + await warnings_of_database(database, settings) + await problems_of_hashes(database)
+    return [
+        *problems,
+        *await warnings_of_database(database, settings),
+        *await problems_of_hashes(database),
+        *await problems_of_names(database),
+    ]
 
 
 async def problems_of_hashes(database: Database) -> list[str]:
@@ -88,3 +93,17 @@ async def problems_of_hashes(database: Database) -> list[str]:
     schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())
     advice = "set new passwords with `jwtapi user set-password`"
     return [f"users with a password hash that cannot be checked: {sum(counts.values())} ({schemes}): {advice}"]
+
+
+async def problems_of_names(database: Database) -> list[str]:
+    """Count the users whose name could be an e-mail address. An earlier version let them register.
+
+    Return no problem if a busy database does not count in time.
+    """
+    count = 0
+    with suppress(StorageUnavailable):
+        count = await database.read(lambda uow: uow.users.count_names_with_at())
+    if not count:
+        return []
+    advice = "they sign in as before until somebody verifies that e-mail address: let them choose other names"
+    return [f"users with @ in their name: {count}: {advice}"]
