@@ -35,7 +35,9 @@ class Exchange(NamedTuple):
     """Event, level and status of each log entry."""
 
 
-async def exchange(api: Api, address: str, path: str, headers: Headers, method: str = "POST") -> Exchange:
+async def exchange(
+    api: Api, address: str, path: str, headers: Headers, method: str = "POST", query: bytes = b"a=1"
+) -> Exchange:
     sent: list[dict[str, Any]] = []
     received = 0
 
@@ -55,7 +57,7 @@ async def exchange(api: Api, address: str, path: str, headers: Headers, method: 
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": b"a=1",
+        "query_string": query,
         "headers": [(b"host", HOST), (b"x-request-id", b"the-same"), *headers],
         "client": (address, 50000),
         "server": ("127.0.0.1", 80),
@@ -65,12 +67,14 @@ async def exchange(api: Api, address: str, path: str, headers: Headers, method: 
     return Exchange(sent, received, [(log["event"], log["log_level"], log.get("status")) for log in logs])
 
 
-async def both_ways(api: Api, path: str, *requests: Headers, method: str = "POST") -> list[Exchange]:
+async def both_ways(
+    api: Api, path: str, *requests: Headers, method: str = "POST", query: bytes = b"a=1"
+) -> list[Exchange]:
     """Send the requests, without FastAPI first, and check that FastAPI answers each with the same bytes."""
-    direct = [await exchange(api, "203.0.113.1", path, headers, method) for headers in requests]
+    direct = [await exchange(api, "203.0.113.1", path, headers, method, query) for headers in requests]
     api.app.dependency_overrides[both_ways] = both_ways
     api.services[CookieDiagnosis]._logged.clear()  # noqa: SLF001  it logs each cause once
-    by_fastapi = [await exchange(api, "203.0.113.2", path, headers, method) for headers in requests]
+    by_fastapi = [await exchange(api, "203.0.113.2", path, headers, method, query) for headers in requests]
     api.app.dependency_overrides.clear()
     assert direct == by_fastapi
     return direct
@@ -120,6 +124,16 @@ async def test_the_answers_are_those_of_fastapi_byte_for_byte(run_api: RunApi) -
         for path in ("/refresh", "/logout", "/refresh/", "/refresh\n", "/Logout"):
             for method in ("POST", "GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
                 await both_ways(api, path, *variants, method=method)
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), ((b"=true", 401), (b"=false", 200), (b"", 400), (b"=1", 400), (b"=\xff\x00", 400))
+)
+async def test_the_query_of_a_logout_is_read_as_fastapi_would_call_it(api: Api, value: bytes, status: int) -> None:
+    for method in ("POST", "GET"):
+        requests: list[Headers] = [[], [(b"authorization", b"Bearer x")], [(b"origin", b"https://other.example")]]
+        answers = await both_ways(api, "/logout", *requests, method=method, query=b"everywhere" + value)
+        assert statuses(answers) == ([status, status, 403] if method == "POST" else [405] * 3)
 
 
 async def test_limits_are_counted_and_stated_as_fastapi_does(run_api: RunApi) -> None:

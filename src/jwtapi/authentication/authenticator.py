@@ -8,7 +8,7 @@ from jwtapi.clock import Clock
 from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
-from jwtapi.sessions.cache import CachedSession, SessionCache, VerifiedToken
+from jwtapi.sessions.cache import SessionCache, VerifiedToken
 from jwtapi.storage.arrivals import Arrivals
 
 
@@ -27,12 +27,12 @@ class Authenticator:
             AccessTokenExpired, AccessTokenInvalid: the token is not valid, or no longer valid.
             StorageUnavailable
         """
-        session = await self.session(access_token)
-        assert session.principal is not None  # noqa: S101  `session` raises otherwise
-        return session.principal
+        verified = await self.verify(access_token)
+        assert verified.principal is not None  # noqa: S101  `verify` raises otherwise
+        return verified.principal
 
-    async def session(self, access_token: str | None) -> CachedSession:
-        """Return the session of a valid token. Its `principal` is not None.
+    async def verify(self, access_token: str | None) -> VerifiedToken:
+        """Check a token. Its `principal` and that of its session are not None.
 
         Raises:
             as `authenticate`.
@@ -47,12 +47,12 @@ class Authenticator:
             and verified.session.is_valid
             and self._sessions.is_live()
         ):
-            if not verified.agrees:
+            if verified.principal is None:
                 raise AccessTokenInvalid
-            return verified.session
+            return verified
         return await self._verify(access_token, now)
 
-    async def _verify(self, access_token: str, now: datetime) -> CachedSession:
+    async def _verify(self, access_token: str, now: datetime) -> VerifiedToken:
         try:
             decoded = self._access_tokens.decode(access_token, now)
         except ExpiredToken:
@@ -60,7 +60,7 @@ class Authenticator:
         except InvalidToken:
             raise AccessTokenInvalid from None
         session = await self._sessions.find(decoded.session_id, now)
-        if session.principal is not None and not _agrees(decoded.principal, session.principal):
+        if session.principal is not None and _principal(decoded.principal, session.principal) is None:
             # The name or the roles were changed by SQL, so either the cache entry or the token is older than the
             # change.
             session = await self._sessions.find_anew(decoded.session_id, now)
@@ -68,19 +68,27 @@ class Authenticator:
             raise AccessTokenInvalid
         # A user who knows JWT_SECRET must not get another name or other roles in their own session. The cache also
         # contains refusals, so that an old token causes only one query.
-        agrees = _agrees(decoded.principal, session.principal)
-        expires_at = min(decoded.expires_at, session.expires_at)
-        self._sessions.remember_token(access_token, VerifiedToken(session, agrees, expires_at))
-        if not agrees:
+        principal = _principal(decoded.principal, session.principal)
+        verified = VerifiedToken(session, principal, min(decoded.expires_at, session.expires_at))
+        self._sessions.remember_token(access_token, verified)
+        if principal is None:
             raise AccessTokenInvalid
         if decoded.generation > session.arrived_generation:
             session.arrived_generation = decoded.generation
             self._arrivals.note(decoded.session_id, decoded.generation)
-        return session
+        return verified
 
 
-def _agrees(claimed: Principal, actual: Principal) -> bool:
-    """Return whether a token and its session have the same claims. Tokens from before migration 0004 have no amr."""
+def _principal(claimed: Principal, actual: Principal) -> Principal | None:
+    """Return whom a token stands for, or None if it claims what its session does not allow.
+
+    A token from before a re-authentication of its session stays valid, but does not become a recent sign-in: a thief of
+    the token could wait for that. `amr` only grows. Tokens from before migration 0004 have none.
+    """
+    if claimed == actual:
+        return actual
     if not claimed.amr:
         claimed = replace(claimed, amr=actual.amr, auth_time=actual.auth_time)
-    return claimed == actual
+    is_of_then = claimed.auth_time <= actual.auth_time and claimed.amr == actual.amr[: len(claimed.amr)]
+    as_now = replace(claimed, amr=actual.amr, auth_time=actual.auth_time)
+    return claimed if is_of_then and as_now == actual else None

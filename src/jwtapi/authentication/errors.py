@@ -1,6 +1,12 @@
 """The errors of requests without a valid access token."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jwtapi.errors import Unauthenticated
+
+MAX_AGE = 600
+"""Seconds since the sign-in during which dangerous changes are allowed."""
 
 
 class AccessTokenRequired(Unauthenticated):
@@ -21,3 +27,14 @@ class AccessTokenInvalid(Unauthenticated):
     meaning = "the access token is forged, malformed or revoked: refresh it; if that fails, sign in again"
     message = "Invalid token"
     rejected_token = True
+
+
+class SignInTooOld(Unauthenticated):
+    code = "insufficient_user_authentication"
+    meaning = "the sign-in is older than `maxAge` seconds: send the password to `/api/reauthenticate`, then try again"
+    message = "Sign in again to do this"
+    max_age = MAX_AGE
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        return {"maxAge": MAX_AGE}

@@ -20,7 +20,10 @@ from jwtapi.web.errors import handle_error
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrincipalEndpoint:
-    """An endpoint whose response depends on the principal and on nothing else."""
+    """An endpoint whose response depends on the principal and on nothing else.
+
+    It is kept for the session, so it must not depend on `amr` and `auth_time`: the session's tokens can differ in them.
+    """
 
     path: str
     answer: Callable[[Principal], BaseModel | Response]
@@ -49,7 +52,7 @@ class FastPath:
             return
         scope["route"] = endpoint  # the metrics read its path
         try:
-            session = await self._authenticator.session(bearer_token(scope["headers"]))
+            session = (await self._authenticator.verify(bearer_token(scope["headers"]))).session
         except JwtapiError as error:
             answer: Response = await handle_error(Request(scope), error)
         else:

@@ -10,7 +10,7 @@ from jwtapi.principal import Principal
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event, Invalidates, invalidated_by
-from jwtapi.storage.sessions import SessionOfUser
+from jwtapi.storage.sessions import Session, SessionOfUser
 
 MAX_SESSIONS = 10_000
 """About 7 MB. With more sessions, the one that was read first is read again at its next request."""
@@ -48,21 +48,26 @@ class VerifiedToken(NamedTuple):
     """An access token whose signature is right."""
 
     session: CachedSession
-    agrees: bool
-    """Whether the token states the same about the user as the session. If not, the token is refused."""
+    principal: Principal | None
+    """That of the session, but signed in as the token states. None if they contradict each other: it is refused."""
     expires_at: datetime
     """When the token expires, or its session unless that is refreshed before."""
 
 
+def methods_of(session: Session) -> tuple[str, ...]:
+    """Return `amr`. A session from before migration 0004 was opened with a password."""
+    return tuple(session.amr if session.amr is not None else ("pwd",))
+
+
 def principal_of(found: SessionOfUser) -> Principal:
-    """Return what the session allows. A session from before migration 0004 was opened with a password."""
+    """Return what the session allows."""
     session, owner = found
     return Principal(
         user_id=session.user_id,
         username=owner.username,
         roles=tuple(owner.roles),
         session_id=session.id,
-        amr=tuple(session.amr if session.amr is not None else ("pwd",)),
+        amr=methods_of(session),
         auth_time=int((session.auth_time or session.created_at).timestamp()),
     )
 

@@ -14,13 +14,15 @@ import structlog
 from jwtapi import audit
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
+from jwtapi.mail.notices import Notices
 from jwtapi.metrics import Metrics, RefreshOutcome
+from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens, DecodedToken
 from jwtapi.security.refresh_tokens import RefreshClaims, RefreshTokens
 from jwtapi.security.signed_tokens import InvalidToken
-from jwtapi.sessions.cache import principal_of
+from jwtapi.sessions.cache import methods_of, principal_of
 from jwtapi.sessions.errors import RefreshTokenInvalid
-from jwtapi.sessions.events import REFRESH_TOKEN_REUSED, SESSION_REVOKED
+from jwtapi.sessions.events import REFRESH_TOKEN_REUSED, SESSION_REAUTHENTICATED, SESSION_REVOKED, SESSIONS_REVOKED
 from jwtapi.sessions.known_keys import KnownKeys
 from jwtapi.sessions.worth import Worth, worth_of
 from jwtapi.settings import Settings
@@ -48,6 +50,13 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedAccessToken:
+    access_token: str = field(repr=False)
+    expires_in: int
+    """Lifetime in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionPolicy:
     idle: timedelta
     """Lifetime of a session without a refresh."""
@@ -71,7 +80,17 @@ class _Exchange(NamedTuple):
     valid: SessionOfUser | None
     """The session of the valid token, in the generation whose token the client gets. None if no token was valid."""
     reused: Sequence[Session]
-    """The sessions that were ended because their tokens were used before."""
+    """The sessions to end, because their tokens were used before."""
+
+
+class _Shown(NamedTuple):
+    """The tokens of somebody who signs out. None of them is forged."""
+
+    refresh_claims: Sequence[RefreshClaims]
+    """They may be of used or expired tokens."""
+    decoded: DecodedToken | None
+    """The access token."""
+    at: datetime
 
 
 class SessionService:
@@ -82,6 +101,7 @@ class SessionService:
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
         policy: SessionPolicy,
+        notices: Notices,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -90,6 +110,7 @@ class SessionService:
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
         self._policy = policy
+        self._notices = notices
         self._metrics = metrics
         self._clock = clock
         self._keys = KnownKeys()
@@ -145,9 +166,46 @@ class SessionService:
         ended = self._revocation(session.user_id, session.created_at, caller)
         uow.sessions.revoke_surplus(session, ended, keep=self._policy.max_per_user - 1)
 
-    def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller) -> None:
-        """End every session of a user whose row is locked."""
-        uow.sessions.revoke_all(user_id, self._revocation(user_id, self._clock(), caller))
+    def end(self, uow: UnitOfWork, session_id: UUID, user_id: UUID, caller: Caller) -> bool:
+        """End a session. Return False if it had ended before, or if it belongs to another user.
+
+        On PostgreSQL this is one statement, which can commit by itself.
+        """
+        return self._revoke(uow, session_id, user_id, self._clock(), caller)
+
+    def end_all(self, uow: UnitOfWork, user_id: UUID, caller: Caller, *, keep: UUID | None = None) -> int:
+        """End every session of the user except `keep`, with one event. Return how many were alive.
+
+        On PostgreSQL this is one statement, which can commit by itself.
+        """
+        ended = audit.event(SESSIONS_REVOKED, at=self._clock(), caller=caller, user_id=user_id)
+        return uow.sessions.revoke_all(user_id, ended, keep=keep)
+
+    def reauthenticate(
+        self, uow: UnitOfWork, principal: Principal, caller: Caller, *, methods: Sequence[str], auth_time: datetime
+    ) -> Session | None:
+        """Record that a user, whose row is locked, has signed in again. Return None if there is no session any more."""
+        session = uow.sessions.get(principal.session_id) if principal.session_id is not None else None
+        if session is None:
+            return None
+        before, now, user_id = methods_of(session), self._clock(), principal.user_id
+        amr = [*before, *(method for method in methods if method not in before)]
+        changed = uow.sessions.reauthenticate(session.id, user_id, amr=amr, auth_time=auth_time, now=now)
+        if changed is not None:
+            event = audit.event(SESSION_REAUTHENTICATED, at=now, caller=caller, user_id=user_id, session_id=session.id)
+            uow.events.add(event)
+        return changed
+
+    def issue_access_token(self, issued: SessionOfUser) -> IssuedAccessToken:
+        """Make an access token without a refresh token.
+
+        It names the generation that is known to have arrived. The present one may not have: if this token claimed it, a
+        client that has lost the answer to its refresh, and repeats it, would look like a thief. See sessions/worth.py.
+        """
+        token = self._access_tokens.issue(
+            principal_of(issued), self._clock(), generation=issued.session.arrived_generation
+        )
+        return IssuedAccessToken(token, self._access_tokens.ttl)
 
     def issue(self, issued: SessionOfUser) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
@@ -182,8 +240,10 @@ class SessionService:
         if not sent:
             self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
-        unit = partial(self._first_valid, sent=sent, now=now, caller=caller)
-        outcome, valid, reused = await self._database.write(unit, autocommit=True)
+        unit = partial(self._first_valid, sent=sent, now=now)
+        outcome, valid, found_reused = await self._database.write(unit, autocommit=True)
+        # A transaction of its own, because it stores a mail too. It is never too late: a token only loses worth.
+        reused = [session for session in found_reused if await self._end_reused(session, now, caller)]
         for session in reused:
             log.warning(
                 "refresh token reused, session revoked", user_id=str(session.user_id), session_id=str(session.id)
@@ -194,10 +254,8 @@ class SessionService:
         self._keys.remember(valid.session.id, valid.session.key)
         return self.issue(valid)
 
-    def _first_valid(
-        self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], now: datetime, caller: Caller
-    ) -> _Exchange:
-        """Exchange the first valid token, and end the sessions of the tokens that were used before."""
+    def _first_valid(self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], now: datetime) -> _Exchange:
+        """Exchange the first valid token, and find the sessions of the tokens that were used before."""
         valid: SessionOfUser | None = None
         outcome = RefreshOutcome.INVALID
         reused: list[Session] = []
@@ -217,12 +275,7 @@ class SessionService:
             reused.append(found.session)
         # A client with a session's valid token may also send its old ones. A valid token of another session is no
         # excuse: otherwise a thief could send a stolen token with one of the thief's own, unnoticed.
-        ended = [
-            session
-            for session in reused
-            if (valid is None or session.id != valid.session.id) and self._end_reused(uow, session, now, caller)
-        ]
-        return _Exchange(outcome, valid, ended)
+        return _Exchange(outcome, valid, [each for each in reused if valid is None or each.id != valid.session.id])
 
     def _exchange(
         self, uow: UnitOfWork, found: SessionOfUser, generation: int, now: datetime
@@ -230,8 +283,7 @@ class SessionService:
         """Return the session in the generation whose token the client gets, or None if the token is not valid."""
         session: Session | None = found.session
         while session is not None and session.is_alive(now):
-            arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
-            session = replace(session, arrived_generation=arrived)
+            session = self._with_arrivals(session)
             match worth_of(generation, session, now):
                 case Worth.NEXT:
                     rotated = self._rotate(uow, session.id, session.user_id, generation, now)
@@ -255,9 +307,22 @@ class SessionService:
     ) -> SessionOfUser | None:
         return uow.sessions.rotate(session_id, user_id, generation, now=now, idle_until=now + self._policy.idle)
 
-    def _end_reused(self, uow: UnitOfWork, session: Session, now: datetime, caller: Caller) -> bool:
-        reused = audit.event(REFRESH_TOKEN_REUSED, at=now, caller=caller, user_id=session.user_id)
-        return self._revoke(uow, session.id, session.user_id, now, caller, reused)
+    async def _end_reused(self, session: Session, now: datetime, caller: Caller) -> bool:
+        """End the session of a token that was used before, and tell its owner. Return False if it had ended before."""
+        tells_owner = await self._notices.admits_token_reused(session.user_id)
+
+        def end(uow: UnitOfWork) -> bool:
+            reused = audit.event(REFRESH_TOKEN_REUSED, at=now, caller=caller, user_id=session.user_id)
+            if not self._revoke(uow, session.id, session.user_id, now, caller, reused):
+                return False
+            if tells_owner and (user := uow.users.get(session.user_id)) is not None:
+                self._notices.token_reused(uow, user, caller)
+            return True
+
+        ended = await self._database.write(end)
+        if ended and tells_owner:
+            self._notices.wake()
+        return ended
 
     async def log_out(self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller) -> None:
         """Revoke the sessions of the tokens. Forged tokens and ended sessions are skipped.
@@ -265,26 +330,63 @@ class SessionService:
         A refresh token signs out even if it was used or has expired. An access token signs out only while it is valid,
         because somebody may have found an old one in a log.
         """
+        shown = self._shown(refresh_tokens, access_token)
+        if shown.refresh_claims or shown.decoded is not None:
+            unit = partial(self._end_shown, shown=shown, caller=caller)
+            await self._database.write(unit, autocommit=True)
+
+    async def log_out_everywhere(
+        self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller
+    ) -> bool:
+        """End all sessions of the users whose tokens are valid. Return False if no token is valid.
+
+        A refresh token is valid if `refresh` would accept it. Otherwise somebody who found an old one, in a log or a
+        backup, could sign its user out on every device, again and again. It ends its own session, as in `log_out`.
+        """
+        shown = self._shown(refresh_tokens, access_token)
+        refreshing = [claims for token in refresh_tokens if (claims := self._refresh_claims(token, shown.at))]
+
+        def end(uow: UnitOfWork) -> bool:
+            user_ids = {user_id for claims in refreshing if (user_id := self._user_let_in(uow, claims, shown.at))}
+            if shown.decoded is not None and _lets_in(uow, shown.decoded, shown.at):
+                user_ids.add(shown.decoded.principal.user_id)
+            for user_id in user_ids:
+                self.end_all(uow, user_id, caller)
+            self._end_shown(uow, shown=shown, caller=caller)
+            return bool(user_ids)
+
+        return await self._database.write(end, autocommit=True)
+
+    def _shown(self, refresh_tokens: Sequence[str], access_token: str | None) -> _Shown:
         now = self._clock()
         refresh_claims = [
             claims
             for token in refresh_tokens
             if (claims := self._refresh_claims(token, now, at_any_time=True)) is not None
         ]
-        decoded = self._decoded(access_token, now)
-        if not refresh_claims and decoded is None:
-            return
+        return _Shown(refresh_claims, self._decoded(access_token, now), now)
 
-        def end(uow: UnitOfWork) -> None:
-            ended = set()
-            for claims in refresh_claims:
-                if _proven_session(uow, claims) is not None:
-                    self._revoke(uow, claims.session_id, claims.user_id, now, caller)
-                    ended.add(claims.session_id)
-            if decoded is not None and decoded.session_id not in ended:
-                self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
+    def _end_shown(self, uow: UnitOfWork, *, shown: _Shown, caller: Caller) -> None:
+        refresh_claims, decoded, now = shown
+        ended = set()
+        for claims in refresh_claims:
+            if _proven_session(uow, claims) is not None:
+                self._revoke(uow, claims.session_id, claims.user_id, now, caller)
+                ended.add(claims.session_id)
+        if decoded is not None and decoded.session_id not in ended:
+            self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
 
-        await self._database.write(end, autocommit=True)
+    def _user_let_in(self, uow: UnitOfWork, claims: RefreshClaims, now: datetime) -> UUID | None:
+        """Return the user of a refresh token that `refresh` would accept."""
+        found = _proven_session(uow, claims)
+        if found is None or not found.lets_in(now):
+            return None
+        worth = worth_of(claims.generation, self._with_arrivals(found.session), now)
+        return claims.user_id if worth is not Worth.REUSED else None
+
+    def _with_arrivals(self, session: Session) -> Session:
+        arrived = max(session.arrived_generation, self._arrivals.noted(session.id))
+        return replace(session, arrived_generation=arrived)
 
     def _revoke(
         self, uow: UnitOfWork, session_id: UUID, user_id: UUID, now: datetime, caller: Caller, *others: Event
@@ -307,6 +409,11 @@ class SessionService:
             return self._access_tokens.decode(access_token, now, allow_early=True) if access_token is not None else None
         except InvalidToken:
             return None
+
+
+def _lets_in(uow: UnitOfWork, decoded: DecodedToken, now: datetime) -> bool:
+    found = uow.sessions.with_user(decoded.session_id)
+    return found is not None and found.lets_in(now) and found.session.user_id == decoded.principal.user_id
 
 
 def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:

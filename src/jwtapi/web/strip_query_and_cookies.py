@@ -1,9 +1,12 @@
-"""Hides the query and the cookies from FastAPI, which would parse them for every endpoint. None of ours needs them."""
+"""Hides the query and the cookies from FastAPI, which would parse them for every endpoint. Few of ours need them."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 COOKIE_HEADERS = "jwtapi.cookie_headers"
 """The key of the ASGI scope for the values of all Cookie headers. `sign_in/cookies.py` reads them."""
+
+QUERY = "jwtapi.query"
+"""The key of the ASGI scope for the query as it was sent. `features/login/dependencies.py` reads it."""
 
 
 class StripQueryAndCookies:
@@ -19,6 +22,7 @@ class StripQueryAndCookies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = scope["headers"]
+            scope[QUERY] = scope.get("query_string", b"")
             scope["query_string"] = b""
             scope["headers"] = [header for header in headers if header[0] != b"cookie"]
             scope[COOKIE_HEADERS] = [value for name, value in headers if name == b"cookie"]

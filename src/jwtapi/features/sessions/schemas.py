@@ -1,0 +1,55 @@
+"""The bodies of the endpoints of sessions."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, SecretStr, WithJsonSchema
+
+from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
+from jwtapi.web.schemas import EXAMPLE_ID, Schema
+
+_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
+
+
+class ReauthenticateRequest(Schema):
+    password: Annotated[
+        SecretStr,
+        Field(
+            min_length=1,
+            examples=[EXAMPLE_PASSWORD],
+            json_schema_extra={"format": "password", "maxLength": 1024},
+        ),
+    ]
+
+
+class UserSession(Schema):
+    """Where and how the user has signed in."""
+
+    id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
+    current: Annotated[bool, Field(description="Whether this request belongs to it.", examples=[True])]
+    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    last_used_at: Annotated[
+        datetime, Field(description="When it was last refreshed: RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])
+    ]
+    address: Annotated[
+        str | None,
+        WithJsonSchema({"type": ["string", "null"]}),
+        Field(description="The network address that opened it; null if it is not known.", examples=["203.0.113.7"]),
+    ]
+    device: Annotated[
+        str,
+        Field(
+            description="The device that opened it, in words, as it calls itself.",
+            examples=["Firefox on Windows"],
+        ),
+    ]
+    methods: Annotated[
+        list[str], Field(description="How the user signed in: the values of `amr` (RFC 8176).", examples=[["pwd"]])
+    ]
+
+
+class UserSessionList(Schema):
+    """The sessions of the signed-in user."""
+
+    sessions: Annotated[list[UserSession], Field(description="Those that were used last come first.")]
