@@ -114,7 +114,7 @@ async def test_an_access_token_of_an_earlier_version_is_accepted(api: Api, alice
 
 
 @pytest.mark.parametrize(
-    "changed", ({"amr": ["pwd", "otp"]}, {"auth_time": 1}, {"amr": "pwd"}, {"auth_time": "now"}, {"amr": []})
+    "changed", ({"amr": ["pwd", "otp"]}, {"auth_time": 2**40}, {"amr": "pwd"}, {"auth_time": "now"}, {"amr": []})
 )
 async def test_an_access_token_that_states_another_sign_in_than_its_session_is_refused(
     api: Api, alice: httpx.AsyncClient, changed: dict[str, Any]

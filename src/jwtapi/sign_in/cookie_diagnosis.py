@@ -41,6 +41,7 @@ class CookieDiagnosis:
     """Logs each cause once. Any client can send such requests, so logging each would let it fill the log."""
 
     def __init__(self, settings: Settings, cookies: AuthCookies) -> None:
+        self._settings = settings
         self._is_for_own_site = settings.cookie_samesite is not SameSite.NONE
         self._is_secure = settings.cookie_secure
         self._cookies = cookies
@@ -79,7 +80,6 @@ class CookieDiagnosis:
     def _has_cookies(self, request: Request) -> bool:
         return bool(self._cookies.refresh_tokens(request) or self._cookies.device_tokens(request))
 
-    @staticmethod
-    def _is_own_by_tls(request: Request, origin: str) -> bool:
+    def _is_own_by_tls(self, request: Request, origin: str) -> bool:
         """Return whether the page is of this server, behind a TLS proxy that is not in TRUSTED_PROXIES."""
-        return origin.startswith("https://") and is_own(origin, request.headers.get("host"))
+        return origin.startswith("https://") and is_own(origin, request.headers.get("host"), self._settings)

@@ -11,3 +11,6 @@ LOGIN = Limit(
 )
 FAILED_LOGINS = Limit(name="account", amount=lambda settings: settings.account_rate_limit, error=TooManyLogins)
 """Counted by account, or by device that signed in to it before."""
+
+WRONG_PASSWORDS = Limit(name="confirm", amount=lambda settings: settings.account_rate_limit)
+"""Counted by signed-in user. Strangers cannot use it up, because nobody else comes here."""

@@ -1,9 +1,8 @@
-"""Proves that a caller is a user, with user name and password."""
+"""Proves that a caller is a user, with password and user name or verified e-mail address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import sha256
 from uuid import UUID
 
 from jwtapi import audit
@@ -14,14 +13,17 @@ from jwtapi.metrics import LoginOutcome, Metrics
 from jwtapi.rate_limiting.limiter import RateLimiter
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.passwords import Overloaded, PasswordHasher
-from jwtapi.security.usernames import UsernameInvalid, parse_username
-from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sign_in.errors import InvalidCredentials, WrongPassword
 from jwtapi.sign_in.events import LOGIN_FAILED
-from jwtapi.sign_in.limits import FAILED_LOGINS
+from jwtapi.sign_in.limits import FAILED_LOGINS, WRONG_PASSWORDS
 from jwtapi.sign_in.proof import AuthenticationMethod, Proof
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.users.logins import Login, parse_login
+
+_DEVICE = "device:"
+"""The buckets of devices that have signed in with the present password before."""
 
 
 class PasswordProver:
@@ -44,16 +46,16 @@ class PasswordProver:
     async def prove(
         self, username: str, password: str, caller: Caller, device_tokens: Sequence[str] = ()
     ) -> "PasswordProof":
-        """Check the password. An unknown user takes the same work as a known one.
+        """Check the password. `username` may be a verified address. An unknown user takes the same work as a known one.
 
         Raises:
             InvalidCredentials: unknown user, wrong password or disabled user.
             TooManyRequests: too many attempts on this account failed.
             Overloaded: too many hashes are waiting.
         """
-        name = _canonical_name(username)
-        user = await self._database.read(lambda uow: uow.users.by_name(name))
-        attempt = _Attempt(password, self._bucket(name, user, device_tokens), caller)
+        login = parse_login(username)
+        user = await self._database.read(login.user)
+        attempt = _Attempt(password, self._bucket(login, user, device_tokens), caller)
         try:
             await self._limiter.spend(FAILED_LOGINS, attempt.bucket)
         except TooManyRequests:
@@ -84,6 +86,38 @@ class PasswordProver:
         await self._record_failure(user, attempt.caller)
         raise InvalidCredentials
 
+    async def confirm(self, user_id: UUID, password: str, caller: Caller) -> User:
+        """Check the password of a signed-in user, and return the user as stored when it was checked.
+
+        Compare what matters again in the unit that changes something: the password may have changed meanwhile.
+
+        Raises:
+            WrongPassword: wrong password; or the user has none, or was disabled or deleted.
+            TooManyRequests: too many attempts on this account failed.
+            Overloaded: too many hashes are waiting.
+        """
+        await self._limiter.spend(WRONG_PASSWORDS, str(user_id))
+        user = await self._database.read(lambda uow: uow.users.get(user_id))
+        matches = await self._hasher.verify(password, user.password_hash if user is not None else None)
+        if user is None or not matches or user.disabled_at is not None:
+            await self._record_failure(user, caller)
+            raise WrongPassword
+        await self._limiter.clear(WRONG_PASSWORDS, str(user_id))
+        return user
+
+    async def forget_failures_of(self, user_id: UUID) -> None:
+        """Forget the failures on an account that has a new password: people who forgot theirs have tried others."""
+        await self._limiter.clear(FAILED_LOGINS, f"user:{user_id}")
+
+    async def prove_again(self, user_id: UUID, password: str, caller: Caller) -> "RepeatedPasswordProof":
+        """Check the password of a signed-in user as `confirm` does.
+
+        Raises:
+            WrongPassword, TooManyRequests, Overloaded: as `confirm`.
+        """
+        user = await self.confirm(user_id, password, caller)
+        return RepeatedPasswordProof(user, self._clock())
+
     async def forget_failures(self, attempt: "_Attempt") -> None:
         await self._limiter.clear(FAILED_LOGINS, attempt.bucket)
 
@@ -98,20 +132,20 @@ class PasswordProver:
         await self._database.write(lambda uow: uow.events.add(failure), autocommit=True)
         self._metrics.count_login(LoginOutcome.FAILED)
 
-    def _bucket(self, name: str, user: User | None, device_tokens: Sequence[str]) -> str:
+    def _bucket(self, login: Login, user: User | None, device_tokens: Sequence[str]) -> str:
         """Return the bucket that counts a failed attempt.
 
         It is that of the device, if the device signed in with the present password before. Else it is that of the user,
-        or of the typed name, if no user has it.
+        whether the name or the address was typed, or of the typed text, if no user has it.
         """
-        # A name without a user takes the same steps, so that their time does not show whether there is a user.
+        # A login without a user takes the same steps, so that their time does not show whether there is a user.
         user_id, password_hash = (user.id, user.password_hash) if user is not None else (None, None)
-        by_name = f"name:{sha256(name.encode()).hexdigest()}"
+        by_name = f"name:{login.key}"
         now = self._clock()
         for device_token in device_tokens:
             device = self._device_tokens.device_of(device_token, user_id, password_hash, now)
             if device is not None:
-                return f"device:{device}"
+                return f"{_DEVICE}{device}"
         return f"user:{user_id}" if user_id is not None else by_name
 
 
@@ -142,6 +176,10 @@ class PasswordProof(Proof):
     def unchanged_user(self) -> User | None:  # type: ignore[override]  # read-only here
         return self.user if self.new_hash is None else None
 
+    @property
+    def new_device_of(self) -> User | None:  # type: ignore[override]  # read-only here
+        return self.user if not self.attempt.bucket.startswith(_DEVICE) else None
+
     def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Accept the proof unless the user has another hash now, and store the renewed hash."""
         if user.password_hash != self.user.password_hash:
@@ -158,12 +196,23 @@ class PasswordProof(Proof):
         await self.prover.forget_failures(self.attempt)
 
 
-def _canonical_name(username: str) -> str:
-    """Return the canonical name.
+@dataclass(frozen=True, slots=True)
+class RepeatedPasswordProof(Proof):
+    """The password of a signed-in user was right. Nothing is left to count or to renew."""
 
-    For an invalid name, return one that no user can have and that any database can look up.
-    """
-    try:
-        return parse_username(username).canonical
-    except UsernameInvalid:
-        return f" {sha256(username.encode()).hexdigest()}"
+    user: User
+    """As stored when the password was checked."""
+    proved_at: datetime
+    methods: Sequence[AuthenticationMethod] = (AuthenticationMethod.PASSWORD,)
+
+    @property
+    def user_id(self) -> UUID:  # type: ignore[override]  # read-only here
+        return self.user.id
+
+    def accept(self, uow: UnitOfWork, user: User) -> User | None:  # noqa: ARG002  it writes nothing
+        return user if user.password_hash == self.user.password_hash else None
+
+    async def renewed(self, user: User) -> "RepeatedPasswordProof":  # noqa: ARG002
+        raise WrongPassword
+
+    async def session_opened(self) -> None: ...

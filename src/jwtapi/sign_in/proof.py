@@ -31,6 +31,9 @@ class Proof(ABC):
     """The user as proved, if nothing else is to be accepted than that the password hash is still the same and the user
     enabled. One statement opens the session then, without `accept`."""
 
+    new_device_of: User | None = None
+    """The user, if the owner may get a notice, because no token shows that this device has signed in before."""
+
     @abstractmethod
     def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Return the user if the proof still holds, in the transaction that opens the session; else None.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from jwtapi.web.schemas import Schema
 
@@ -19,3 +19,16 @@ class AccessToken(Schema):
     ]
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  a type of token, no password
     expires_in: Annotated[int, Field(description="Seconds.", examples=[900])]
+
+
+class LoginAnswer(AccessToken):
+    """The access token, under two names. The refresh token, which renews it, is in a cookie."""
+
+    @computed_field(  # type: ignore[prop-decorator]
+        repr=False,
+        description="The same as `accessToken`, for clients that expect this name.",
+        examples=[EXAMPLE_ACCESS_TOKEN],
+    )
+    @property
+    def token(self) -> str:
+        return self.access_token

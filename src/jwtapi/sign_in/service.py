@@ -5,13 +5,16 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from jwtapi import audit
+from jwtapi.authentication.errors import AccessTokenInvalid
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
 from jwtapi.errors import JwtapiError
+from jwtapi.mail.notices import Notices
 from jwtapi.metrics import LoginOutcome, Metrics
+from jwtapi.principal import Principal
 from jwtapi.security.device_tokens import DeviceTokens
-from jwtapi.sessions.service import SessionService, TokenPair
-from jwtapi.sign_in.errors import InvalidCredentials
+from jwtapi.sessions.service import IssuedAccessToken, SessionService, TokenPair
+from jwtapi.sign_in.errors import InvalidCredentials, WrongPassword
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof
 from jwtapi.storage.database import Database
@@ -39,17 +42,19 @@ user is disabled or deleted."""
 
 
 class SignIn:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  signing in needs all of them
         self,
         database: Database,
         sessions: SessionService,
         device_tokens: DeviceTokens,
+        notices: Notices,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._device_tokens = device_tokens
+        self._notices = notices
         self._metrics = metrics
         self._clock = clock
         self._further_factors: list[FurtherFactor] = []
@@ -65,12 +70,17 @@ class SignIn:
             InvalidCredentials: the user has been disabled or deleted since the proof, or the proof no longer holds.
             JwtapiError: a further factor is required.
         """
+        user = proof.new_device_of
+        tells_owner = user is not None and await self._notices.admits_new_device(user)
         while True:
-            outcome: _Outcome = await self._open_at_once(proof, caller)
+            outcome: _Outcome = await self._open_at_once(proof, caller) if not tells_owner else None
             if outcome is None:
-                outcome = await self._database.write(partial(self._open, proof=proof, caller=caller))
+                unit = partial(self._open, proof=proof, caller=caller, tells_owner=tells_owner)
+                outcome = await self._database.write(unit)
             match outcome:
                 case _Opened():
+                    if tells_owner:
+                        self._notices.wake()
                     return await self._signed_in(outcome, proof)
                 case User():  # the user has another password now, or the same one with a renewed hash
                     proof = await proof.renewed(outcome)
@@ -80,6 +90,42 @@ class SignIn:
                     self._metrics.count_login(LoginOutcome.FAILED)
                     raise InvalidCredentials
 
+    async def reauthenticate(self, principal: Principal, proof: Proof, caller: Caller) -> IssuedAccessToken:
+        """Give the session of a signed-in user a new time of sign-in, if the proof holds and is enough.
+
+        The further factors are asked as for a new session. Otherwise a password alone would renew what took two proofs.
+
+        Raises:
+            AccessTokenInvalid: the session has ended, or the principal has none.
+            WrongPassword: the password was changed since it was checked.
+            JwtapiError: a further factor is required.
+        """
+        outcome = await self._database.write(
+            partial(self._reauthenticate, principal=principal, proof=proof, caller=caller)
+        )
+        if isinstance(outcome, JwtapiError):
+            raise outcome
+        return self._sessions.issue_access_token(outcome)
+
+    def _reauthenticate(
+        self, uow: UnitOfWork, *, principal: Principal, proof: Proof, caller: Caller
+    ) -> SessionOfUser | JwtapiError:
+        user = uow.users.get_for_update(principal.user_id)
+        if user is None or user.disabled_at is not None:
+            return AccessTokenInvalid()
+        accepted = proof.accept(uow, user)
+        if accepted is None:
+            return WrongPassword()
+        for factor in self._further_factors:
+            if (refusal := factor.refusal(uow, accepted, proof)) is not None:
+                return refusal
+        session = self._sessions.reauthenticate(
+            uow, principal, caller, methods=proof.methods, auth_time=proof.proved_at
+        )
+        if session is None:
+            return AccessTokenInvalid()
+        return SessionOfUser(session, Owner(accepted.username, accepted.roles, accepted.disabled_at))
+
     async def _open_at_once(self, proof: Proof, caller: Caller) -> _Opened | None:
         """Open a session by one statement, if that suffices and the proof still holds."""
         if proof.unchanged_user is None or self._further_factors:
@@ -88,7 +134,7 @@ class SignIn:
         user = await self._sessions.open(session, proof.unchanged_user, caller, opened)
         return _Opened(session, user) if user is not None else None
 
-    def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller) -> _Outcome:
+    def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller, tells_owner: bool) -> _Outcome:
         # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
         user = uow.users.get_for_update(proof.user_id)
         if user is None or user.disabled_at is not None:
@@ -102,6 +148,8 @@ class SignIn:
                 return refusal
         session, opened = self._new(proof, caller)
         self._sessions.add(uow, session, caller, opened)
+        if tells_owner:
+            self._notices.new_device(uow, accepted, caller)
         return _Opened(session, accepted)
 
     def _new(self, proof: Proof, caller: Caller) -> tuple[Session, Event]:
