@@ -1,0 +1,141 @@
+"""Notices: mails to the owner of an account about what has happened to it."""
+
+from typing import Any
+from uuid import UUID
+
+from jwtapi.caller import Caller
+from jwtapi.clock import Clock
+from jwtapi.errors import TooManyRequests
+from jwtapi.mail.kinds import Composing, Letter, MailKind
+from jwtapi.mail.outbox import Outbox
+from jwtapi.mail.settings import NoticeSettings
+from jwtapi.mail.unlinked import unlinked
+from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.rate_limiting.limits import Limit
+from jwtapi.security.link_tokens import LinkPurpose
+from jwtapi.settings import Settings
+from jwtapi.storage.mails import QueuedMail
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.storage.users import User
+
+NOTICES = Limit(name="notices", amount=lambda settings: settings.of(NoticeSettings).notice_rate_limit)
+"""Counted by kind and user. It is for notices that a thief of a password could cause without end."""
+
+
+def _letter(mail: QueuedMail, template: str, **links: str | None) -> Letter | None:
+    """Return the letter to the address of then: whoever took over the account may have changed it meanwhile."""
+    if mail.recipient is None:
+        return None
+    variables: dict[str, Any] = {
+        "username": unlinked(mail.details["username"]),
+        "when": f"{mail.created_at:%Y-%m-%d %H:%M} UTC",
+        "address": mail.details["address"],
+        "user_agent": mail.details["user_agent"],
+    }
+    return Letter(mail.recipient, template, variables | links)
+
+
+def _compose_password_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    return _letter(mail, "notice_password_changed", forgot_link=composing.links.page("forgot"))
+
+
+def _compose_email_changed(uow: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    """Write to the address before the change. The link that restores it is made only if it still can be restored."""
+    user = uow.users.get(mail.user_id) if mail.user_id is not None else None
+    link = None
+    if user is not None and user.former_email == mail.recipient and user.former_email_until is not None:
+        token = composing.tokens.issue(
+            LinkPurpose.UNDO_EMAIL, user.id, bound_to=user.undo_state, expires_at=user.former_email_until
+        )
+        link = composing.links.page("undo", token=token, account=user.username)
+    return _letter(mail, "notice_email_changed", undo_link=link)
+
+
+def _compose_new_device(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    links = composing.links
+    return _letter(mail, "notice_new_device", sessions_link=links.page("sessions"), forgot_link=links.page("forgot"))
+
+
+def _compose_token_reused(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    links = composing.links
+    return _letter(mail, "notice_token_reused", sessions_link=links.page("sessions"), forgot_link=links.page("forgot"))
+
+
+def _compose_account_deleted(_: UnitOfWork, mail: QueuedMail, __: Composing) -> Letter | None:
+    return _letter(mail, "notice_account_deleted")
+
+
+PASSWORD_CHANGED = MailKind("notice_password_changed", _compose_password_changed)
+EMAIL_CHANGED = MailKind("notice_email_changed", _compose_email_changed)
+NEW_DEVICE = MailKind("notice_new_device", _compose_new_device)
+TOKEN_REUSED = MailKind("notice_token_reused", _compose_token_reused)
+ACCOUNT_DELETED = MailKind("notice_account_deleted", _compose_account_deleted)
+
+
+class Notices:
+    """Each method stores a mail in the unit of the change, if its setting is on and the user has a verified address."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, limiter: RateLimiter, clock: Clock) -> None:
+        wanted = settings.of(NoticeSettings)
+        self._on = {
+            PASSWORD_CHANGED: wanted.notice_password_changed,
+            EMAIL_CHANGED: wanted.notice_email_changed,
+            NEW_DEVICE: wanted.notice_new_device,
+            TOKEN_REUSED: wanted.notice_token_reused,
+            ACCOUNT_DELETED: wanted.notice_account_deleted,
+        }
+        self._outbox = outbox
+        self._limiter = limiter
+        self._clock = clock
+
+    def password_changed(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
+        self._add(uow, PASSWORD_CHANGED, user, caller)
+
+    def email_changed(self, uow: UnitOfWork, before: User, caller: Caller) -> None:
+        """`before` is the user before the change: the notice goes to the address of then."""
+        self._add(uow, EMAIL_CHANGED, before, caller)
+
+    async def admits_new_device(self, user: User) -> bool:
+        """Return whether `new_device` would store a mail, and count it. Call it before the unit."""
+        return self._sends(NEW_DEVICE) and user.email is not None and await self._admits(NEW_DEVICE, user.id)
+
+    def new_device(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
+        self._add(uow, NEW_DEVICE, user, caller)
+
+    async def admits_token_reused(self, user_id: UUID) -> bool:
+        """As `admits_new_device`, without a look at the address."""
+        return self._sends(TOKEN_REUSED) and await self._admits(TOKEN_REUSED, user_id)
+
+    def token_reused(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
+        self._add(uow, TOKEN_REUSED, user, caller)
+
+    def account_deleted(self, uow: UnitOfWork, before: User, caller: Caller) -> None:
+        self._add(uow, ACCOUNT_DELETED, before, caller)
+
+    def wake(self) -> None:
+        """Let the mail be sent now. Call it after the unit was committed."""
+        self._outbox.wake()
+
+    def _sends(self, kind: MailKind) -> bool:
+        return self._outbox.is_on and self._on[kind]
+
+    async def _admits(self, kind: MailKind, user_id: UUID) -> bool:
+        try:
+            await self._limiter.spend(NOTICES, f"{kind.name}:{user_id}")
+        except TooManyRequests:
+            return False
+        return True
+
+    def _add(self, uow: UnitOfWork, kind: MailKind, user: User, caller: Caller) -> None:
+        if user.email is None or not self._sends(kind):
+            return
+        self._outbox.add(
+            uow,
+            kind,
+            at=self._clock(),
+            # What belongs to a deleted user is deleted too, except for this mail.
+            user_id=user.id if kind is not ACCOUNT_DELETED else None,
+            recipient=user.email,
+            details={"username": user.username, "address": caller.address, "user_agent": caller.user_agent},
+            language=caller.language,
+        )
