@@ -1,9 +1,40 @@
 """The errors of creating users."""
 
-from jwtapi.errors import Conflict
+from jwtapi.errors import Conflict, Forbidden, InvalidInput
 
 
 class UsernameTaken(Conflict):
     code = "username_taken"
     meaning = "another user has this user name; case, width and composition make no difference"
     message = "Username already taken"
+
+
+class EmailTaken(Conflict):
+    code = "email_taken"
+    meaning = "another user has verified this e-mail address"
+    message = "Another account uses this e-mail address"
+
+
+class RegistrationClosed(Forbidden):
+    code = "registration_closed"
+    meaning = "nobody can register here (REGISTRATION)"
+    message = "Registration is closed"
+
+
+class EmailDiffers(InvalidInput):
+    code = "email_differs"
+    meaning = "the invitation is for another e-mail address: leave `email` out"
+    field = "email"
+    message = "This invitation is for another e-mail address"
+
+
+class LinkInvalid(InvalidInput):
+    code = "link_invalid"
+    meaning = "the link was used, or is void because the account has changed, or is not complete"
+    message = "This link is no longer valid"
+
+
+class LinkExpired(InvalidInput):
+    code = "link_expired"
+    meaning = "the link is too old: ask for another one"
+    message = "This link has expired"

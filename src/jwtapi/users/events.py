@@ -2,7 +2,9 @@
 
 from jwtapi.storage.events import EventType, Invalidates
 
+USER_INVITED = EventType("user.invited", Invalidates.NOTHING)
 USER_REGISTERED = EventType("user.registered", Invalidates.NOTHING)
+USER_RENAMED = EventType("user.renamed", Invalidates.USER)
 USER_DISABLED = EventType("user.disabled", Invalidates.USER)
 USER_ENABLED = EventType("user.enabled", Invalidates.USER)
 USER_DELETED = EventType("user.deleted", Invalidates.USER)

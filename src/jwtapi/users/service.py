@@ -1,20 +1,29 @@
 """Creates users, and hashes new passwords."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from jwtapi import audit
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
+from jwtapi.mail.outbox import Outbox
 from jwtapi.metrics import Metrics
+from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.security.email_addresses import EmailAddress
+from jwtapi.security.link_tokens import LinkClaims
 from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.usernames import UsernamePolicy, parse_username
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
-from jwtapi.storage.users import DuplicateUsername, User
-from jwtapi.users.errors import UsernameTaken
+from jwtapi.storage.users import DuplicateEmail, DuplicateUsername, User
+from jwtapi.users.errors import EmailDiffers, EmailTaken, LinkInvalid, UsernameTaken
 from jwtapi.users.events import USER_REGISTERED
+from jwtapi.users.held_names import HeldNames
+from jwtapi.users.invitations import InvitationService, Invited
+from jwtapi.users.limits import EMAIL_RECIPIENT, key_of
+from jwtapi.users.mails import VERIFY_EMAIL
 
 
 class NewPasswords:
@@ -43,12 +52,25 @@ class NewPasswords:
 
 
 class UserService:
-    def __init__(
-        self, database: Database, usernames: UsernamePolicy, passwords: NewPasswords, metrics: Metrics, clock: Clock
+    def __init__(  # noqa: PLR0913, PLR0917  creating users needs all of them
+        self,
+        database: Database,
+        usernames: UsernamePolicy,
+        held_names: HeldNames,
+        passwords: NewPasswords,
+        invitations: InvitationService,
+        outbox: Outbox,
+        limiter: RateLimiter,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._usernames = usernames
+        self._held_names = held_names
         self._passwords = passwords
+        self._invitations = invitations
+        self._outbox = outbox
+        self._limiter = limiter
         self._metrics = metrics
         self._clock = clock
 
@@ -58,15 +80,24 @@ class UserService:
         password: str,
         caller: Caller,
         *,
+        email: EmailAddress | None = None,
+        invitation: LinkClaims | None = None,
         roles: Sequence[str] = (),
         may_be_reserved: bool = False,
         admit: Callable[[], Awaitable[None]] | None = None,
     ) -> User:
         """Store a new user. `admit` is called after the cheap checks of the input, before any work and any query.
 
+        `email` waits until a link that is sent to it verifies it. An `invitation` has an address and roles of its own.
+        It is used up only if the user is stored.
+
         Raises:
             UsernameInvalid, UsernameReserved, UsernameTaken: the name cannot be used.
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
+            LinkInvalid: the invitation is forged, void or used.
+            EmailDiffers: the invitation is for another address.
+            EmailTaken: another user has verified the invited address.
+            TooManyRequests: people have entered this address too often.
             Overloaded: too many hashes are waiting.
         """
         name = parse_username(username)
@@ -74,28 +105,85 @@ class UserService:
         self._passwords.check_length(password)
         if admit is not None:
             await admit()
-        # This only avoids a useless hash. The unique constraint decides below.
-        if await self._database.read(lambda uow: uow.users.by_name(name.canonical)) is not None:
+        invited, is_free = await self._database.read(
+            lambda uow: (
+                self._invitations.find(uow, invitation) if invitation is not None else None,
+                self._held_names.is_free(uow, name.canonical),
+            )
+        )
+        # This comes first: without an invitation, nobody finds out which names are taken.
+        if invitation is not None:
+            _check_invited(invited, email)
+        # This only avoids a useless hash. The unit below decides.
+        if not is_free:
             raise UsernameTaken
+        verified = invited.address if invited is not None and invited.is_verified else None
+        pending = self._pending(email, invited)
+        password_hash = await self._passwords.hash(password, username=name.display)
+        if pending is not None:  # last, so that only a registration that would send a mail counts
+            await self._limiter.spend(EMAIL_RECIPIENT, key_of(pending))
         user = User(
             id=uuid4(),
             username=name.display,
             canonical_username=name.canonical,
-            password_hash=await self._passwords.hash(password, username=name.display),
-            roles=list(roles),
+            password_hash=password_hash,
+            roles=list(invited.roles if invited is not None else roles),
             settings={},
             created_at=self._clock(),
             disabled_at=None,
+            email=verified.display if verified is not None else None,
+            canonical_email=verified.canonical if verified is not None else None,
+            pending_email=pending.display if pending is not None else None,
+            security_stamp=secrets.token_bytes(16),
         )
-        registered = audit.event(USER_REGISTERED, at=user.created_at, caller=caller, user_id=user.id)
-
-        def add(uow: UnitOfWork) -> None:
-            uow.users.add(user)
-            uow.events.add(registered)
-
-        try:
-            await self._database.write(add)
-        except DuplicateUsername:
-            raise UsernameTaken from None
+        if not await self._add(user, invited, caller):
+            raise LinkInvalid
+        if user.pending_email is not None:
+            self._outbox.wake()
         self._metrics.count_registration()
         return user
+
+    async def _add(self, user: User, invited: Invited | None, caller: Caller) -> bool:
+        """Return False if somebody else has used the invitation meanwhile, or if it was replaced."""
+        registered = audit.event(USER_REGISTERED, at=user.created_at, caller=caller, user_id=user.id)
+
+        def add(uow: UnitOfWork) -> bool:
+            if invited is not None and not uow.invitations.use(invited.invitation_id, user.created_at):
+                return False
+            uow.users.add(user)
+            # Its owner may have deleted the account since the name was looked up.
+            if self._held_names.is_held(uow, user.canonical_username):
+                raise UsernameTaken
+            uow.events.add(registered)
+            if user.pending_email is not None:
+                # Whether somebody has the address is looked up when the mail is sent, so that no request shows it.
+                self._outbox.add(
+                    uow,
+                    VERIFY_EMAIL,
+                    at=user.created_at,
+                    user_id=user.id,
+                    recipient=user.pending_email,
+                    language=caller.language,
+                )
+            return True
+
+        try:
+            return await self._database.write(add)
+        except DuplicateUsername:
+            raise UsernameTaken from None
+        except DuplicateEmail:
+            raise EmailTaken from None
+
+    def _pending(self, email: EmailAddress | None, invited: Invited | None) -> EmailAddress | None:
+        """Return the address that waits. None does if no mail is sent, because none could be verified."""
+        address = invited.address if invited is not None else email
+        if address is None or (invited is not None and invited.is_verified) or not self._outbox.is_on:
+            return None
+        return address
+
+
+def _check_invited(invited: Invited | None, email: EmailAddress | None) -> None:
+    if invited is None:
+        raise LinkInvalid
+    if email is not None and email.canonical != invited.address.canonical:
+        raise EmailDiffers

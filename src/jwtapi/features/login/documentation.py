@@ -5,21 +5,30 @@ from typing import Any
 
 from fastapi import Response
 
-from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired
 from jwtapi.errors import TooManyRequests
-from jwtapi.features.login.errors import CredentialsRequired, TooManyRegistrations
+from jwtapi.features.login.errors import CredentialsRequired, EmailRequired, InvitationRequired, TooManyRegistrations
+from jwtapi.mail.errors import MailUnavailable
+from jwtapi.security.email_addresses import EmailInvalid
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from jwtapi.security.passwords import Overloaded
 from jwtapi.security.usernames import UsernameInvalid, UsernameReserved
 from jwtapi.sessions.errors import RefreshTokenInvalid, RefreshTokenRequired
-from jwtapi.settings import Settings
+from jwtapi.settings import Registration, Settings
 from jwtapi.sign_in.cookies import AuthCookies
 from jwtapi.sign_in.documentation import example_password
 from jwtapi.sign_in.errors import InvalidCredentials, TooManyLogins
 from jwtapi.sign_in.schemas import EXAMPLE_DEVICE_TOKEN, EXAMPLE_REFRESH_TOKEN
-from jwtapi.users.errors import UsernameTaken
+from jwtapi.users.errors import (
+    EmailDiffers,
+    EmailTaken,
+    LinkExpired,
+    LinkInvalid,
+    RegistrationClosed,
+    UsernameTaken,
+)
 from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, error_responses, json_body, success
-from jwtapi.web.errors import ErrorResponse
+from jwtapi.web.errors import ErrorResponse, ValidationFailed
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.schemas import EXAMPLE_ID, FieldError
 
@@ -32,9 +41,18 @@ REGISTER = error_responses(
     PasswordTooShort(8),
     PasswordTooLong(),
     PasswordTooCommon(),
+    EmailRequired(),
+    EmailInvalid(),
+    EmailDiffers(),
+    LinkInvalid(),
+    LinkExpired(),
     CrossOriginRefused(),
+    RegistrationClosed(),
+    InvitationRequired(),
     UsernameTaken(),
+    EmailTaken(),
     TooManyRegistrations(EXAMPLE_WAIT),
+    MailUnavailable(),
     Overloaded(),
     *json_body(_NO_STRING),
 ) | {
@@ -53,21 +71,35 @@ LOGIN = error_responses(
     *json_body(_NO_STRING),
 ) | {200: success("Signed in.", with_headers=RATE_LIMIT)}
 BY_COOKIE: dict[str, Any] = {"security": [{"RefreshCookie": []}]}
-BY_EITHER_OR_NONE: dict[str, Any] = {"security": [{"Password": []}, {"AccessToken": []}, {"RefreshCookie": []}, {}]}
+LOGOUT_REQUEST: dict[str, Any] = {
+    "security": [{"Password": []}, {"AccessToken": []}, {"RefreshCookie": []}, {}],
+    "parameters": [
+        {
+            "name": "everywhere",
+            "in": "query",
+            "description": "End all sessions of the user.",
+            "schema": {"type": "boolean", "default": False},
+        }
+    ],
+}
 
 REFRESH = error_responses(
     RefreshTokenRequired(), RefreshTokenInvalid(), CrossOriginRefused(), TooManyRequests(EXAMPLE_WAIT)
 ) | {200: success("Still signed in.", with_headers=RATE_LIMIT)}
-LOGOUT = error_responses(AccessTokenInvalid(), CrossOriginRefused()) | {
-    200: success("Signed out, or was not signed in.", example={"message": "Logged out"})
-}
+LOGOUT = error_responses(
+    ValidationFailed([{"field": "everywhere", "message": "Input should be true or false"}]),
+    AccessTokenRequired(),
+    AccessTokenInvalid(),
+    CrossOriginRefused(),
+) | {200: success("Signed out, or was not signed in.", example={"message": "Logged out"})}
 
 
 def complete(document: dict[str, Any], settings: Settings) -> None:
-    """Add what depends on the settings: the cookies, and the length of a password."""
+    """Add what depends on the settings: the cookies, the length of a password, and what a registration needs."""
     _add_cookie_scheme(document, settings.cookie_name)
     _show_cookies(document, settings)
     _show_password_length(document, settings.password_min_length)
+    _show_first_what_works(document, settings)
 
 
 def _add_cookie_scheme(document: dict[str, Any], cookie_name: str) -> None:
@@ -116,5 +148,16 @@ def _show_password_length(document: dict[str, Any], minimum: int) -> None:
     }
     for name in ("RegisterRequest", "LoginRequest"):
         schemas[name]["properties"]["password"]["examples"] = [example_password(minimum)]
+    for example in schemas["RegisterRequest"]["examples"]:
+        example["password"] = example_password(minimum)
     refused = document["paths"]["/register"]["post"]["responses"]["400"]["content"]["application/json"]["examples"]
     refused["password_too_short"]["value"] = ErrorResponse(PasswordTooShort(minimum)).content
+
+
+def _show_first_what_works(document: dict[str, Any], settings: Settings) -> None:
+    """Tools send the first example."""
+    needed = "email" if settings.email_required else None
+    if settings.registration is Registration.INVITE:
+        needed = "invitation"
+    examples: list[dict[str, Any]] = document["components"]["schemas"]["RegisterRequest"]["examples"]
+    examples.sort(key=lambda example: needed is not None and needed not in example)

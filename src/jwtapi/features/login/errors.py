@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jwtapi.errors import InvalidInput, TooManyRequests
+from jwtapi.errors import Forbidden, InvalidInput, TooManyRequests
 
 
 class CredentialsRequired(InvalidInput):
@@ -19,6 +19,19 @@ class CredentialsRequired(InvalidInput):
     @property
     def members(self) -> Mapping[str, Any]:
         return {"errors": [{"field": name, "message": f"{name.capitalize()} is required"} for name in self._missing]}
+
+
+class EmailRequired(InvalidInput):
+    code = "email_required"
+    meaning = "the e-mail address is missing, and a registration needs one (EMAIL_REQUIRED)"
+    field = "email"
+    message = "E-mail address is required"
+
+
+class InvitationRequired(Forbidden):
+    code = "invitation_required"
+    meaning = "nobody can register here without an invitation (REGISTRATION)"
+    message = "Registration needs an invitation"
 
 
 class TooManyRegistrations(TooManyRequests):

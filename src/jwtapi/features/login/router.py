@@ -6,18 +6,20 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 
 from jwtapi.authentication.dependencies import BearerTokenDep
+from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired
 from jwtapi.features.login import documentation
+from jwtapi.features.login.dependencies import EverywhereDep
 from jwtapi.features.login.limits import REGISTER
-from jwtapi.features.login.schemas import LoginAnswer, LoginRequest, Registered, RegisterRequest
+from jwtapi.features.login.schemas import LoginRequest, Registered, RegisterRequest
+from jwtapi.features.login.service import RegistrationService
 from jwtapi.sessions.errors import RefreshTokenRequired
 from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.dependencies import CookiesDep, DiagnoseCookies, token_response
 from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.passwords import PasswordProver
-from jwtapi.sign_in.schemas import AccessToken
+from jwtapi.sign_in.schemas import AccessToken, LoginAnswer
 from jwtapi.sign_in.service import SignIn
-from jwtapi.users.service import UserService
 from jwtapi.web.dependencies import AddressLimiterDep, CallerDep, provided
 from jwtapi.web.rate_limits import rate_limited
 from jwtapi.web.routes import StrictRoute
@@ -26,16 +28,26 @@ from jwtapi.web.schemas import Message
 router = APIRouter(route_class=StrictRoute, tags=["auth"])
 
 SessionServiceDep = Annotated[SessionService, provided(SessionService)]
-UserServiceDep = Annotated[UserService, provided(UserService)]
+RegistrationServiceDep = Annotated[RegistrationService, provided(RegistrationService)]
 
 
 @router.post("/register", status_code=201, summary="Register", responses=documentation.REGISTER)
 async def register(
-    body: RegisterRequest, request: Request, users: UserServiceDep, limiter: AddressLimiterDep, caller: CallerDep
+    body: RegisterRequest,
+    request: Request,
+    registrations: RegistrationServiceDep,
+    limiter: AddressLimiterDep,
+    caller: CallerDep,
 ) -> Registered:
     """Create an account. The user is not signed in yet: log in next."""
-    admit = partial(limiter.admit, REGISTER, request)  # malformed requests do not count as registrations
-    user = await users.register(body.username, body.password.get_secret_value(), caller, admit=admit)
+    user = await registrations.register(
+        body.username,
+        body.password.get_secret_value(),
+        caller,
+        email=body.email,
+        invitation=body.invitation,
+        admit=partial(limiter.admit, REGISTER, request),  # malformed requests do not count as registrations
+    )
     return Registered(message="User registered successfully", id=user.id)
 
 
@@ -80,9 +92,7 @@ async def refresh(
     return token_response(AccessToken, await sessions.refresh(tokens, caller), response, cookies)
 
 
-@router.post(
-    "/logout", summary="Log out", responses=documentation.LOGOUT, openapi_extra=documentation.BY_EITHER_OR_NONE
-)
+@router.post("/logout", summary="Log out", responses=documentation.LOGOUT, openapi_extra=documentation.LOGOUT_REQUEST)
 async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     request: Request,
     response: Response,
@@ -90,11 +100,19 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     sessions: SessionServiceDep,
     cookies: CookiesDep,
     caller: CallerDep,
+    everywhere: EverywhereDep,
 ) -> Message:
     """End the session of the refresh cookie, and the session of the access token if one is sent, immediately.
 
     One of them is enough. It is not an error if neither is sent, or if they are no longer valid.
+
+    With `everywhere=true` all sessions of the user end. Then one of the tokens must be valid, and a refresh token must
+    not have been used before.
     """
-    await sessions.log_out(refresh_tokens=cookies.refresh_tokens(request), access_token=access_token, caller=caller)
+    tokens = cookies.refresh_tokens(request)
+    if not everywhere:
+        await sessions.log_out(refresh_tokens=tokens, access_token=access_token, caller=caller)
+    elif not await sessions.log_out_everywhere(refresh_tokens=tokens, access_token=access_token, caller=caller):
+        raise AccessTokenRequired if access_token is None else AccessTokenInvalid
     cookies.clear_refresh_token(response)
     return Message(message="Logged out")

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, SecretStr, computed_field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, WithJsonSchema, model_validator
 
 from jwtapi.features.login.errors import CredentialsRequired
+from jwtapi.security import email_addresses, link_tokens
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
-from jwtapi.sign_in.schemas import EXAMPLE_ACCESS_TOKEN, AccessToken
 from jwtapi.web.schemas import EXAMPLE_ID, Message, Schema
 
 
@@ -26,7 +26,25 @@ class Credentials(Schema):
         return body
 
 
+Optional = Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""None if it is missing, null or empty. Forms of browsers send fields that were left empty."""
+
+EXAMPLE_INVITATION = "AZnl8mwdejCPK5ThwH1aNgAAazbsgHRoaXMgaXMgb25seSBhbiBleGFtcGxlLCBubyBNQUMu"
+
+_CREDENTIALS: dict[str, JsonValue] = {"username": "alice", "password": EXAMPLE_PASSWORD}
+
+
 class RegisterRequest(Credentials):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                _CREDENTIALS,
+                _CREDENTIALS | {"email": "alice@example.com"},
+                _CREDENTIALS | {"invitation": EXAMPLE_INVITATION},
+            ]
+        }
+    )
+
     # These limits are only documentation. The service enforces them, with an error code for each.
     username: Annotated[
         str,
@@ -46,6 +64,23 @@ class RegisterRequest(Credentials):
             json_schema_extra={"format": "password", "maxLength": 1024},
         ),
     ]
+    email: Annotated[
+        Optional,
+        WithJsonSchema({"type": ["string", "null"], "format": "email", "maxLength": email_addresses.MAX_LENGTH}),
+        Field(
+            description="An address of the user. It has no effect until the user opens the link that is sent to it.",
+            examples=["alice@example.com"],
+        ),
+    ] = None
+    invitation: Annotated[
+        Optional,
+        WithJsonSchema({"type": ["string", "null"], "maxLength": link_tokens.TEXT_LENGTH}),
+        Field(
+            description="The token of an invitation: what follows `invitation=` in its link. The user gets the address "
+            "and the roles of the invitation.",
+            examples=[EXAMPLE_INVITATION],
+        ),
+    ] = None
 
 
 class LoginRequest(Credentials):
@@ -56,16 +91,3 @@ class Registered(Message):
     """The new user."""
 
     id: Annotated[UUID, Field(description="The id of the user. It stays the same.", examples=[EXAMPLE_ID])]
-
-
-class LoginAnswer(AccessToken):
-    """The access token, under two names. The refresh token, which renews it, is in a cookie."""
-
-    @computed_field(  # type: ignore[prop-decorator]
-        repr=False,
-        description="The same as `accessToken`, for clients that expect this name.",
-        examples=[EXAMPLE_ACCESS_TOKEN],
-    )
-    @property
-    def token(self) -> str:
-        return self.access_token
