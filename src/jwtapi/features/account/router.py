@@ -2,21 +2,30 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Response
+from fastapi.responses import StreamingResponse
 
 from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_principal
 from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
-from jwtapi.features.account.errors import SettingsTooLarge
-from jwtapi.features.account.schemas import Account, AccountSettings, Profile, SettingsPatch
+from jwtapi.authentication.step_up import RecentSignIn
+from jwtapi.features.account import documentation
+from jwtapi.features.account.schemas import (
+    Account,
+    AccountPatch,
+    AccountSettings,
+    DeleteAccountRequest,
+    Profile,
+    SettingsPatch,
+)
 from jwtapi.features.account.service import AccountService
-from jwtapi.web.dependencies import provided
-from jwtapi.web.documentation import Responses, error_responses, json_body, success
-from jwtapi.web.origins import CrossOriginRefused
+from jwtapi.sign_in.dependencies import CookiesDep
+from jwtapi.web.dependencies import CallerDep, provided
+from jwtapi.web.documentation import Responses, error_responses, success
 from jwtapi.web.routes import StrictRoute
-from jwtapi.web.schemas import FieldError
 
 _PROFILE: Responses = {200: success("The user name.")}
-_NO_OBJECT = FieldError(field="", message="Input should be a valid dictionary")
+
+AccountServiceDep = Annotated[AccountService, provided(AccountService)]
 
 router = APIRouter(route_class=StrictRoute, tags=["account"], responses=error_responses(*ACCESS_TOKEN_ERRORS))
 
@@ -45,7 +54,53 @@ def api_profile(principal: PrincipalDep) -> Profile:
 @api.get("/account", summary="Read the account", responses={200: success("The account.")})
 async def read_account(user: CurrentUser) -> Account:
     """Return the account of the signed-in user."""
-    return Account(id=user.id, username=user.username, roles=user.roles, created_at=user.created_at)
+    return Account.of(user)
+
+
+@api.patch("/account", summary="Change the user name", responses=documentation.RENAME, dependencies=[RecentSignIn])
+async def change_account(
+    patch: Annotated[AccountPatch, Body(media_type="application/merge-patch+json")],
+    user: CurrentUser,
+    account: AccountServiceDep,
+    caller: CallerDep,
+) -> Account:
+    """Change the user name. Access tokens with the old name are refused from now on: refresh them.
+
+    The Content-Type may also be `application/json`.
+    """
+    if "username" in patch.model_fields_set:
+        user = await account.rename(user, patch.username, caller)
+    return Account.of(user)
+
+
+@api.get("/account/export", summary="Export the account", responses=documentation.EXPORT, dependencies=[RecentSignIn])
+async def export_account(user: CurrentUser, account: AccountServiceDep) -> StreamingResponse:
+    """Return all that is kept of the signed-in user. If the server fails in the middle, the JSON is not complete."""
+    headers = {"Content-Disposition": 'attachment; filename="account.json"'}
+    return StreamingResponse(await account.export(user), headers=headers, media_type="application/json")
+
+
+@api.delete(
+    "/account",
+    status_code=204,
+    summary="Delete the account",
+    responses=documentation.DELETE,
+    dependencies=[RecentSignIn],
+)
+async def delete_account(  # noqa: PLR0913, PLR0917  each is a dependency
+    body: DeleteAccountRequest,
+    principal: PrincipalDep,
+    response: Response,
+    account: AccountServiceDep,
+    cookies: CookiesDep,
+    caller: CallerDep,
+) -> None:
+    """Delete the account of the signed-in user with everything that belongs to it. Nothing can be undone.
+
+    All sessions end immediately. Nobody else can register the user name for 30 days.
+    """
+    await account.delete(principal.user_id, body.password.get_secret_value(), caller)
+    cookies.clear_refresh_token(response)
 
 
 @api.get("/settings", summary="Read the settings", responses={200: success("The settings; `{}` at first.")})
@@ -57,13 +112,12 @@ async def read_settings(user: CurrentUser) -> AccountSettings:
 @api.patch(
     "/settings",
     summary="Change the settings",
-    responses=error_responses(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), SettingsTooLarge(), *json_body(_NO_OBJECT))
-    | {200: success("All settings, changed.")},
+    responses=documentation.CHANGE_SETTINGS,
 )
 async def change_settings(
     patch: Annotated[SettingsPatch, Body(media_type="application/merge-patch+json")],
     principal: PrincipalDep,
-    account: Annotated[AccountService, provided(AccountService)],
+    account: AccountServiceDep,
 ) -> AccountSettings:
     """Change some settings with a JSON merge patch (RFC 7396): values replace, `null` removes, objects merge.
 

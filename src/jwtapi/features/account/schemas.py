@@ -1,12 +1,17 @@
 """Bodies of the account endpoints."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
 
+from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
+from jwtapi.storage.users import User
 from jwtapi.web.schemas import EXAMPLE_ID, Schema
+
+_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
+_TEXT_OR_NULL = WithJsonSchema({"type": ["string", "null"]})
 
 
 class Profile(Schema):
@@ -20,8 +25,62 @@ class Account(Schema):
 
     id: Annotated[UUID, Field(description="It stays the same, even if the user name changes.", examples=[EXAMPLE_ID])]
     username: Annotated[str, Field(examples=["alice"])]
+    email: Annotated[
+        str | None,
+        _TEXT_OR_NULL,
+        Field(description="The verified address, or else the one that waits.", examples=["alice@example.com"]),
+    ]
+    email_verified: Annotated[
+        bool, Field(description="Whether the owner of `email` has followed a link in a mail.", examples=[True])
+    ]
+    pending_email: Annotated[
+        str | None,
+        _TEXT_OR_NULL,
+        Field(description="The address that replaces `email` once it is verified.", examples=["alice@example.net"]),
+    ]
     roles: Annotated[list[str], Field(examples=[["staff"]])]
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=["2026-11-23T14:56:54.403661Z"])]
+    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    last_login_at: Annotated[
+        datetime | None,
+        WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
+        Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME]),
+    ]
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        return cls(
+            id=user.id,
+            username=user.username,
+            email=user.email or user.pending_email,
+            email_verified=user.email is not None,
+            pending_email=user.pending_email if user.email is not None else None,
+            roles=user.roles,
+            created_at=user.created_at,
+            last_login_at=user.last_login_at,
+        )
+
+
+class AccountPatch(Schema):
+    """A JSON merge patch (RFC 7396) of the account. No other member can be changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: Annotated[
+        str,
+        Field(
+            default_factory=str,
+            description="As at the registration, or the present name in another spelling.",
+            examples=["alice"],
+            json_schema_extra={"format": "username", "maxLength": 64},
+        ),
+    ]
+
+
+class DeleteAccountRequest(Schema):
+    password: Annotated[
+        SecretStr,
+        Field(min_length=1, examples=[EXAMPLE_PASSWORD], json_schema_extra={"format": "password", "maxLength": 1024}),
+    ]
 
 
 class AccountSettings(RootModel[dict[str, Any]]):

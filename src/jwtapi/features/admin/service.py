@@ -6,33 +6,48 @@ from functools import partial
 from jwtapi import audit
 from jwtapi.caller import COMMAND_LINE
 from jwtapi.clock import Clock
-from jwtapi.features.admin.errors import UnknownUser
+from jwtapi.features.admin.errors import UnknownUser, UserDisabled
+from jwtapi.features.admin.events import RESET_LINK_PRINTED
 from jwtapi.features.admin.roles import parse_roles
+from jwtapi.mail.links import Links
+from jwtapi.mail.notices import Notices
+from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.security.usernames import parse_username
 from jwtapi.sessions.service import SessionService
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.users.deletion import delete_user
 from jwtapi.users.events import (
     PASSWORD_CHANGED,
     ROLES_CHANGED,
-    USER_DELETED,
     USER_DISABLED,
     USER_ENABLED,
 )
+from jwtapi.users.reset_links import reset_link
 from jwtapi.users.service import NewPasswords
 
 _PAGE = 1000
-_BATCH = 500
-"""Rows to delete in one transaction. During a transaction on SQLite no other connection can write."""
 
 
 class AdminService:
-    def __init__(self, database: Database, sessions: SessionService, passwords: NewPasswords, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  the service needs all of them
+        self,
+        database: Database,
+        sessions: SessionService,
+        passwords: NewPasswords,
+        links: Links,
+        link_tokens: LinkTokens,
+        notices: Notices,
+        clock: Clock,
+    ) -> None:
         self._database = database
         self._sessions = sessions
         self._passwords = passwords
+        self._links = links
+        self._link_tokens = link_tokens
+        self._notices = notices
         self._clock = clock
 
     async def users(self, *, after: str = "") -> list[User]:
@@ -82,14 +97,36 @@ class AdminService:
 
         def set_password(uow: UnitOfWork) -> None:
             user = _locked_user(uow, username)
-            uow.users.set_password_hash(user.id, password_hash)
+            uow.users.change_password(user.id, password_hash)
             self._record(uow, PASSWORD_CHANGED, user)
             self._sessions.end_all(uow, user.id, COMMAND_LINE)
+            self._notices.password_changed(uow, user, COMMAND_LINE)
 
         await self._database.write(set_password)
 
+    async def reset_link(self, username: str) -> str:
+        """Return a link by which the user can set a password. It is void after any change of the user.
+
+        Raises:
+            UnknownUser
+            UserDisabled
+            NoPages, NoPublicUrl: nobody could open the link.
+        """
+        self._links.require()
+
+        def record(uow: UnitOfWork) -> User:
+            user = _locked_user(uow, username)
+            if user.disabled_at is None:
+                self._record(uow, RESET_LINK_PRINTED, user)
+            return user
+
+        user = await self._database.write(record)
+        if user.disabled_at is not None:
+            raise UserDisabled(username)
+        return reset_link(user, self._links, self._link_tokens, self._clock())
+
     async def delete(self, username: str) -> None:
-        """Delete the user with settings and sessions. The events keep the id, although its user no longer exists.
+        """Delete the user with settings and sessions. The name is free immediately.
 
         Raises:
             UnknownUser
@@ -97,11 +134,9 @@ class AdminService:
 
         def delete(uow: UnitOfWork) -> None:
             user = _locked_user(uow, username)
-            self._sessions.end_all(uow, user.id, COMMAND_LINE)
-            uow.users.delete(user.id)
-            self._record(uow, USER_DELETED, user)
+            self._notices.account_deleted(uow, user, COMMAND_LINE)
+            delete_user(uow, user, self._clock(), COMMAND_LINE)
 
-        await self._delete_ended_sessions(username)
         await self._database.write(delete)
 
     async def change_roles(self, username: str, *, add: Collection[str], remove: Collection[str]) -> list[str]:
@@ -121,15 +156,6 @@ class AdminService:
             return roles
 
         return await self._database.write(change)
-
-    async def _delete_ended_sessions(self, username: str) -> None:
-        """Delete the ended sessions in batches, because a user can have too many for one transaction."""
-
-        def delete_batch(uow: UnitOfWork) -> int:
-            return uow.sessions.delete_ended(_user_named(uow, username).id, self._clock(), limit=_BATCH)
-
-        while await self._database.write(delete_batch) == _BATCH:
-            pass
 
     def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
         uow.events.add(audit.event(type_, at=self._clock(), caller=COMMAND_LINE, user_id=user.id))
