@@ -218,5 +218,6 @@ def test_db_copy_reports_a_difference_at_the_end(
     assert result.exit_code == 1
     assert result.stderr.endswith("TO differs from FROM in users. Stop everything that writes to TO, and copy again.\n")
     assert "equal to FROM" not in result.output
-    ours, theirs = result.stdout.splitlines()[1].split()[6:]
+    (row,) = (line.split() for line in result.stdout.splitlines() if line.startswith("users"))
+    ours, theirs = row[6:]
     assert ours != theirs

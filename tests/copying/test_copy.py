@@ -21,6 +21,9 @@ from jwtapi.sign_in.events import LOGIN_FAILED
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.events import Event, events
+from jwtapi.storage.held_names import HeldName, held_names
+from jwtapi.storage.invitations import Invitation, invitations
+from jwtapi.storage.mails import QueuedMail, mails
 from jwtapi.storage.metadata import columns_of, persistent_tables
 from jwtapi.storage.schema import metadata
 from jwtapi.storage.sessions import Session, sessions
@@ -35,6 +38,7 @@ NOW = datetime(2026, 11, 23, 14, 56, 54, 1, tzinfo=UTC)
 
 RECORDS = ((users, User), (sessions, Session), (events, Event))
 NAMES = [table.name for table, _ in RECORDS]
+FURTHER_RECORDS = ((mails, QueuedMail), (invitations, Invitation), (held_names, HeldName))
 WAYS = (("sqlite", "postgresql"), ("postgresql", "sqlite"))
 AWKWARD = {
     "\0": "\0",
@@ -75,9 +79,9 @@ async def writing(url: str) -> AsyncIterator[AsyncConnection]:
     await engine.dispose()
 
 
-async def fill(url: str, *rows: User | Session | Event) -> None:
+async def fill(url: str, *rows: User | Session | Event | QueuedMail | Invitation | HeldName) -> None:
     async with writing(url) as connection:
-        for table, record in RECORDS:
+        for table, record in (*RECORDS, *FURTHER_RECORDS):
             if values := [asdict(row) for row in rows if isinstance(row, record)]:
                 await connection.execute(insert(table), values)
 
@@ -87,7 +91,7 @@ async def contents(url: str) -> dict[str, list[str]]:
     async with writing(url) as connection:
         return {
             table.name: sorted(repr(tuple(row)) for row in await connection.execute(select(*columns_of(table, record))))
-            for table, record in RECORDS
+            for table, record in (*RECORDS, *FURTHER_RECORDS)
         }
 
 
@@ -124,7 +128,7 @@ async def copied(
 
 
 def changes(tables: dict[str, Copied]) -> list[Changes]:
-    """What was changed in the tables of RECORDS. The tables of features are empty here."""
+    """What was changed in the tables of RECORDS. The others are empty here."""
     assert all(table.changes == Changes() for name, table in tables.items() if name not in NAMES)
     return [tables[name].changes for name in NAMES]
 
@@ -160,6 +164,83 @@ async def test_a_copy_there_and_back_equals_the_original(new_url: NewUrl, source
     assert changes(await copied(here, there)) == [Changes(2), Changes(2), Changes(3)]
     assert changes(await copied(there, back)) == [Changes(2), Changes(2), Changes(3)]
     assert await contents(back) == await contents(here)
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+async def test_a_copy_has_addresses_deleted_users_mails_invitations_and_held_names(
+    new_url: NewUrl, source: str, target: str
+) -> None:
+    here, there = new_url(source), new_url(target)
+    alice = new_user(
+        "alice",
+        email="Alice@example.com",
+        canonical_email="alice@example.com",
+        pending_email="alice@example.net",
+        former_email="old@example.com",
+        former_email_until=NOW,
+        security_stamp=bytes(range(16)),
+        last_login_at=NOW,
+    )
+    gone = new_user(f" {uuid4().hex}", password_hash=None, disabled_at=NOW, deleted_at=NOW)
+    mail = QueuedMail(uuid4(), "verify_email", alice.id, None, {}, "de", NOW, NOW, 2, NOW, "timeout")
+    await fill(here, alice, gone, mail, replace(mail, id=uuid4(), user_id=None, recipient="x@example.com"))
+    await fill(here, new_invitation("bob@example.com"), HeldName(uuid4(), bytes(range(32)), NOW))
+    tables = await copied(here, there, page_size=1)
+    written = {name: table.changes.inserted for name, table in tables.items() if table.changes.inserted}
+    assert written == {"users": 2, "mails": 2, "invitations": 1, "held_names": 1}
+
+
+def new_invitation(email: str) -> Invitation:
+    return Invitation(
+        id=uuid4(),
+        key=b"k" * 32,
+        email=email,
+        canonical_email=email,
+        roles=["staff"],
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=7),
+        used_at=NOW,
+    )
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+@pytest.mark.parametrize("page_size", (1, 100))
+async def test_a_copy_moves_addresses_between_users_in_any_order(
+    new_url: NewUrl, source: str, target: str, page_size: int
+) -> None:
+    here, there = new_url(source), new_url(target)
+    people = [new_user(f"user{n}", UUID(int=n), email=f"{n}@x.org", canonical_email=f"{n}@x.org") for n in range(4)]
+    gone = new_user("gone", UUID(int=99), email="gone@x.org", canonical_email="gone@x.org")
+    await fill(there, *people, gone, *(new_session(user) for user in people))
+    swapped = {0: "1@x.org", 1: "0@x.org", 2: None, 3: "gone@x.org"}
+    await fill(
+        here,
+        *(replace(people[n], email=address, canonical_email=address) for n, address in swapped.items()),
+        new_user("new", UUID(int=50), email="2@x.org", canonical_email="2@x.org"),
+    )
+    await copied(here, there, overwrite=True, page_size=page_size)
+
+
+async def test_a_copy_keeps_the_row_of_a_user_who_verifies_the_first_address(new_url: NewUrl) -> None:
+    here, there = new_url("sqlite"), new_url("sqlite")
+    alice = new_user("alice")
+    await fill(there, alice)
+    await fill(here, replace(alice, email="a@x.org", canonical_email="a@x.org"))
+    assert changes(await copied(here, there)) == [Changes(updated=1), Changes(), Changes()]
+
+
+@pytest.mark.parametrize(("source", "target"), WAYS)
+async def test_a_copy_after_events_were_erased_takes_the_target_for_no_server_and_erases_them_there(
+    new_url: NewUrl, source: str, target: str
+) -> None:
+    here, there = new_url(source), new_url(target)
+    event = new_event(1, new_user("alice"), address="203.0.113.7", request_id="r", details={"to": "alice"})
+    await fill(here, event)
+    await copied(here, there)
+    async with writing(here) as connection:
+        erase = update(events).values(address=None, request_id=None, details=None)
+        await connection.execute(erase.where(events.c.id == 1))
+    assert changes(await copied(here, there)) == [Changes(), Changes(), Changes(updated=1)]
 
 
 async def test_checksums_of_equal_rows_are_the_same_in_both_kinds_of_database(new_url: NewUrl) -> None:
@@ -335,7 +416,8 @@ async def test_after_an_interrupted_copy_the_next_one_writes_the_rest(new_url: N
         "Copying events": (10, 10, 6),
         "Comparing users": (10, 10, 10),
     }[step]
-    assert tuple(map(len, (await contents(there)).values())) == written
+    in_target = await contents(there)
+    assert tuple(len(in_target[name]) for name in NAMES) == written
     assert changes(await copied(here, there, page_size=SMALL)) == [Changes(inserted=10 - rows) for rows in written]
 
 

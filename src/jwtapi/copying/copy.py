@@ -26,7 +26,7 @@ from jwtapi.copying.endpoints import (
     open_endpoint,
 )
 from jwtapi.storage.events import events
-from jwtapi.storage.metadata import persistent_tables, stored_columns
+from jwtapi.storage.metadata import erased_columns, persistent_tables, stored_columns, unique_columns
 from jwtapi.storage.users import users
 
 Advance = Callable[[int], object]
@@ -114,7 +114,8 @@ class _Copying:
         only_in_target = await self._count_users_only_in_target()
         if not overwrite and (only_in_target or await self._was_in_service()):
             raise TargetHasMore(only_in_target)
-        await self._free_names(overwrite=overwrite)
+        for table in persistent_tables():
+            await self._free_unique_values(table, overwrite=overwrite)
         for table in persistent_tables():
             with progress(f"Copying {table.name}", await self._source.count(table)) as advance:
                 await self._copy(table, advance)
@@ -132,8 +133,11 @@ class _Copying:
         return only_in_target
 
     async def _was_in_service(self) -> bool:
-        """Return whether a server on TO wrote TO's newest event: then FROM does not have the same event."""
-        columns = stored_columns(events)
+        """Return whether a server on TO wrote TO's newest event: then FROM does not have the same event.
+
+        FROM may have erased parts of the event since the last copy.
+        """
+        columns = [column for column in stored_columns(events) if column not in erased_columns(events)]
         async with self._target.transaction() as target:
             in_target = await target.first(select(*columns).order_by(events.c.id.desc()).limit(1))
         if in_target is None:
@@ -141,24 +145,32 @@ class _Copying:
         in_source = await self._source.first(select(*columns).where(events.c.id == in_target[0]))
         return in_source is None or canonical(in_source) != canonical(in_target)
 
-    async def _free_names(self, *, overwrite: bool) -> None:
-        """Delete from TO the users whose names may belong to other users by now.
+    async def _free_unique_values(self, table: Table, *, overwrite: bool) -> None:
+        """Delete from TO the rows whose unique values may belong to other rows by now.
 
-        User names are unique. If a name moved to another user, the old owner's row must be deleted before the new
-        owner's row is written, in whatever order their ids come.
+        A user name and an e-mail address have one owner. If a name moved to another user, the row of the old owner must
+        be deleted before that of the new one is written, in whatever order their ids come.
         """
+        unique = unique_columns(table)
+        if not unique:
+            return
+
+        def has_moved(here: Sequence[Any], there: Sequence[Any]) -> bool:
+            return any(theirs is not None and ours != theirs for ours, theirs in zip(here, there, strict=True))
 
         async def free(target: EndpointConnection, in_source: Rows, in_target: Rows) -> None:
-            deleted = in_target.keys() - in_source.keys() if overwrite else set()
-            renamed = {key for key in in_target.keys() & in_source.keys() if in_source[key] != in_target[key]}
-            await self._delete(target, users, deleted | renamed)
+            deleted = in_target.keys() - in_source.keys() if overwrite or table is not users else set()
+            moved = {
+                key for key in in_target.keys() & in_source.keys() if has_moved(in_source[key][1:], in_target[key][1:])
+            }
+            await self._delete(target, table, deleted | moved)
 
-        await self._for_each_page((users.c.id, users.c.canonical_username), free)
+        await self._for_each_page((table.c.id, *unique), free)
 
     async def _copy(self, table: Table, advance: Advance) -> None:
         async def write_differences(target: EndpointConnection, in_source: Rows, in_target: Rows) -> None:
-            # `_free_names` has deleted the users that had to be deleted. Any other user that only TO has registered
-            # there during the copy, and is kept.
+            # `_free_unique_values` has deleted the users that had to be deleted. Any other user that only TO has
+            # registered there during the copy, and is kept.
             if table is not users:
                 await self._delete(target, table, in_target.keys() - in_source.keys())
             common = in_source.keys() & in_target.keys()
