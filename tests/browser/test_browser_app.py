@@ -1,8 +1,9 @@
-"""The code of docs/browser-app.md, exactly as printed, in two tabs of a Chromium. Skipped without a Chromium."""
+"""The client for browser apps, `/account/client.js`, in two tabs of a Chromium. Skipped without a Chromium."""
 
-import re
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Request, Route, sync_playwright
 
 from tests.browser.test_swagger_ui import CHROMIUM
 from tests.support.api import PASSWORD
@@ -19,8 +20,7 @@ from tests.support.server import running_server
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
-PAGE = (Path(__file__).parents[2] / "docs/browser-app.md").read_text()
-(CLIENT,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
+CLIENT = Path(__file__).parents[2] / "src/jwtapi/features/account_page/client.js"
 
 
 @dataclass
@@ -30,6 +30,7 @@ class App:
     context: BrowserContext
     origin: str
     api: str
+    database: Path
     sent: list[Request] = field(default_factory=list)
     expired: set[str] = field(default_factory=set)
     """Values of Authorization that reach the server as a token that it refuses."""
@@ -39,8 +40,13 @@ class App:
     def tab(self) -> Page:
         page = self.context.new_page()
         page.goto(self.origin)
-        page.evaluate("import('/session.js').then((client) => { window.client = client })")
+        page.evaluate(f"import('/copy.js').then(({{ Client }}) => {{ window.client = new Client({self.options}) }})")
         return page
+
+    @property
+    def options(self) -> str:
+        """The options of the client, in JavaScript. A test may set `window.ask`."""
+        return f"{{ baseUrl: '{self.api}', askPassword: async (problem) => window.ask?.(problem) ?? null }}"
 
     def paths(self) -> list[str]:
         """The paths of the requests to the server since the last look."""
@@ -64,7 +70,7 @@ class App:
     def let_expire(self, page: Page) -> None:
         """Refuse the access token that the page has now."""
         with page.expect_request("**/profile") as sent:
-            page.evaluate("client.call('/profile').then(() => null)")
+            page.evaluate("client.fetch('/profile').then(() => null)")
         self.expired.add(sent.value.headers["authorization"])
         self.paths()
 
@@ -84,18 +90,24 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of the server that a test needs besides CORS_ORIGINS."""
+    return getattr(request, "param", {})
+
+
+@pytest.fixture
+def app(tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>app</title>")
     with (
         serving(pages) as origin,
-        running_server(tmp_path / "server", CORS_ORIGINS=origin) as server,
+        running_server(tmp_path / "server", CORS_ORIGINS=origin, **settings) as server,
         sync_playwright() as playwright,
     ):
-        (pages / "session.js").write_text(CLIENT.replace("https://auth.example.com", server.base_url))
+        shutil.copy(CLIENT, pages / "copy.js")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        app = App(browser.new_context(), origin, server.base_url)
+        app = App(browser.new_context(), origin, server.base_url, server.folder / "jwtapi.db")
         app.context.route(f"{app.api}/**", app.pass_on)
         yield app
         browser.close()
@@ -106,88 +118,235 @@ def outcome(page: Page, call: str) -> Any:
     return page.evaluate(f"{call}.then((value) => value ?? null, (error) => ({{ name: error.name, ...error }}))")
 
 
-def profile(page: Page, *options: str) -> Any:
+def fetched(page: Page, *options: str) -> Any:
+    """Status and body of the profile."""
     arguments = ", ".join(("'/profile'", *options))
-    return page.evaluate(f"client.call({arguments}).then(async (answer) => [answer.status, await answer.json()])")
+    return page.evaluate(f"client.fetch({arguments}).then(async (answer) => [answer.status, await answer.json()])")
+
+
+def listen(page: Page) -> None:
+    """Keep the news that the client reports from now on, for `heard`."""
+    page.evaluate(
+        "window.news = []; for (const name of ['signed-in', 'refreshed', 'signed-out'])"
+        " client.addEventListener(name, ({ detail }) => news.push([name, detail.elsewhere]))"
+    )
+
+
+def heard(page: Page, count: int) -> Any:
+    """The news since `listen`, when there are so many."""
+    page.wait_for_function(f"news.length >= {count}")
+    return page.evaluate("news")
 
 
 ALICE = [200, {"username": "alice"}]
+NO_ANSWER = {"name": "ApiError", "code": "no_answer", "status": 0, "retryAfter": None, "fields": {}}
 
 
-def test_two_tabs_of_an_app_share_a_session(app: App) -> None:
-    first, second = app.tab(), app.tab()
+def forget_sign_ins(database: Path) -> None:
+    """Let every session have signed in long ago."""
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.execute("UPDATE sessions SET auth_time = '2020-01-01 00:00:00.000000'")
 
-    # Errors say what a form needs to know.
-    short = outcome(first, "client.register('alice', 'short')")
-    assert (short["status"], short["code"]) == (400, "password_too_short")
-    assert [error["field"] for error in short["errors"]] == ["password"]
-    assert outcome(first, f"client.register('alice', '{PASSWORD}')")["message"] == "User registered successfully"
-    wrong = outcome(first, "client.login('alice', 'wrong')")
-    assert (wrong["status"], wrong["code"]) == (401, "invalid_credentials")
 
-    # Nobody is signed in: no loop.
-    app.paths()
-    assert outcome(first, "client.refresh()") is False
-    assert profile(first)[0] == 401
+def sign_in(page: Page) -> None:
+    assert outcome(page, f"client.register('alice', '{PASSWORD}')")["message"] == "User registered successfully"
+    assert outcome(page, f"client.signIn('alice', '{PASSWORD}')") is None
+
+
+def test_errors_state_what_a_form_needs(app: App) -> None:
+    page = app.tab()
+    short = outcome(page, "client.register('alice', 'short')")
+    assert (short["name"], short["status"], short["code"]) == ("ApiError", 400, "password_too_short")
+    assert list(short["fields"]) == ["password"]
+    wrong = outcome(page, "client.signIn('alice', 'wrong')")
+    assert (wrong["status"], wrong["code"], wrong["fields"]) == (401, "invalid_credentials", {})
+    assert outcome(page, "client.request('GET', '/none')")["code"] == "not_found"
+
+    app.context.route(f"{app.api}/login", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    assert outcome(page, "client.signIn('alice', 'wrong')")["code"] == "foreign_answer"
+
+
+def test_where_nobody_is_signed_in_a_request_refreshes_once(app: App) -> None:
+    page = app.tab()
+    assert outcome(page, "client.refresh()") is False
+    assert fetched(page)[0] == 401
     assert app.paths() == ["/refresh", "/profile", "/refresh"]
+    assert page.evaluate("client.signedIn") is False
 
-    # Signed in here, signed in there.
-    second.evaluate(
-        "window.heard = new Promise((hear) => addEventListener('signed-in', () => hear('signed-in'))); null"
-    )
-    assert outcome(first, f"client.login('alice', '{PASSWORD}')") is None
-    assert second.evaluate("heard") == "signed-in"
-    assert profile(second) == ALICE
+
+def test_two_tabs_share_a_session(app: App) -> None:
+    first, second = app.tab(), app.tab()
+    for tab in (first, second):
+        listen(tab)
+    sign_in(first)
+    assert heard(first, 1) == [["signed-in", False]]
+    assert heard(second, 1) == [["signed-in", True]]
+    assert fetched(second) == ALICE
 
     # A refresh is no sign-in: a page that loads again when it hears of one, and refreshes then, would go on for ever.
-    second.evaluate(
-        "window.news = new Promise((hear) => { for (const name of ['signed-in', 'refreshed', 'signed-out'])"
-        " addEventListener(name, () => hear(name)); }); null"
-    )
     assert outcome(first, "client.refresh()") is True
-    assert second.evaluate("news") == "refreshed"
+    assert heard(second, 2)[1:] == [["refreshed", True]]
 
-    # Headers stay, in whatever form they come.
+    assert outcome(second, "client.signOut()") is None
+    assert heard(first, 3)[2:] == [["signed-out", True]]
+    app.paths()
+    assert fetched(first)[0] == 401
+    assert app.paths() == ["/profile", "/refresh"]
+
+
+def test_many_requests_of_many_tabs_refresh_once_and_a_body_is_sent_again(app: App) -> None:
+    tabs = [app.tab() for _ in range(3)]
+    sign_in(tabs[0])
+    app.let_expire(tabs[0])
+    many = "Promise.all([1, 2, 3].map((n) => client.fetch('/api/settings', { method: 'PATCH', headers: new Headers({"
+    many += (
+        " 'Content-Type': 'application/json' }), body: JSON.stringify({ [`key${n}`]: n }) }).then((a) => a.status)))"
+    )
+    for tab in tabs:
+        tab.evaluate(f"window.statuses = {many}; null")
+    assert [tab.evaluate("statuses") for tab in tabs] == [[200] * 3] * 3
+    assert app.paths().count("/refresh") == 1
+    assert outcome(tabs[1], "client.request('GET', '/api/settings')") == {"key1": 1, "key2": 2, "key3": 3}
+
+
+def test_many_tabs_that_load_at_the_same_time_refresh_once(app: App) -> None:
+    sign_in(app.tab())
+    for tab in app.context.pages:
+        tab.close()
+    tabs = [app.tab() for _ in range(3)]
+    app.paths()
+    held: list[Route] = []
+    app.context.route(f"{app.api}/refresh", lambda route: held.append(route))  # noqa: PLW0108  it must be a function
+    for tab in tabs:
+        tab.evaluate("window.signedIn = client.refresh(); null")
+    while not held:
+        tabs[0].wait_for_timeout(10)
+    held[0].continue_()
+    assert [tab.evaluate("signedIn") for tab in tabs] == [True] * 3
+    assert len(held) == 1
+
+
+def test_a_browser_without_locks_and_channels_refreshes_in_each_tab(app: App) -> None:
+    app.context.add_init_script(
+        "Object.defineProperty(navigator, 'locks', { value: undefined }); delete globalThis.BroadcastChannel"
+    )
+    first, second = app.tab(), app.tab()
+    sign_in(first)
+    assert outcome(second, "client.refresh()") is True
+    assert [fetched(first), fetched(second)] == [ALICE, ALICE]
+    assert outcome(second, "client.signOut()") is None
+    assert fetched(first)[0] == 401
+
+
+def test_headers_stay_in_whatever_form_they_come(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
     for form in (
         "{ headers: new Headers({ 'X-Request-ID': 'kept' }) }",
         "{ headers: [['X-Request-ID', 'kept']] }",
         "{ headers: { 'X-Request-ID': 'kept' } }",
     ):
-        assert first.evaluate(f"client.call('/profile', {form}).then((a) => a.headers.get('X-Request-ID'))") == "kept"
+        assert page.evaluate(f"client.fetch('/profile', {form}).then((a) => a.headers.get('X-Request-ID'))") == "kept"
     request = f"new Request('{app.api}/profile', {{ headers: {{ 'X-Request-ID': 'kept' }} }})"
-    assert first.evaluate(f"client.call({request}).then((a) => a.headers.get('X-Request-ID'))") == "kept"
+    assert page.evaluate(f"client.fetch({request}).then((a) => a.headers.get('X-Request-ID'))") == "kept"
 
-    # The access token expires: many calls in two tabs, and one refresh; a body is sent again.
-    app.let_expire(first)
-    many = "Promise.all([1, 2, 3].map((n) => client.call('/api/settings', { method: 'PATCH', headers: new Headers({"
-    many += (
-        " 'Content-Type': 'application/json' }), body: JSON.stringify({ [`key${n}`]: n }) }).then((a) => a.status)))"
-    )
-    second.evaluate(f"window.there = {many}; null")
-    assert first.evaluate(many) == [200] * 3
-    assert second.evaluate("there") == [200] * 3
-    assert app.paths().count("/refresh") in {1, 2}  # two, if the lock came before the news
-    assert first.evaluate("client.call('/api/settings').then((a) => a.json())") == {"key1": 1, "key2": 2, "key3": 3}
 
-    # An answer is lost, or whoever asked went away: still signed in.
-    app.let_expire(first)
-    app.lost = 1
-    assert outcome(first, "client.refresh()") == {"name": "TypeError"}
-    assert profile(first) == ALICE
-    aborted = "(() => { const stop = new AbortController(); const answer = client.call('/profile',"
-    aborted += " { signal: stop.signal }); stop.abort(); return answer.then(() => null, (error) => error.name); })()"
-    assert first.evaluate(aborted) == "AbortError"
-    app.context.set_offline(True)
-    assert outcome(second, "client.logout()") == {"name": "TypeError"}
-    app.context.set_offline(False)
-    assert profile(second) == ALICE
-
-    # Signed out here, signed out there.
-    first.evaluate(
-        "window.heard = new Promise((hear) => addEventListener('signed-out', () => hear('signed-out'))); null"
-    )
-    assert outcome(second, "client.logout()") is None
-    assert first.evaluate("heard") == "signed-out"
+def test_a_path_that_would_lead_to_another_host_is_refused(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
     app.paths()
-    assert profile(first)[0] == 401
-    assert app.paths() == ["/profile", "/refresh"]
+    assert outcome(page, "client.fetch('@example.com/')")["name"] == "TypeError"
+    with pytest.raises(Error, match="A path begins with /"):
+        page.evaluate("client.request('GET', '.example.com/')")
+    assert app.paths() == []
+
+
+def test_a_lost_answer_of_a_refresh_is_asked_for_again(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    app.let_expire(page)
+    app.lost = 2
+    assert fetched(page) == ALICE
+    assert app.paths() == ["/profile", "/refresh", "/refresh", "/refresh", "/profile"]
+
+    app.let_expire(page)
+    app.lost = 3
+    assert outcome(page, "client.refresh()") == NO_ANSWER
+    assert fetched(page) == ALICE
+
+
+def test_a_request_that_its_sender_aborts_leaves_the_session_as_it_is(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    app.let_expire(page)
+    aborted = "(() => { const stop = new AbortController(); const answer = client.fetch('/profile',"
+    aborted += " { signal: stop.signal }); stop.abort(); return answer.then(() => null, (error) => error.name); })()"
+    assert page.evaluate(aborted) == "AbortError"
+    assert fetched(page) == ALICE
+
+
+def test_a_sign_out_without_the_network_fails_and_the_user_stays_signed_in(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    app.context.set_offline(True)
+    assert outcome(page, "client.signOut()") == NO_ANSWER
+    app.context.set_offline(False)
+    assert fetched(page) == ALICE
+
+
+def test_a_session_that_was_ended_elsewhere_is_reported_as_signed_out(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    listen(page)
+    app.context.request.post(f"{app.api}/logout")
+    assert outcome(page, "client.request('GET', '/profile')")["code"] == "token_invalid"
+    assert heard(page, 1) == [["signed-out", False]]
+
+
+def test_an_app_imports_the_client_from_the_server(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    page.evaluate(f"import('{app.api}/account/client.js').then(({{ Client }}) => {{ window.client = new Client() }})")
+    assert outcome(page, "client.refresh()") is True
+    assert fetched(page) == ALICE
+
+
+@pytest.mark.parametrize("settings", ({"REFRESH_RATE_LIMIT": "1/2 seconds"},), indirect=True)
+def test_a_refresh_waits_as_long_as_the_server_asks_if_that_is_short(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    assert outcome(page, "client.refresh()") is True
+    assert outcome(page, "client.refresh()") is True
+
+
+@pytest.mark.parametrize("settings", ({"REFRESH_RATE_LIMIT": "1/hour"},), indirect=True)
+def test_a_refresh_does_not_wait_long_but_reports_how_long_it_would_be(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    assert outcome(page, "client.refresh()") is True
+    app.paths()
+    refused = outcome(page, "client.refresh()")
+    assert (refused["status"], refused["code"], refused["retryAfter"] > 3000) == (429, "too_many_attempts", True)
+    assert app.paths() == ["/refresh"]
+    assert fetched(page) == ALICE
+
+
+def test_a_change_that_needs_a_recent_sign_in_is_sent_again_after_the_password(app: App) -> None:
+    page = app.tab()
+    sign_in(page)
+    forget_sign_ins(app.database)
+    assert outcome(page, "client.refresh()") is True
+    rename = "client.request('PATCH', '/api/account', { username: 'alice' })"
+    assert outcome(page, rename)["code"] == "insufficient_user_authentication"  # `askPassword` gave up
+
+    page.evaluate(
+        "window.asked = []; window.ask = async (problem) => {"
+        f" asked.push(problem?.code ?? null); return asked.length === 1 ? 'wrong' : '{PASSWORD}'; }}; null"
+    )
+    app.paths()
+    both = page.evaluate(f"Promise.all([{rename}, {rename}])")
+    assert [account["username"] for account in both] == ["alice", "alice"]
+    assert page.evaluate("asked") == [None, "wrong_password"]
+    assert app.paths().count("/api/reauthenticate") == 2
+    assert outcome(page, rename)["username"] == "alice"
+    assert app.paths() == ["/api/account"]

@@ -35,6 +35,8 @@ def test_the_wheel_brings_its_migrations_and_its_pages(installed: Path, tmp_path
     assert result.stdout.splitlines() == [f"{installed}/jwtapi/__init__.py", "The schema is up to date."]
     assert (tmp_path / "jwtapi.db").stat().st_size
     assert (installed / "jwtapi/web/docs/index.html").is_file()
+    assert (installed / "jwtapi/features/account_page/assets/index.html").is_file()
+    assert (installed / "jwtapi/features/account_page/client.js").is_file()
     assert (installed / "jwtapi/py.typed").is_file()
 
 

@@ -68,6 +68,10 @@ class Server:
             base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES, transport=transport
         )
 
+    def run(self, *arguments: str) -> None:
+        """Run a command of jwtapi in the folder, with the settings of the server."""
+        subprocess.run((JWTAPI, *arguments), cwd=self.folder, env=self._environment, check=True, capture_output=True)
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

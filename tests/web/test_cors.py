@@ -8,6 +8,7 @@ from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.sessions.service import SessionService
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, error_of
+from tests.support.routes import routes_of
 
 APP = "https://app.example"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
@@ -92,7 +93,7 @@ async def test_every_error_can_be_read_by_the_page_that_made_it(
     run_api: RunApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SessionService, "log_out", Mock(side_effect=RuntimeError))
-    monkeypatch.setattr(Authenticator, "session", Mock(side_effect=RuntimeError))
+    monkeypatch.setattr(Authenticator, "verify", Mock(side_effect=RuntimeError))
     async with run_api(cors_origins=APP, rate_limit_enabled=True, login_rate_limit="1/hour") as api:
         with structlog.testing.capture_logs():  # a traceback in colours takes seconds
             faults = [await api.client(Origin=APP).post("/logout"), await api.client(Origin=APP).get("/profile")]
@@ -146,3 +147,13 @@ async def test_answers_that_depend_on_the_origin_vary_by_it(run_api: RunApi) -> 
     async with run_api(cors_origins=APP) as api:
         for headers in ({}, {"Origin": APP}, {"Origin": "https://evil.example"}):
             assert (await api.client(**headers).get("/")).headers["vary"] == "Origin"
+
+
+@on_sqlite
+async def test_a_page_of_an_allowed_origin_may_use_every_method_of_every_route(run_api: RunApi) -> None:
+    async with run_api(cors_origins=APP) as api:
+        used = [route for route in routes_of(api.services.settings) if route.method != "HEAD"]
+        for method, path in used:
+            headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization"}
+            preflight = await api.client(Origin=APP, **headers).options(path)
+            assert (method, path, preflight.status_code) == (method, path, 200)

@@ -50,7 +50,7 @@ class Cors(CORSMiddleware):
             app,
             allow_origins=origins,
             allow_credentials=True,
-            allow_methods=["GET", "POST", "PATCH"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[*READ_HERE, *OF_LIBRARIES, *headers],
             allow_private_network=True,
             expose_headers=EXPOSED,

@@ -3,18 +3,13 @@
 This file leans on the folder `static` of fastapi_offline, and on the names of the files in it. Neither is documented.
 """
 
-import gzip
-import mimetypes
-from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import fastapi_offline
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse
 
 from jwtapi.errors import NotFound
+from jwtapi.web.assets import PAGE_HEADERS, asset_of
 from jwtapi.web.errors import ErrorResponse
 
 _HERE = Path(__file__).parent
@@ -30,43 +25,13 @@ _ASSETS = {
     )
 }
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    media_type: str | None
-    etag: str
-    gzipped: bytes
-
-
-@cache
-def _asset(name: str) -> _Asset:
-    """Compress a file at its first request, in about 50 ms, and cache it. All files together take half a MB."""
-    content = _ASSETS[name].read_bytes()
-    # A weak ETag, because it is the same for the compressed and the plain file (RFC 9110 §8.8.3).
-    return _Asset(mimetypes.guess_type(name)[0], f'W/"{sha256(content).hexdigest()[:32]}"', gzip.compress(content))
-
 
 def install_docs(app: FastAPI) -> None:
+    # Neither is async, so they run on a thread: the first compression of a file takes long.
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(_HERE / "index.html", headers={"Content-Security-Policy": _POLICY})
+    def docs(request: Request) -> Response:
+        return asset_of(_HERE / "index.html").response_to(request, {"Cache-Control": "no-store", **PAGE_HEADERS})
 
     @app.get("/docs/assets/{name}", include_in_schema=False)
     def asset(name: str, request: Request) -> Response:
-        """It is not async, so it runs on a thread: the first compression takes long."""
-        if name not in _ASSETS:
-            return ErrorResponse(NotFound())
-        file = _asset(name)
-        # The browser caches the file and asks each time whether it has changed, so an upgrade has effect immediately.
-        headers = {"Cache-Control": "no-cache", "ETag": file.etag, "Vary": "Accept-Encoding"}
-        if file.etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return Response(file.gzipped, headers=headers, media_type=file.media_type)
-        return Response(gzip.decompress(file.gzipped), headers=headers, media_type=file.media_type)
+        return asset_of(_ASSETS[name]).response_to(request) if name in _ASSETS else ErrorResponse(NotFound())

@@ -1,0 +1,123 @@
+/** The account: who it is, its address, its data, and its end. */
+
+import { ApiError } from "../client.js";
+import { card, h, moment, paragraph } from "./elements.js";
+import * as fields from "./fields.js";
+import { actionButton, form } from "./form.js";
+import { onDate, atTime, words } from "./words.js";
+
+const text = words.account;
+
+export function accountView(page) {
+  const { account } = page;
+  return {
+    heading: text.heading,
+    wide: true,
+    content: [
+      h("h1", {}, account.username),
+      h(
+        "p",
+        { class: "lead" },
+        moment(account.createdAt, text.since(onDate(account.createdAt))),
+        account.lastLoginAt ? [", ", text.lastLogin(atTime(account.lastLoginAt))].join("") : "",
+      ),
+      emailCard(page),
+      nameCard(page),
+      dataCard(page),
+      removalCard(page),
+    ],
+  };
+}
+
+function emailCard({ client, account, again }) {
+  const { email, emailVerified, pendingEmail } = account;
+  const send = async (address) => {
+    await client.request("POST", "/api/email", { email: address });
+    await again(text.emailDone(address));
+  };
+  const waiting = pendingEmail ?? (emailVerified ? null : email);
+  const change = form({
+    fields: [fields.email()],
+    action: text.emailAction,
+    busy: text.busy,
+    send: (values) => send(values.email),
+    kind: "secondary",
+  });
+  return card(
+    text.email,
+    email
+      ? h(
+          "p",
+          { class: "value" },
+          `${email} `,
+          h(
+            "span",
+            { class: emailVerified ? "badge" : "badge warning" },
+            emailVerified ? text.verified : text.unverified,
+          ),
+        )
+      : paragraph(text.noEmail),
+    waiting && paragraph(pendingEmail ? text.pending(pendingEmail) : text.verifyFirst, "note"),
+    waiting && actionButton(text.sendAgain, text.busy, () => send(waiting)),
+    more(email ? text.changeEmail : text.addEmail, change),
+  );
+}
+
+function nameCard({ client, account, again }) {
+  const rename = form({
+    fields: [fields.username()],
+    action: text.nameAction,
+    busy: text.busy,
+    send: async ({ username }) => {
+      const changed = await client.request("PATCH", "/api/account", { username });
+      await again(text.nameDone(changed.username));
+    },
+    kind: "secondary",
+  });
+  const { roles } = account;
+  return card(
+    text.details,
+    h("dl", {}, detail(text.name, account.username), roles.length > 0 && detail(text.roles, roles.join(", "))),
+    more(text.changeName, rename),
+  );
+}
+
+function dataCard({ client, again }) {
+  const download = async () => {
+    const answer = await client.fetch("/api/account/export").catch((error) => {
+      throw error instanceof ApiError ? error : new ApiError(ApiError.NO_ANSWER, String(error));
+    });
+    if (!answer.ok) throw await ApiError.of(answer);
+    save(await answer.blob());
+    await again(text.downloaded);
+  };
+  return card(text.data, paragraph(text.dataText), actionButton(text.download, text.downloading, download));
+}
+
+function save(content) {
+  const href = URL.createObjectURL(content);
+  h("a", { href, download: text.file }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000); // the browser may read it a moment later
+}
+
+function removalCard({ client, account, go }) {
+  const remove = form({
+    before: [fields.ownerOf(account.username)],
+    fields: [fields.currentPassword("password", words.fields.password)],
+    action: text.removeAction,
+    busy: text.removing,
+    send: async ({ password }) => {
+      await client.reauthenticate(password); // so that the server does not ask for it again
+      await client.request("DELETE", "/api/account", { password });
+      await client.signOut();
+      await go("", text.removed);
+    },
+    kind: "danger",
+  });
+  return card(text.remove, paragraph(text.removeText), more(text.removeMore, remove));
+}
+
+const detail = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+
+/** What is hidden until somebody wants it. */
+const more = (summary, content) => h("details", {}, h("summary", {}, summary), content);
