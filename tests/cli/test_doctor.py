@@ -16,6 +16,7 @@ from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
 from tests.support.rights import as_nobody, folder_for_all
 from tests.support.server import free_port, running_server
+from tests.support.smtp import Mailbox
 
 OPENSSL = shutil.which("openssl") or ""
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  what is looked for
@@ -100,6 +101,76 @@ def test_the_doctor_reports_an_origin_that_cannot_have_the_cookies(
     assert "COOKIE_SAMESITE=none" in problem
     monkeypatch.setenv("COOKIE_SAMESITE", "none")
     monkeypatch.setenv("COOKIE_SECURE", "true")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
+MAIL = {"MAIL_URL": "smtp://127.0.0.1:{port}", "MAIL_FROM": "no-reply@example.com"}
+PRODUCTION = {"ENVIRONMENT": "production", "BCRYPT_ROUNDS": "12"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    (
+        (PRODUCTION | MAIL, "PUBLIC_URL: missing; links in mails need it"),
+        ({"MAIL_URL": "smtps://mail.example.com"}, "MAIL_FROM: missing; MAIL_URL needs the address"),
+        (MAIL, "PUBLIC_URL is missing: links in mails lead to http://127.0.0.1:"),
+        (PRODUCTION | {"MAIL_FROM": MAIL["MAIL_FROM"]}, "MAIL_URL is missing: this server sends no mail"),
+        (
+            MAIL | {"PUBLIC_URL": "https://auth.example.com", "ACCOUNT_PAGE_ENABLED": "false", "COOKIE_SECURE": "true"},
+            "ACCOUNT_PAGE_ENABLED is false and ACCOUNT_URL is missing",
+        ),
+        (PRODUCTION | {"PUBLIC_URL": "https://192.0.2.1"}, "PUBLIC_URL has an IP address: "),
+        (PRODUCTION | {"PUBLIC_URL": "https://[2001:db8::1]"}, "PUBLIC_URL has an IP address: "),
+        ({"PUBLIC_URL": "http://192.0.2.1"}, "PUBLIC_URL has an IP address: "),
+        (PRODUCTION | {"PUBLIC_URL": "https://localhost"}, "PUBLIC_URL names this machine, so nobody else"),
+        (PRODUCTION | {"ACCOUNT_URL": "http://app.example.com"}, "ACCOUNT_URL is http:// in production"),
+        (
+            {"PUBLIC_URL": "http://auth.example.com", "COOKIE_SECURE": "true"},
+            "COOKIE_SECURE is true and PUBLIC_URL is http://, so browsers drop the cookies",
+        ),
+        ({"PUBLIC_URL": "https://auth.example.com"}, "COOKIE_SECURE is false and PUBLIC_URL is https://"),
+        (
+            {"PUBLIC_URL": "http://auth.example.com", "COOKIE_DOMAIN": "ample.com"},
+            "COOKIE_DOMAIN does not have the host of PUBLIC_URL",
+        ),
+        (
+            {"PUBLIC_URL": "http://auth.example.com", "ACCOUNT_URL": "http://app.example.com/me"},
+            "CORS_ORIGINS does not have http://app.example.com, the origin of ACCOUNT_URL",
+        ),
+        (
+            {"PUBLIC_URL": "http://auth.example.com", "CORS_ORIGINS": "http://app.example.org"},
+            "CORS_ORIGINS has http://app.example.org, which is not on the site of PUBLIC_URL",
+        ),
+    ),
+)
+def test_the_doctor_reports_links_that_people_cannot_open_and_settings_that_contradict_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch, mailbox: Mailbox, settings: dict[str, str], complaint: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value.replace("{port}", str(mailbox.port)))
+    assert only_problem(run).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    (
+        PRODUCTION | MAIL | {"PUBLIC_URL": "https://auth.example.com", "COOKIE_DOMAIN": "example.com"},
+        PRODUCTION | MAIL | {"PUBLIC_URL": "https://example.com/sso", "ROOT_PATH": "/sso"},
+        PRODUCTION
+        | {
+            "PUBLIC_URL": "https://auth.example.com",
+            "ACCOUNT_URL": "https://app.example.com/me",
+            "CORS_ORIGINS": "https://app.example.com",
+        },
+        {"PUBLIC_URL": "http://localhost:4000", "ACCOUNT_URL": "http://localhost:4000/me"},
+        {"PUBLIC_URL": "http://127.0.0.1:4000", "COOKIE_SECURE": "true"},
+    ),
+)
+def test_the_doctor_accepts_links_that_people_can_open(
+    run: Run, monkeypatch: pytest.MonkeyPatch, mailbox: Mailbox, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value.replace("{port}", str(mailbox.port)))
     assert run("doctor").stdout == "✓ Nothing is wrong.\n"
 
 
@@ -288,6 +359,27 @@ def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
         "users with a password hash that cannot be checked: 6 (another: 2, argon2: 1, bcrypt of another kind or cost: "
         "2, scrypt: 1): set new passwords with `jwtapi user set-password`"
     )
+
+
+@pytest.mark.parametrize("kind", ("sqlite", "postgresql"))
+def test_the_doctor_counts_users_whose_name_could_be_an_address(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    url = server.new_database() if server is not None else "sqlite:///jwtapi.db"
+    monkeypatch.setenv("DATABASE_URL", url)
+    for name in ("alice", "bob", "carol"):
+        assert run("user", "create", name, stdin=f"{PASSWORD}\n").exit_code == 0
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+    address = "username || '@example.com'"
+    statement = f"UPDATE users SET username = {address}, canonical_username = {address} WHERE username <> 'bob'"  # noqa: S608
+    if server is not None:
+        server.execute(statement, url)
+    else:
+        with sqlite3.connect(folder / "jwtapi.db") as database:
+            database.execute(statement)
+        database.close()
+    assert only_problem(run).startswith("users with @ in their name: 2: they sign in as before until somebody verifies")
 
 
 @pytest.mark.parametrize(

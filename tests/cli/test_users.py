@@ -1,11 +1,16 @@
 import asyncio
+import re
 import sqlite3
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 from passlib.hash import bcrypt_sha256
 
-from jwtapi.composition import settings_class
+from jwtapi.app import create_app
+from jwtapi.composition import open_services, settings_class
 from jwtapi.settings import load_settings
 from tests.cli.conftest import Run
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
@@ -95,6 +100,10 @@ def test_the_command_user_delete_asks_first(run: Run) -> None:
     (
         (("create", "Alice"), PASSWORD, "Username already taken"),
         (("create", "two words"), PASSWORD, "Username must have"),
+        (("create", "bob@example.com"), PASSWORD, "Username must not contain @"),
+        (("invite", "bob"), None, "This is not a valid e-mail address"),
+        (("invite", "bob@example.com\nBcc: eve@example.com"), None, "This is not a valid e-mail address"),
+        (("invite", "bob@example.com", "--role", "admin,staff"), None, "A role must not have a comma"),
         (("create", "bob"), "short", "Password must have at least 8 characters"),
         (("create", "bob", "--role", ""), PASSWORD, "A role must be one or more printable characters"),
         (("create", "bob", "--role", "admin,staff"), PASSWORD, "A role must not have a comma"),
@@ -165,3 +174,164 @@ def test_an_old_user_name_that_looks_like_an_option_can_be_given_after_two_hyphe
     assert run("user", "set-password", "--", "--help", stdin=PASSWORD).stdout == "Set the password of --help.\n"
     assert run("user", "list").stdout.endswith("\tstaff\tdisabled\n")
     assert run("user", "delete", "--yes", "--", "--help").stdout == "Deleted --help.\n"
+
+
+@pytest.fixture
+def without_mail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  it sets BCRYPT_ROUNDS first
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "BCRYPT_ROUNDS": "10",
+        "PUBLIC_URL": "https://auth.example.com",
+        "JWT_SECRET": JWT_SECRET,
+        "REFRESH_SECRET": REFRESH_SECRET,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("without_mail")
+def test_without_mail_an_invitation_is_printed_as_a_link_that_registers_once(run: Run, folder: Path) -> None:
+    result = run("user", "invite", "bob@example.com", "--role", "staff", "--role", "admin")
+    assert result.exit_code == 0
+    note = "This server sends no mail. Give this link, which is valid for 7 days, to bob@example.com:\n"
+    assert result.stderr == note
+    beginning = "https://auth.example.com/account/register#invitation="
+    assert result.stdout.startswith(beginning)
+    body = {"username": "bob", "password": PASSWORD, "invitation": result.stdout.removeprefix(beginning).strip()}
+    assert statuses_of_registrations(folder, body, body | {"username": "carol"}) == [201, 400]
+    assert run("user", "list").stdout.split("\t")[3] == "staff,admin"
+
+
+def statuses_of_registrations(folder: Path, *bodies: dict[str, str]) -> list[int]:
+    settings = load_settings(
+        kind=settings_class(),
+        env_file=None,
+        jwt_secret=JWT_SECRET,
+        refresh_secret=REFRESH_SECRET,
+        database_url=f"sqlite:///{folder}/jwtapi.db",
+        registration="invite",
+    )
+
+    async def register() -> list[int]:
+        async with running_api(settings, FakeClock()) as api:
+            return [(await api.client().post("/register", json=body)).status_code for body in bodies]
+
+    return asyncio.run(register())
+
+
+def test_with_mail_an_invitation_waits_in_the_outbox_in_the_language_that_was_asked_for(run: Run, folder: Path) -> None:
+    """Nothing is printed that registers. In development the first command makes the secrets, as a start does."""
+    result = run("user", "invite", "Bob@example.com", "--language", "de")
+    assert (result.exit_code, result.stdout) == (0, "Invited Bob@example.com by mail.\n")
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        assert database.execute("SELECT kind, language, recipient FROM mails").fetchall() == [
+            ("invitation", "de", None)
+        ]
+    database.close()
+    assert run("user", "invite", "bob@example.com", "--language", "tlh").exit_code == 2
+
+
+@pytest.mark.usefixtures("without_mail")
+def test_where_registration_is_closed_the_command_line_creates_users_and_invites_nobody(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRATION", "closed")
+    result = run("user", "invite", "bob@example.com")
+    assert (result.exit_code, result.stderr) == (1, "Registration is closed\n")
+    assert run("user", "create", "bob", stdin=f"{PASSWORD}\n").exit_code == 0
+
+
+@pytest.mark.usefixtures("without_mail")
+def test_an_invitation_needs_an_address_that_people_can_reach(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PUBLIC_URL")
+    result = run("user", "invite", "bob@example.com")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("PUBLIC_URL: missing")
+
+
+@pytest.mark.usefixtures("without_mail")
+def test_an_invitation_needs_the_secrets_that_the_server_verifies_it_with(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFRESH_SECRET")
+    result = run("user", "invite", "bob@example.com")
+    assert result.exit_code == 1
+    assert "REFRESH_SECRET: missing" in result.stderr
+
+
+SECRETS = f"JWT_SECRET={JWT_SECRET}\nREFRESH_SECRET={REFRESH_SECRET}\n"
+
+
+def reset_status(folder: Path, link: str, **settings: Any) -> int:
+    """What the API of this folder answers to the token of a link."""
+    token = dict(parse_qsl(urlsplit(link).fragment))["token"]
+    loaded = load_settings(
+        kind=settings_class(),
+        env_file=None,
+        jwt_secret=JWT_SECRET,
+        database_url=f"sqlite:///{folder}/jwtapi.db",
+        **({"refresh_secret": REFRESH_SECRET} | settings),
+    )
+
+    async def reset() -> int:
+        async with open_services(loaded) as services:
+            transport = httpx.ASGITransport(create_app(services))
+            async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
+                body = {"token": token, "password": "another password"}
+                return (await client.post("/password/reset", json=body)).status_code
+
+    return asyncio.run(reset())
+
+
+@pytest.mark.usefixtures("alice")
+def test_the_printed_link_sets_a_password_once_without_an_address_and_without_mail(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_text(SECRETS)
+    monkeypatch.setenv("PUBLIC_URL", "https://auth.example.com")
+    result = run("user", "reset-link", "Alice")
+    link = result.stdout.removesuffix("\n")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"https://auth\.example\.com/account/reset#token=[\w-]{72}&account=alice", link)
+    assert reset_status(folder, link, refresh_secret="c" + REFRESH_SECRET[:-1]) == 400
+    assert [reset_status(folder, link) for _ in range(2)] == [200, 400]
+    assert statuses_of_logins(folder, "another password", PASSWORD) == [200, 401]
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_link_is_only_printed_if_it_can_work(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text(SECRETS)
+    assert run("user", "reset-link", "nobody").stderr == "There is no user nobody.\n"
+    run("user", "disable", "alice")
+    disabled = run("user", "reset-link", "alice")
+    assert (disabled.exit_code, disabled.stdout) == (1, "")
+    assert disabled.stderr == "alice is disabled, so no link works. Enable the user first.\n"
+    run("user", "enable", "alice")
+    monkeypatch.setenv("ACCOUNT_PAGE_ENABLED", "false")
+    assert "ACCOUNT_URL" in run("user", "reset-link", "alice").stderr
+    monkeypatch.setenv("ACCOUNT_URL", "https://app.example/me")
+    assert run("user", "reset-link", "alice").stdout.startswith("https://app.example/me/reset#token=")
+
+
+@pytest.mark.usefixtures("alice")
+def test_in_production_a_link_needs_the_public_address_and_the_secrets(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("BCRYPT_ROUNDS", "10")
+    without = run("user", "reset-link", "alice")
+    assert (without.exit_code, without.stdout) == (1, "")
+    assert "JWT_SECRET: missing" in without.stderr
+    assert "REFRESH_SECRET: missing" in without.stderr
+    (folder / ".env").write_text(SECRETS)
+    assert run("user", "reset-link", "alice").stderr.startswith("PUBLIC_URL: missing")
+
+
+@pytest.mark.usefixtures("alice")
+def test_printing_a_link_is_recorded_without_the_token(run: Run, folder: Path) -> None:
+    (folder / ".env").write_text(SECRETS)
+    link = run("user", "reset-link", "alice").stdout
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        events = database.execute("SELECT type, details FROM events ORDER BY id").fetchall()
+    database.close()
+    assert events[-1] == ("user.reset_link_printed", None)
+    assert dict(parse_qsl(urlsplit(link).fragment))["token"] not in str(events)

@@ -6,11 +6,17 @@ from typing import Any
 
 import typer
 
-from jwtapi.cli.checks.address import is_taken_by_jwtapi, problem_of_listening, problems_of_metrics_address
+from jwtapi.cli.checks.address import (
+    is_taken_by_jwtapi,
+    problem_of_listening,
+    problems_of_metrics_address,
+    warnings_of_public_url,
+)
 from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
 from jwtapi.cli.checks.limits import problems_of_limits
+from jwtapi.cli.checks.mail import problems_of_mail
 from jwtapi.cli.checks.proxies import trusts_whole_internet
 from jwtapi.composition import settings_class
 from jwtapi.env_file import missing_secrets
@@ -64,7 +70,7 @@ def warnings_of(settings: Settings) -> list[str]:
             "ACCESS_TOKEN_TTL is over an hour: services that check tokens themselves accept them for so long after a "
             "logout"
         )
-    return warnings + warnings_of_cookies(settings)
+    return warnings + warnings_of_cookies(settings) + warnings_of_public_url(settings)
 
 
 def _warnings_in_production(settings: Settings) -> list[str]:
@@ -103,6 +109,7 @@ def _problems() -> list[str]:
         *_problems_of_addresses(settings),
         *asyncio.run(problems_of_database(settings)),
         *asyncio.run(problems_of_limits(settings)),
+        *asyncio.run(problems_of_mail(settings)),
     ]
 
 

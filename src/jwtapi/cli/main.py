@@ -1,4 +1,4 @@
-"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups `user`, `sessions` and `db`."""
+"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups `user`, `sessions`, `mail` and `db`."""
 
 import asyncio
 import json
@@ -11,11 +11,12 @@ from typer.core import TyperCommand
 
 from jwtapi import __version__, server
 from jwtapi.app import openapi_document
-from jwtapi.cli import database, sessions, users
+from jwtapi.cli import database, mail, sessions, users
 from jwtapi.cli.checks.address import problem_of_listening
 from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
 from jwtapi.cli.checks.limits import warnings_of_limits
+from jwtapi.cli.checks.mail import warnings_of_templates
 from jwtapi.cli.doctor import doctor, warnings_of
 from jwtapi.cli.running import exit_with_error, reporting_errors, reporting_in_log, settings_or_exit
 from jwtapi.composition import settings_class
@@ -53,6 +54,7 @@ def jwtapi(
 
 app.add_typer(users.app, name="user")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(mail.app, name="mail")
 app.add_typer(database.app, name="db")
 app.command()(doctor)
 
@@ -103,6 +105,7 @@ def serve(
             *interpreter_problems(),
             *problems_of_open_files(),
             *problems_of_env_file(ENV_FILE),
+            *warnings_of_templates(settings),
             *_prepare(settings, wait_for_database),
             *asyncio.run(warnings_of_limits(settings)),
         ]

@@ -107,10 +107,12 @@ def settings_or_exit(**overrides: Any) -> Settings:
         return load_settings(kind=settings_class(), **overrides)
 
 
-def run_with_services(use: Callable[[Services], Awaitable[T]], *, makes_database: bool = False) -> T:
+def run_with_services(
+    use: Callable[[Services], Awaitable[T]], *, makes_database: bool = False, needs_secrets: bool = False
+) -> T:
     """Open the services on a database with the schema of this version, run `use`, and close them.
 
-    No secrets are needed.
+    `needs_secrets` is for commands that make what the server verifies, such as a link. Other commands read no secrets.
     """
 
     async def run(settings: Settings) -> T:
@@ -126,7 +128,7 @@ def run_with_services(use: Callable[[Services], Awaitable[T]], *, makes_database
                 f"DATABASE_URL: {path} does not exist. "
                 "Run this command in the folder of the server, or set DATABASE_URL to its database."
             )
-        return asyncio.run(run(settings))
+        return asyncio.run(run(settings_or_exit() if needs_secrets else settings))
 
 
 def _is_missing(path: Path) -> bool:

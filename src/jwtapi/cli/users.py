@@ -1,7 +1,8 @@
-"""`jwtapi user create | list | roles | disable | enable | set-password | delete`."""
+"""`jwtapi user create | invite | list | roles | disable | enable | set-password | reset-link | delete`."""
 
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,13 +11,22 @@ from jwtapi.caller import COMMAND_LINE
 from jwtapi.cli.running import exit_with_error, reporting_errors, run_with_services
 from jwtapi.features.admin.roles import parse_roles
 from jwtapi.features.admin.service import AdminService
+from jwtapi.languages import DEFAULT, LANGUAGES
+from jwtapi.security.email_addresses import parse_email
 from jwtapi.services import Services
 from jwtapi.storage.users import User
+from jwtapi.users.invitations import VALID_DAYS, InvitationService
 from jwtapi.users.service import UserService
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="The user name. Write a name that begins with a hyphen after a lone `--`.")]
+
+
+def _known_language(language: str) -> str:
+    if language not in LANGUAGES:
+        raise typer.BadParameter(f"must be {' or '.join(LANGUAGES)}")
+    return language
 
 
 @app.command()
@@ -38,6 +48,38 @@ def create(
         return await services[UserService].register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
 
     typer.echo(f"Created {run_with_services(run, makes_database=True).username}.")
+
+
+@app.command()
+def invite(
+    email: Annotated[str, typer.Argument(help="The e-mail address of the person.")],
+    role: Annotated[
+        list[str] | None, typer.Option(help="A role that the user will have. Repeat for more roles.")
+    ] = None,
+    language: Annotated[
+        str, typer.Option(callback=_known_language, help=f"The language of the mail: {' or '.join(LANGUAGES)}.")
+    ] = DEFAULT,
+) -> None:
+    """Invite somebody to register, by mail. Without MAIL_URL, print a link for that person.
+
+    The link registers one user. A former invitation of the same address becomes void.
+    """
+    with reporting_errors():
+        roles, address = parse_roles(role or ()), parse_email(email)
+    caller = replace(COMMAND_LINE, language=language)
+    link = run_with_services(
+        lambda services: services[InvitationService].invite(address, caller, roles=roles),
+        makes_database=True,
+        needs_secrets=True,
+    )
+    if link is None:
+        typer.echo(f"Invited {address.display} by mail.")
+    else:
+        typer.echo(
+            f"This server sends no mail. Give this link, which is valid for {VALID_DAYS} days, to {address.display}:",
+            err=True,
+        )
+        typer.echo(link)
 
 
 @app.command("list")
@@ -102,6 +144,15 @@ def set_password(name: Name) -> None:
     password = _password()
     _administer(lambda admin: admin.set_password(name, password))
     typer.echo(f"Set the password of {name}.")
+
+
+@app.command("reset-link")
+def print_reset_link(name: Name) -> None:
+    """Print a link by which a user can set a new password.
+
+    It works once, for 30 minutes. Give it to nobody but the user.
+    """
+    typer.echo(run_with_services(lambda services: services[AdminService].reset_link(name), needs_secrets=True))
 
 
 @app.command()
