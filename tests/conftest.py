@@ -17,6 +17,7 @@ from tests.support.api import Api, running_api
 from tests.support.clock import FakeClock
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.redis import OwnRedis, own_redis
+from tests.support.smtp import Mailbox, running_mailbox
 
 JWT_SECRET = "5f0c1e9d7a3b48c6925e4d8b1f7063ac9e2d5b84c7f1a60d3e8b9475c2a1f06d"
 REFRESH_SECRET = "c81d4e2efb6743a09d25e1b7f4086c3ad95b20e7f8146c3b0a7d5e92f1c4b863"
@@ -34,6 +35,14 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         for variable in (name.upper(), f"{name.upper()}_FILE"):
             if variable in os.environ:
                 monkeypatch.delenv(variable)
+
+
+@pytest.fixture(autouse=True)
+def mails_of_development(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an API without MAIL_URL writes its mails."""
+    folder = tmp_path / "mail"
+    monkeypatch.setattr("jwtapi.mail.transport.FOLDER", folder)
+    return folder
 
 
 @pytest.fixture
@@ -110,6 +119,16 @@ def run_api(make_settings: MakeSettings, clock: FakeClock) -> RunApi:
         return running_api(make_settings(**overrides), clock, **(beyond_settings or {}))
 
     return run
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server for `run_api(**mailbox.settings)`, and the mails that it gets: `await mailbox.next("a@b.example")`.
+
+    A test that has advanced the clock calls `api.services[Outbox].wake()`.
+    """
+    with running_mailbox() as mailbox:
+        yield mailbox
 
 
 @pytest.fixture

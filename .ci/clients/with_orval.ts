@@ -31,7 +31,7 @@ await travel({
     return status === 200 ? data.accessToken : codeOf(data);
   },
   async logOut(accessToken) {
-    const { status, data } = await api.logout(bearer(accessToken));
+    const { status, data } = await api.logout(undefined, bearer(accessToken));
     return status === 200 ? data.message : codeOf(data);
   },
   async username(accessToken) {

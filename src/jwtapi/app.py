@@ -101,7 +101,7 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         openapi_tags=_tags(),
-        servers=[{"url": settings.root_path or "/", "description": "The server that this document comes from"}],
+        servers=_servers(settings),
         contact={"name": "The operator of this server"},
         license_info={"name": "MIT", "identifier": "MIT"},
         redirect_slashes=False,
@@ -113,7 +113,7 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
     )
     install_error_handlers(app)
     for feature in features().values():
-        for router in feature.routers:
+        for router in feature.routers if feature.is_on(settings) else ():
             app.include_router(router)
     app.include_router(health.router)
     if settings.has_metrics_endpoint:
@@ -122,6 +122,14 @@ def _routed(settings: Settings, lifespan: Lifespan[Starlette] | None = None) -> 
     if settings.docs_enabled:
         install_docs(app)
     return app
+
+
+def _servers(settings: Settings) -> list[dict[str, str]]:
+    """Return PUBLIC_URL first, because tools take the first. `/docs` may be open at another address."""
+    servers = [{"url": settings.root_path or "/", "description": "The server that this document comes from"}]
+    if settings.public_url is not None:
+        servers.insert(0, {"url": settings.public_url, "description": "The server at its public address"})
+    return servers
 
 
 def _tags() -> list[dict[str, str]]:

@@ -14,6 +14,13 @@ from jwtapi.clock import Clock, system_clock
 from jwtapi.feature import Feature
 from jwtapi.gauges import Gauges
 from jwtapi.housekeeping import BATCH, INTERVAL_SECONDS, Housekeeping, Prune
+from jwtapi.mail.delivery import POLL_SECONDS as MAIL_POLL_SECONDS
+from jwtapi.mail.delivery import Delivery
+from jwtapi.mail.links import Links
+from jwtapi.mail.notices import Notices
+from jwtapi.mail.outbox import Outbox
+from jwtapi.mail.service import MailService
+from jwtapi.mail.settings import NoticeSettings
 from jwtapi.metrics import Metrics
 from jwtapi.rate_limiting.database import DatabaseStorage
 from jwtapi.rate_limiting.fallback import FallbackStorage
@@ -22,6 +29,8 @@ from jwtapi.rate_limiting.memory import MemoryStorage
 from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.security.link_tokens import LinkTokens
+from jwtapi.security.name_macs import NameMacs
 from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
@@ -37,7 +46,12 @@ from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import POLL_SECONDS, SILENCE_SECONDS, ChangeFeed
 from jwtapi.storage.database import Database
+from jwtapi.storage.personal_data import PERSONAL_DATA, PersonalData
 from jwtapi.storage.readiness import REUSE_SECONDS, Readiness
+from jwtapi.users.deletion import prune_deleted_users
+from jwtapi.users.export import AccountExport
+from jwtapi.users.held_names import HeldNames
+from jwtapi.users.invitations import InvitationService
 from jwtapi.users.service import NewPasswords, UserService
 from jwtapi.web.rate_limits import AddressLimiter
 
@@ -46,9 +60,16 @@ FEATURES = (
     "oauth",
     "forward_auth",
     "account",
+    "email",
+    "password",
+    "sessions",
+    "account_page",
     "admin",
 )
 """The packages in `features/`, in the order of the API documentation."""
+
+FAILED_MAIL_AGE = timedelta(days=30)
+"""How long mails that were given up are kept, for `jwtapi mail list` and `retry`."""
 
 
 @cache
@@ -60,10 +81,10 @@ def features() -> Mapping[str, Feature]:
 @cache
 def settings_class() -> type[Settings]:
     """Return the class that has the settings of jwtapi and those of its features."""
-    groups = [feature.settings for feature in features().values() if feature.settings is not None]
+    of_features = [feature.settings for feature in features().values() if feature.settings is not None]
     # Workers get the settings by `pickle`, which cannot find a class that was made at run time by its name.
     members = {"__module__": __name__, "__reduce__": lambda self: (_empty_settings, (), self.__getstate__())}
-    return type("Settings", (Settings, *groups), members) if groups else Settings
+    return type("Settings", (Settings, NoticeSettings, *of_features), members)
 
 
 def _empty_settings() -> Settings:
@@ -83,6 +104,7 @@ class Tuning:
     hashes_waiting_per_thread: int = WAITING_PER_THREAD
     housekeeping_seconds: float = INTERVAL_SECONDS
     housekeeping_batch: int = BATCH
+    mail_poll_seconds: float = MAIL_POLL_SECONDS
 
 
 @asynccontextmanager
@@ -106,6 +128,7 @@ def make_services(settings: Settings, clock: Clock = system_clock, tuning: Tunin
     tuning = tuning or Tuning()
     _add_storage(services, tuning)
     _add_security(services, tuning)
+    _add_mail(services, tuning)
     _add_sign_in(services)
     prunes = _prunes(services)
     for name, feature in features().items():
@@ -173,6 +196,30 @@ def _add_security(services: Services, tuning: Tuning) -> None:
         ),
         RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
         DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
+        LinkTokens(refresh_secret, previous_secret=previous_refresh_secret),
+        HeldNames(NameMacs(refresh_secret, previous_secret=previous_refresh_secret), services.clock),
+    )
+
+
+def _add_mail(services: Services, tuning: Tuning) -> None:
+    settings, clock = services.settings, services.clock
+    outbox, links = Outbox(settings), Links(settings)
+    delivery = Delivery(
+        settings,
+        services[Database],
+        outbox,
+        links,
+        services[LinkTokens],
+        services[Metrics],
+        clock,
+        poll_seconds=tuning.mail_poll_seconds,
+    )
+    services.add(
+        outbox,
+        links,
+        delivery,
+        MailService(services[Database], outbox, clock),
+        Notices(settings, outbox, services[RateLimiter], clock),
     )
 
 
@@ -180,26 +227,40 @@ def _add_sign_in(services: Services) -> None:
     settings, clock = services.settings, services.clock
     database, metrics, arrivals = services[Database], services[Metrics], services[Arrivals]
     access_tokens, device_tokens = services[AccessTokens], services[DeviceTokens]
+    limiter, notices = services[RateLimiter], services[Notices]
     sessions = SessionService(
-        database, arrivals, access_tokens, services[RefreshTokens], SessionPolicy.of(settings), metrics, clock
+        database, arrivals, access_tokens, services[RefreshTokens], SessionPolicy.of(settings), notices, metrics, clock
     )
     cookies = AuthCookies(settings)
+    outbox, links = services[Outbox], services[Links]
+    invitations = InvitationService(settings, database, outbox, services[LinkTokens], links, clock)
+    passwords, usernames = services[NewPasswords], services[UsernamePolicy]
     services.add(
         sessions,
         Authenticator(access_tokens, services[SessionCache], arrivals, clock),
-        UserService(database, services[UsernamePolicy], services[NewPasswords], metrics, clock),
-        PasswordProver(database, services[PasswordHasher], services[RateLimiter], device_tokens, metrics, clock),
-        SignIn(database, sessions, device_tokens, metrics, clock),
+        invitations,
+        UserService(database, usernames, services[HeldNames], passwords, invitations, outbox, limiter, metrics, clock),
+        AccountExport(database, _personal_data(), clock),
+        PasswordProver(database, services[PasswordHasher], limiter, device_tokens, metrics, clock),
+        SignIn(database, sessions, device_tokens, notices, metrics, clock),
         cookies,
         CookieDiagnosis(settings, cookies),
     )
 
 
+def _personal_data() -> list[PersonalData]:
+    return [*PERSONAL_DATA, *(kept for feature in features().values() for kept in feature.personal_data)]
+
+
 def _prunes(services: Services) -> dict[str, Prune]:
     clock, event_age = services.clock, timedelta(seconds=services.settings.event_max_age)
     return {
+        "deleted users": lambda uow, limit: prune_deleted_users(uow, clock(), limit=limit),
+        "held names": lambda uow, limit: uow.held_names.prune(clock(), limit=limit),
         "sessions": lambda uow, limit: uow.sessions.prune(clock(), limit=limit),
         "events": lambda uow, limit: uow.events.prune(clock() - event_age, limit=limit),
+        "mails": lambda uow, limit: uow.mails.prune(clock() - FAILED_MAIL_AGE, limit=limit),
+        "invitations": lambda uow, limit: uow.invitations.prune(clock(), limit=limit),
         "rate limits": lambda uow, limit: uow.rate_limits.prune(clock().timestamp(), limit=limit),
     }
 

@@ -53,7 +53,7 @@ class InvalidInput(JwtapiError):
     `field` names the wrong field, if only one is wrong.
     """
 
-    field: ClassVar[str | None] = None
+    field: str | None = None
 
     @property
     def members(self) -> Mapping[str, Any]:
@@ -61,9 +61,14 @@ class InvalidInput(JwtapiError):
 
 
 class Unauthenticated(JwtapiError):
-    """The caller is not known. `rejected_token`: the request had a bearer token, and it was rejected."""
+    """The caller is not known, or signed in too long ago.
+
+    `rejected_token`: the request had a bearer token, and it was rejected. `max_age`: the token is valid, but its user
+    must have signed in within so many seconds (RFC 9470).
+    """
 
     rejected_token: ClassVar[bool] = False
+    max_age: ClassVar[int | None] = None
 
 
 class Forbidden(JwtapiError):
@@ -78,6 +83,10 @@ class NotFound(JwtapiError):
 
 class Conflict(JwtapiError):
     """The request contradicts what is stored."""
+
+
+class NotSupported(JwtapiError):
+    """This server is not set up for what the request needs."""
 
 
 class TooLarge(JwtapiError):

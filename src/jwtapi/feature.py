@@ -11,6 +11,7 @@ from jwtapi.authentication.fast_path import PrincipalEndpoint
 from jwtapi.housekeeping import Prune
 from jwtapi.services import Services
 from jwtapi.settings import Settings
+from jwtapi.storage.personal_data import PersonalData
 
 
 class Job(NamedTuple):
@@ -33,6 +34,8 @@ class Feature:
     """
 
     routers: Sequence[APIRouter] = ()
+    is_on: Callable[[Settings], bool] = lambda _: True
+    """Whether its routers are served."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """The tags that its routers are the first to have, each with its description for the API documentation."""
     fast_endpoints: Sequence[PrincipalEndpoint] = ()
@@ -48,3 +51,5 @@ class Feature:
     jobs: Callable[[Services], Iterable[Job]] = field(default=_nothing)
     prunes: Callable[[Services], Iterable[Prune]] = field(default=_nothing)
     """What housekeeping deletes once a minute."""
+    personal_data: Sequence[PersonalData] = ()
+    """What its tables keep of a user, for the export of an account."""

@@ -80,9 +80,8 @@ def serve(settings: Settings, *, timeouts: Timeouts = TIMEOUTS) -> None:
     with _metrics_socket(settings) as listener, _socket_file(settings) as sockets:
         if listener is not None:
             log.info("metrics are served", listen=settings.metrics_listen)
-        if settings.docs_enabled and settings.uds is None:
-            docs = f"http://{_local_address(settings)}{settings.root_path or ''}/docs"
-            log.info("the API can be tried in a browser", docs=docs)
+        if settings.docs_enabled and (address := _address_for_browsers(settings)) is not None:
+            log.info("the API can be tried in a browser", docs=f"{address}/docs")
         _serve(settings, listener, sockets, timeouts)
 
 
@@ -139,10 +138,14 @@ def _serve_together(config: uvicorn.Config, drain: Drain, sockets: list[socket.s
         raise SystemExit(STARTUP_FAILURE)
 
 
-def _local_address(settings: Settings) -> str:
-    """Return host and port for a browser on this machine. It cannot connect to 0.0.0.0 or ::."""
+def _address_for_browsers(settings: Settings) -> str | None:
+    """Return PUBLIC_URL, or else the address for a browser on this machine, which cannot connect to 0.0.0.0 or ::."""
+    if settings.public_url is not None:
+        return settings.public_url
+    if settings.uds is not None:
+        return None
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  compared only
-    return f"{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path or ''}"
 
 
 def _metrics_socket(settings: Settings) -> AbstractContextManager[socket.socket | None]:

@@ -109,7 +109,12 @@ async def running_api(
     body_seconds: float = BODY_SECONDS,
     **tuning: Any,
 ) -> AsyncIterator[Api]:
-    """Run the app on a migrated database; `tuning` are fields of Tuning."""
+    """Run the app on a migrated database; `tuning` are fields of Tuning.
+
+    Without a mail server, no worker looks for mails of other processes, because tests count units.
+    """
+    if settings.mail_url is None:
+        tuning = {"mail_poll_seconds": 3600} | tuning
     async with open_services(settings, clock, Tuning(**tuning)) as services:
         await services[Database].migrate()
         async with background_tasks(services):

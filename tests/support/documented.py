@@ -9,11 +9,13 @@ from jwtapi.app import openapi_document
 from jwtapi.settings import Settings
 
 NOT_DOCUMENTED = {
-    "not_found": "the path has no operation",
     "method_not_allowed": "the path has no operation with this method",
     "bad_request": "no request gets it with this version of FastAPI",
 }
 """The codes that no operation documents, with the reason."""
+
+ALSO_WITHOUT_OPERATION = {"not_found"}
+"""The codes that some operations document, and that paths without an operation get too."""
 
 _paths: dict[bool, dict[str, Any]] = {}
 """The paths of the document, by whether `/metrics` is one of them. No other setting changes the codes."""
@@ -30,7 +32,8 @@ class DocumentedErrors:
         if response.request.url.path.startswith("/docs"):
             return  # Starlette responds in plain text to a `Range` of a file that it cannot serve
         code = response.json()["code"]
-        operation = self._operation(response.request) if code not in NOT_DOCUMENTED else None
+        has_operation = code not in NOT_DOCUMENTED.keys() | ALSO_WITHOUT_OPERATION
+        operation = self._operation(response.request) if has_operation else None
         if operation is not None:
             codes = documented_codes(operation).get(response.status_code, ())
             assert code in codes, f"{response.request.method} {response.request.url.path} does not document {code}"

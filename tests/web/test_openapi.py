@@ -23,10 +23,22 @@ from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api
 from tests.support.documented import NOT_DOCUMENTED, documented_codes
 from tests.support.examples import Asker, document_of, example_of, operations
-from tests.support.provoking import RIGHT, Provoke, alice, by, by_nobody, provoked_by_features
+from tests.support.provoking import RIGHT, Provoke, alice, by, by_nobody, declared, real_path
 
 FORM = {"grant_type": "password", **RIGHT}
-DIFFER = {"id", "createdAt", "roles"}
+DIFFER = {
+    "at",
+    "createdAt",
+    "device",
+    "email",
+    "emailVerified",
+    "exportedAt",
+    "id",
+    "lastLoginAt",
+    "lastUsedAt",
+    "pendingEmail",
+    "roles",
+}
 """Members of answers that differ from user to user."""
 
 
@@ -67,7 +79,7 @@ async def test_the_examples_of_requests_work_and_those_of_successes_are_what_com
 ) -> None:
     async with run_api(rate_limit_enabled=True, metrics_enabled=True, refresh_token_ttl=3600, **settings) as api:
         document = await document_of(api)
-        asker = Asker(api.client(), document)
+        asker = Asker(api, document)
         answers = await asker.ask_everything()
     assert answers.keys() == asker.operations.keys()
     for operation_id, answer in answers.items():
@@ -89,19 +101,20 @@ async def test_the_examples_of_requests_work_and_those_of_successes_are_what_com
 async def an_old_token(api: Api, method: str, path: str) -> httpx.Response:
     client = await alice(api)
     api.clock.advance(901)
-    return await client.request(method, path)
+    return await client.request(method, real_path(path))
 
 
 async def no_value(api: Api, method: str, path: str) -> httpx.Response:
     client = await alice(api)
-    return await client.request(method, path, json=[] if path == "/api/settings" else {"username": 5, "password": "x"})
+    wrong = declared("WRONG").get(path, {"username": 5, "password": "x"})
+    return await client.request(method, real_path(path), json=wrong)
 
 
 async def until_it_is_too_much(api: Api, method: str, path: str) -> httpx.Response:
     client = await alice(api)
+    counted = {"/token": {"data": FORM}, "/refresh": {}} | declared("BODIES")
     while True:
-        form = {"data": FORM} if path == "/token" else {"json": RIGHT} if path != "/refresh" else {}
-        response = await client.request(method, path, **form)  # type: ignore[arg-type]
+        response = await client.request(method, real_path(path), **counted.get(path, {"json": RIGHT}))
         if response.status_code == 429:
             return response
 
@@ -113,13 +126,13 @@ async def a_body_that_never_ends(api: Api, method: str, path: str) -> httpx.Resp
 
     client = await alice(api)
     form = {"Content-Type": "application/x-www-form-urlencoded" if path == "/token" else "application/json"}
-    return await client.request(method, path, content=body(), headers=form)
+    return await client.request(method, real_path(path), content=body(), headers=form)
 
 
 async def while_the_server_stops(api: Api, method: str, path: str) -> httpx.Response:
     client = await alice(api)
     api.services[Readiness].withdraw()
-    return await client.request(method, path)
+    return await client.request(method, real_path(path))
 
 
 def by_a_failure(error: Exception) -> Provoke:
@@ -137,13 +150,13 @@ def by_a_failure(error: Exception) -> Provoke:
                 for block in ("read", "write"):
                     patch.setattr(type(api.services[Database]), block, fail)
                 patch.setattr(type(api.services[Readiness]), "check", fail)
-                patch.setattr(Authenticator, "session", fail)
+                patch.setattr(Authenticator, "verify", fail)
             else:
                 patch.setattr(RequestBodyLimits, "__call__", fail)
-                patch.setattr(Authenticator, "session", fail)
+                patch.setattr(Authenticator, "verify", fail)
             new = {"username": "carol", "password": PASSWORD}
-            body = {"data": FORM | new} if path == "/token" else {"json": new}
-            return await client.request(method, path, **body)  # type: ignore[arg-type]
+            bodies = {"/token": {"data": FORM | new}} | declared("BODIES")
+            return await client.request(method, real_path(path), **bodies.get(path, {"json": new}))
 
     return provoke
 
@@ -187,9 +200,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The settings with which an error can occur."""
 
-for provoked in provoked_by_features():
-    PROVOKED |= provoked.PROVOKED
-    SETTINGS |= getattr(provoked, "SETTINGS", {})
+PROVOKED |= {code: provoke for code, provoke in declared("PROVOKED").items() if isinstance(code, str)}
+for code, of_code in declared("SETTINGS").items():
+    SETTINGS[code] = SETTINGS.get(code, {}) | of_code
+
+
+def provoke_of(code: str, path: str) -> Provoke:
+    provoke: Provoke = declared("PROVOKED").get((code, path)) or PROVOKED[code]
+    return provoke
 
 
 def beyond_settings(code: str) -> dict[str, Any]:
@@ -210,7 +228,7 @@ async def test_each_example_of_an_error_is_what_the_server_answers(run_api: RunA
         assert documented
         for (method, path, _), status, response, body in documented:
             with structlog.testing.capture_logs():  # to print the traces of faults would take a minute
-                answer = await PROVOKED[code](api, method, path)
+                answer = await provoke_of(code, path)(api, method, path)
             assert (answer.status_code, answer.json()) == (status, body), (method, path)
             assert {name.lower() for name in response["headers"]} <= answer.headers.keys()
 
@@ -224,7 +242,7 @@ async def test_no_operation_answers_an_error_that_it_does_not_document(run_api: 
             if code == "too_many_attempts" and "429" not in described["responses"]:
                 continue  # no number of requests is too much
             with structlog.testing.capture_logs():
-                await PROVOKED[code](api, method, path)
+                await provoke_of(code, path)(api, method, path)
 
 
 @on_sqlite
@@ -264,7 +282,10 @@ async def test_every_operation_in_the_document_names_its_security_schemes(run_ap
     }
     for path in ("/", "/register", "/login", "/token", "/health/live", "/health/ready", "/metrics"):
         assert schemes.pop(path) == []
+    for path in ("/password/forgot", "/password/reset", "/email/undo"):
+        assert schemes.pop(path) == []
     assert schemes.pop("/refresh") == ["RefreshCookie"]
+    assert set(schemes.pop("/email/verify")) == {"Password", "AccessToken", "nobody"}
     assert set(schemes.pop("/logout")) == {"Password", "AccessToken", "RefreshCookie", "nobody"}
     for of_path in schemes.values():
         assert set(of_path) == {"Password", "AccessToken"}

@@ -8,6 +8,8 @@ from starlette.types import Scope
 
 from jwtapi.access_log import client_address
 from jwtapi.caller import MAX_USER_AGENT, Caller
+from jwtapi.clock import Clock
+from jwtapi.languages import best_language
 from jwtapi.log_fields import request_id
 from jwtapi.services import Services
 from jwtapi.web.rate_limits import AddressLimiter
@@ -38,8 +40,18 @@ async def get_caller(request: Request) -> Caller:
     user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
     if not user_agent.isprintable():
         user_agent = "".join(filter(str.isprintable, user_agent))
-    return Caller(address=client_address(request.scope), request_id=request_id.get(), user_agent=user_agent or None)
+    return Caller(
+        address=client_address(request.scope),
+        request_id=request_id.get(),
+        user_agent=user_agent or None,
+        language=best_language(request.headers.get("accept-language", "")),
+    )
+
+
+async def get_clock(request: Request) -> Clock:
+    return services_of(request.scope).clock
 
 
 AddressLimiterDep = Annotated[AddressLimiter, provided(AddressLimiter)]
+ClockDep = Annotated[Clock, Depends(get_clock)]
 CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -114,6 +114,12 @@ def error_responses(*errors: JwtapiError, storage: bool = True) -> Responses:
     return {status: _described(status, by_status[status]) for status in sorted(by_status)}
 
 
+def limited_by_account(responses: Responses) -> Responses:
+    """Correct the headers of 429: only limits on addresses are shown in headers of their own."""
+    responses[429]["headers"] = headers("Retry-After")
+    return responses
+
+
 def _described(status: int, errors: Iterable[JwtapiError]) -> dict[str, Any]:
     examples = {error.code: {"description": error.meaning, "value": ErrorResponse(error).content} for error in errors}
     return {

@@ -20,6 +20,7 @@ from jwtapi.errors import (
     InvalidInput,
     JwtapiError,
     NotFound,
+    NotSupported,
     Retryable,
     StorageUnavailable,
     TooLarge,
@@ -87,6 +88,7 @@ STATUS_OF: Mapping[type[JwtapiError], int] = {
     UnsupportedMediaType: 415,
     TooManyRequests: 429,
     InternalError: 500,
+    NotSupported: 501,
     Unavailable: 503,
 }
 
@@ -125,6 +127,11 @@ class ErrorResponse(JSONResponse):
 
 def _challenge(error: Unauthenticated) -> str:
     """Return the challenge of RFC 6750 §3. It has no error code if the request had no token (§3.1)."""
+    if error.max_age is not None:  # RFC 9470 §3
+        return (
+            'Bearer realm="jwtapi", error="insufficient_user_authentication", '
+            f'error_description="{error.message}", max_age={error.max_age}'
+        )
     if error.rejected_token:
         return f'Bearer realm="jwtapi", error="invalid_token", error_description="{error.message}"'
     return 'Bearer realm="jwtapi"'

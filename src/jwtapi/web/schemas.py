@@ -68,3 +68,7 @@ class ErrorBody(Schema):
     errors: Annotated[
         list[FieldError] | SkipJsonSchema[None], Field(description="The wrong fields, if the error is about fields.")
     ] = None
+    max_age: Annotated[
+        int | SkipJsonSchema[None],
+        Field(description="Seconds. The user must have signed in at most so long ago (RFC 9470)."),
+    ] = None
