@@ -238,6 +238,11 @@ def test_a_link_that_is_not_valid_is_refused_in_words(visitor: Visitor) -> None:
     expect(page.get_by_text("This page needs the link from a mail.")).to_be_visible()
 
 
+def is_account(response: Response) -> bool:
+    """Tell whether the tab has its account, after all refreshes that it needed."""
+    return response.url.endswith("/api/account") and response.ok
+
+
 def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
     first = signed_in(visitor)
     second = visitor.open()
@@ -255,11 +260,11 @@ def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
         )
 
     visitor.context.route("**/api/account", expire)
-    for tab in (first, second):
-        tab.evaluate("document.querySelector('nav a').click()")
+    with first.expect_response(is_account), second.expect_response(is_account):
+        for tab in (first, second):
+            tab.evaluate("document.querySelector('nav a').click()")
     for tab in (first, second):
         expect(tab.get_by_role("heading", name="alice", level=1)).to_be_focused()
-    first.wait_for_load_state("networkidle")
     assert visitor.requests() == ["POST /refresh"]
 
     first.get_by_role("button", name="Sign out").click()
