@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, Route, expect
 
 from tests.browser.test_browser_app import forget_sign_ins
 from tests.browser.test_swagger_ui import CHROMIUM
@@ -65,17 +65,6 @@ class Visitor:
         requests = [f"{request.method} {request.url.removeprefix(self.server.base_url)}" for request in self.sent]
         self.sent.clear()
         return requests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
