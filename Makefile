@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+VERIFIER := packages/jwtapi-verifier
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
@@ -68,9 +69,10 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.python
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.development: requirements-dev.lock | $(VENV)/.runtime
+$(VENV)/.development: requirements-dev.lock $(VERIFIER)/pyproject.toml | $(VENV)/.runtime
 	@echo "Installing the development tools into $(VENV) …"
 	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation -e $(VERIFIER)
 	@touch $@
 
 PEERS := benchmarks/peers
