@@ -17,19 +17,21 @@ from tests.support.api import Api, register, sign_in
 from tests.support.examples import Asker, document_of
 from tests.support.statements import statements
 
+LARGE = set(metadata.tables) - {"signing_keys"}
+"""An installation has a few signing keys, however many users it has, and a process reads them all."""
+
 
 def scans(connection: Connection, statement: str, parameters: Any) -> list[str]:
     """What the statement looks through from end to end."""
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        return [
-            row.detail for row in plan if (words := row.detail.split())[0] == "SCAN" and words[1] in metadata.tables
-        ]
+        return [row.detail for row in plan if (words := row.detail.split())[0] == "SCAN" and words[1] in LARGE]
     # Small tables are always looked through; without that choice it shows whether there is another one.
     connection.exec_driver_sql("SET enable_seqscan = off")
     plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
     tree = json.loads(plan) if isinstance(plan, str) else plan
-    return [node["Relation Name"] for node in nodes(tree[0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+    scanned = [node["Relation Name"] for node in nodes(tree[0]["Plan"]) if node["Node Type"] == "Seq Scan"]
+    return [table for table in scanned if table in LARGE]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -81,7 +83,7 @@ async def ask_every_operation(api: Api) -> None:
 
 
 async def test_every_statement_uses_an_index(run_api: RunApi) -> None:
-    async with run_api(rate_limit_enabled=True, max_sessions_per_user=3) as api:
+    async with run_api(rate_limit_enabled=True, max_sessions_per_user=3, public_url="https://api.example") as api:
         with statements(api, looks_for_rows) as sent:
             await use_everything(api)
         explained = {

@@ -51,6 +51,7 @@ class Invalidates(Enum):
 
     SESSION = "the session that the event names"
     USER = "all sessions of the user that the event names"
+    ALL = "all sessions"
     NOTHING = "nothing"
 
 

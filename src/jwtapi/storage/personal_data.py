@@ -49,6 +49,7 @@ PERSONAL_DATA = (
             sessions.c.auth_time,
             sessions.c.address,
             sessions.c.user_agent,
+            sessions.c.client_id,
         ),
         key=(sessions.c.created_at, sessions.c.id),
         belongs_to=lambda user: sessions.c.user_id == user.id,

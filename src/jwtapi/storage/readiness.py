@@ -37,6 +37,7 @@ class Readiness:
         self._on_withdrawal: list[Callable[[], None]] = []
 
     def when_withdrawn(self, act: Callable[[], None]) -> None:
+        """Call `act` when a drain begins, and when the server stops: perhaps several times."""
         self._on_withdrawal.append(act)
 
     def withdraw(self) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
     tuple_,
@@ -69,6 +70,9 @@ sessions = Table(
     Column("auth_time", UtcDateTime),
     Column("address", String(64)),
     Column("user_agent", String(256)),
+    # The client that signed in the user, and alone may refresh the session. NULL if any may. No foreign key, because
+    # the session must not become anybody's when the client is deleted.
+    Column("client_id", Uuid),
     # The database computes it from `expires_at` (migration 0002). PostgreSQL writes no index entries for a refresh that
     # changes no indexed column, and this column changes once a day.
     Column("expires_on", Date, index=True, info=COMPUTED),
@@ -78,6 +82,13 @@ sessions = Table(
         "user_id",
         sqlite_where=text("revoked_at IS NULL"),
         postgresql_where=text("revoked_at IS NULL"),
+    ),
+    # The sessions that ended at one moment.
+    Index(
+        "ix_sessions_revoked_at",
+        "revoked_at",
+        sqlite_where=text("revoked_at IS NOT NULL"),
+        postgresql_where=text("revoked_at IS NOT NULL"),
     ),
     info=PRUNED,
 )
@@ -112,9 +123,15 @@ class Session:
     """The network address that opened the session."""
     user_agent: str | None = None
     """The header User-Agent of the request that opened the session, at most 256 characters."""
+    client_id: UUID | None = None
+    """The client that alone may refresh the session. None if any may."""
 
     def is_alive(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
+
+    def may_be_refreshed_by(self, client_id: UUID | None) -> bool:
+        """Return whether this client, or nobody in particular if None, may refresh the session. It never changes."""
+        return self.client_id is None or self.client_id == client_id
 
     def __repr__(self) -> str:
         return f"Session(id={self.id}, generation={self.generation})"
@@ -145,6 +162,8 @@ _ROTATE = HotStatement(
         sessions.c.id == bindparam("session_id"),
         sessions.c.user_id == bindparam("of_user"),
         sessions.c.generation == bindparam("present_generation"),
+        # Without a client, a session of a client does not match: NULL equals nothing.
+        or_(sessions.c.client_id.is_(None), sessions.c.client_id == bindparam("of_client")),
         *_alive(bindparam("now")),
         _user.where(users.c.disabled_at.is_(None)).exists(),
     )
@@ -347,12 +366,20 @@ class SessionRepository:
         )
         return [Session(*row) for row in self._connection.execute(query)]
 
-    def rotate(
-        self, session_id: UUID, user_id: UUID, generation: int, *, now: datetime, idle_until: datetime
+    def rotate(  # noqa: PLR0913  all of them decide
+        self,
+        session_id: UUID,
+        user_id: UUID,
+        generation: int,
+        *,
+        now: datetime,
+        idle_until: datetime,
+        client_id: UUID | None = None,
     ) -> SessionOfUser | None:
         """Move a session from `generation` to the next one. It expires at `idle_until`, or at `ends_at` if earlier.
 
-        Return None if it has ended, if its user is disabled or another one, or if another request moved it first.
+        Return None if it has ended, if its user is disabled or another one, if another request moved it first, or if
+        it is of another client than `client_id`.
         """
         values = {
             "session_id": session_id,
@@ -361,6 +388,7 @@ class SessionRepository:
             "next_generation": generation + 1,
             "now": now,
             "idle_until": idle_until,
+            "of_client": client_id,
         }
         row = _ROTATE.row(self._connection, values)
         return SessionOfUser(Session(*row[2:]), Owner(row[0], row[1], None)) if row is not None else None
@@ -432,6 +460,10 @@ class SessionRepository:
         some = select(sessions.c.id).where(sessions.c.user_id.in_(user_ids)).limit(limit)
         return self._connection.execute(delete(sessions).where(sessions.c.id.in_(some))).rowcount
 
+    def exists(self) -> bool:
+        """Return whether there is any session, also an ended one."""
+        return self._connection.execute(select(sessions.c.id).limit(1)).first() is not None
+
     def count_alive(self, now: datetime) -> int:
         """Count the sessions that are alive. The index on their days suffices, except for those that end today.
 
@@ -445,10 +477,10 @@ class SessionRepository:
         statement = select(later.scalar_subquery() + of_today.scalar_subquery() - of_deleted.scalar_subquery())
         return int(self._connection.execute(statement).scalar_one())
 
-    def prune(self, now: datetime, *, limit: int) -> int:
-        """Delete up to `limit` sessions that ended before today, and return how many."""
-        today = now.astimezone(UTC).date()
-        has_ended = sessions.c.expires_on < today
+    def prune(self, before: datetime, *, limit: int) -> int:
+        """Delete up to `limit` sessions that ended on a day before that of `before`, and return how many."""
+        day = before.astimezone(UTC).date()
+        has_ended = sessions.c.expires_on < day
         ended = select(sessions.c.id).where(has_ended).order_by(sessions.c.expires_on).limit(limit)
         # Check the condition again when deleting: a server whose clock is behind ours may have refreshed the session
         # after the row was found.
