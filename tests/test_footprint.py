@@ -12,6 +12,8 @@ HEAVY = (
     "jinja2",
     "aiosmtplib",
     "ua_parser",
+    "jwt",
+    "cryptography",
 )
 """Not email_validator and idna: FastAPI loads them if they are installed. They take less than 0.5 MB."""
 

@@ -37,6 +37,9 @@ T = TypeVar("T")
 ENV_FILE = Path(".env")
 MIN_PRODUCTION_ROUNDS = 10
 
+ISSUER = "jwtapi"
+"""The claim `iss` of tokens for jwtapi itself, and of access tokens without PUBLIC_URL."""
+
 UNIX_PEER = "unix"
 """Means a client that connects through the socket file, in TRUSTED_PROXIES and in the log."""
 
@@ -52,6 +55,15 @@ _COLLECTOR_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*[ !#-+\
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class SigningAlgorithm(StrEnum):
+    """What signs access tokens (RFC 7518 §3.1, RFC 8037). The values are those of `alg`."""
+
+    HS256 = "HS256"
+    ES256 = "ES256"
+    EDDSA = "EdDSA"
+    RS256 = "RS256"
 
 
 class Registration(StrEnum):
@@ -131,6 +143,17 @@ def _proxy(network: str) -> str:
     except ValueError:
         raise ValueError("must be addresses or networks such as 10.0.0.0/8, comma separated") from None
     return network
+
+
+def _algorithm(value: Any) -> Any:
+    by_lower_case = {algorithm.lower(): algorithm for algorithm in SigningAlgorithm}
+    return by_lower_case.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _audience(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,200}", text):
+        raise ValueError("must be a name or a URL such as https://api.example.com, without spaces")
+    return text
 
 
 def _username(name: str) -> str:
@@ -283,6 +306,14 @@ class Settings(_FromOurSources):
     refresh_secret: Annotated[SecretStr, AfterValidator(_strong_secret)]
     jwt_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
     refresh_secret_previous: Annotated[SecretStr | None, AfterValidator(_strong_secret)] = None
+    signing_algorithm: Annotated[SigningAlgorithm, BeforeValidator(_algorithm)]
+    signing_key: SecretStr | None = None
+    """PEM private keys, in place of those that jwtapi makes and stores. The last one is the newest."""
+    signing_key_max_age: int = Field(90 * 24 * 3600, ge=3600, le=3650 * 24 * 3600)
+    signing_key_prepublish: int = Field(3600, ge=1, le=30 * 24 * 3600)
+    """How long a new key is published before it signs."""
+    token_audience: Annotated[str, AfterValidator(_audience)] | None = None
+    clients_required: bool = False
     database_url: Annotated[SecretStr, _secretly(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
     database_pool_size: int = Field(10, ge=1, le=1000)
     database_statement_cache: int = Field(100, ge=0, le=1000)
@@ -360,6 +391,19 @@ class Settings(_FromOurSources):
         return self.public_url or f"http://127.0.0.1:{self.port}{self.root_path or ''}"
 
     @property
+    def issuer(self) -> str:
+        """The claim `iss` of access tokens: PUBLIC_URL, or `jwtapi` without it."""
+        return self.public_url or ISSUER
+
+    @property
+    def revocation_age(self) -> int:
+        """How long a revocation matters to services that check tokens themselves, in seconds.
+
+        It is the lifetime of tokens, and a minute more, because clocks differ.
+        """
+        return self.access_token_ttl + 60
+
+    @property
     def public_origin(self) -> str | None:
         """The origin of PUBLIC_URL, as browsers write it. None without PUBLIC_URL."""
         return "/".join(self.public_url.split("/")[:3]) if self.public_url is not None else None
@@ -389,6 +433,7 @@ class Settings(_FromOurSources):
             "login_rate_limit_spares_success": production,
             "cookie_secure": production,
             "docs_enabled": not production,
+            "signing_algorithm": SigningAlgorithm.ES256 if production else SigningAlgorithm.HS256,
         } | given
 
     @model_validator(mode="after")
@@ -404,11 +449,18 @@ class Settings(_FromOurSources):
             raise ValueError("TRUSTED_PROXIES: unix needs UDS; without UDS, name the address of the proxy")
         if self._metrics_need_the_same_port():
             raise ValueError("METRICS_LISTEN: must differ from HOST and PORT; take another port")
+        self._check_signing()
         self._check_cookies()
         self._check_mail()
         if self.otel_exporter_otlp_endpoint is not None:
             _check_collector_headers()
         return self
+
+    def _check_signing(self) -> None:
+        if self.signing_key is not None and self.signing_algorithm is SigningAlgorithm.HS256:
+            raise ValueError("SIGNING_KEY: needs SIGNING_ALGORITHM=ES256, EdDSA or RS256; HS256 signs with JWT_SECRET")
+        if self.signing_key_prepublish > self.signing_key_max_age:
+            raise ValueError("SIGNING_KEY_PREPUBLISH: must not exceed SIGNING_KEY_MAX_AGE")
 
     def _check_mail(self) -> None:
         if self.mail_url is not None and self.mail_from is None:
@@ -513,7 +565,7 @@ def load_settings_without_secrets(
         SettingsError: another setting is unknown or malformed.
     """
     placeholders = {"jwt_secret": new_secret(), "refresh_secret": new_secret()}
-    none = {"jwt_secret_previous": None, "refresh_secret_previous": None}
+    none = {"jwt_secret_previous": None, "refresh_secret_previous": None, "signing_key": None}
     return load_settings(env_file, kind=kind, **(overrides | placeholders | none))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
+from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken, TokenSigner
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -16,7 +17,7 @@ CLAIMS = {"iss": "jwtapi", "sub": "x", "iat": ISSUED, "exp": ISSUED + 900}
 
 HEADER = '{"alg":"HS256","typ":"at+jwt"}'
 
-signer = TokenSigner(KEY, "at+jwt")
+signer = TokenSigner(SecretKeys(KEY), "at+jwt")
 
 
 def encoded(data: bytes) -> str:
@@ -130,6 +131,7 @@ def test_a_token_whose_payload_is_not_a_strict_json_object_is_refused(payload: b
         b'{"alg":"HS256","typ":"at+jwt","b64":false,"crit":["b64"]}',
         b'{"alg":"HS256","typ":"at+jwt","b64":false}',
         b'{"alg":"HS256","typ":"at+jwt","kid":5}',
+        b'{"alg":"HS256","typ":"at+jwt","kid":"a"}',
         b'["HS256"]',
         b"",
         HEADER.encode("utf-16"),
@@ -155,7 +157,6 @@ def test_a_token_with_another_header_than_ours_is_refused(header: bytes) -> None
     "header",
     (
         b'{ "typ" : "at+jwt", "alg" : "HS256" }',
-        b'{"alg":"HS256","typ":"at+jwt","kid":"a"}',
         b'{"alg":"HS256","typ":"at+jwt","x":[1]}',
     ),
 )
@@ -164,7 +165,7 @@ def test_a_header_may_be_written_in_another_way_and_have_other_members(header: b
 
 
 def test_a_token_signed_with_the_previous_key_is_accepted() -> None:
-    rotated = TokenSigner(b"n" * 32, "at+jwt", previous_key=KEY)
+    rotated = TokenSigner(SecretKeys(b"n" * 32, previous=KEY), "at+jwt")
     assert rotated.decode(with_claims(), now=NOW) == CLAIMS
     assert refused(rotated.sign(CLAIMS))
 

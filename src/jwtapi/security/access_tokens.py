@@ -1,5 +1,7 @@
-"""Access tokens as in RFC 9068: `typ: at+jwt`, HS256 with JWT_SECRET. Everybody who has a token can read it."""
+"""Access tokens as in RFC 9068: `typ: at+jwt`. Everybody who has a token can read it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,12 +10,15 @@ from jwtapi.principal import Principal
 from jwtapi.security.random_ids import random_id
 from jwtapi.security.signed_tokens import (
     InvalidToken,
+    Keys,
     TokenSigner,
     generation_claim,
     seconds,
     text_claim,
+    unverified_claims,
     uuid_claim,
 )
+from jwtapi.settings import ISSUER
 
 
 class DecodedToken(NamedTuple):
@@ -25,31 +30,51 @@ class DecodedToken(NamedTuple):
     expires_at: datetime
 
 
-class AccessTokens:
-    def __init__(self, secret: str, *, ttl: int, previous_secret: str | None = None) -> None:
-        """`previous_secret` only verifies tokens."""
-        previous_key = previous_secret.encode() if previous_secret is not None else None
-        self._signer = TokenSigner(secret.encode(), "at+jwt", previous_key=previous_key)
-        self.ttl = ttl
-        """Lifetime of a token in seconds."""
+class DecodedClientToken(NamedTuple):
+    client_id: UUID
+    scopes: Sequence[str]
 
-    def issue(self, principal: Principal, now: datetime, *, generation: int) -> str:
-        """Make a token of a session. The claims are those of RFC 9068 §2.2."""
+
+@dataclass(frozen=True, slots=True)
+class IssuedAccessToken:
+    access_token: str = field(repr=False)
+    expires_in: int
+    """Lifetime in seconds."""
+
+
+class AccessTokens:
+    def __init__(self, keys: Keys, *, ttl: int, issuer: str = ISSUER, audience: str | None = None) -> None:
+        self._keys = keys
+        self._signer = TokenSigner(keys, "at+jwt", issuer=issuer, audience=audience)
+        self._ttl = ttl
+
+    def issue(
+        self, principal: Principal, now: datetime, *, generation: int, until: datetime, client_id: str = ISSUER
+    ) -> IssuedAccessToken:
+        """Make a token of a session that ends at `until` unless it is refreshed. The claims are those of RFC 9068 §2.2.
+
+        The token does not outlive the session, because services that check it do not know the session.
+        """
         issued = seconds(now)
-        return self._signer.sign(
+        expires = min(issued + self._ttl, max(seconds(until), issued + 1))
+        # Authlib refuses an empty list. But services that have JWT_SECRET expect one.
+        has_roles = bool(principal.roles) or self._keys.signing_key().kid is None
+        token = self._signer.sign(
             {
                 "sub": str(principal.user_id),
+                "client_id": client_id,
                 "username": principal.username,
                 "sid": str(principal.session_id),
                 "gen": generation,
                 "jti": random_id(),
                 "iat": issued,
-                "exp": issued + self.ttl,
+                "exp": expires,
                 "auth_time": principal.auth_time,
                 "amr": principal.amr,
-                "roles": principal.roles,
             }
+            | ({"roles": principal.roles} if has_roles else {})
         )
+        return IssuedAccessToken(token, expires - issued)
 
     def decode(self, token: str, now: datetime, *, allow_early: bool = False) -> DecodedToken:
         """Return the content of a valid token. Only the database knows whether its session is still alive.
@@ -58,14 +83,14 @@ class AccessTokens:
             ExpiredToken: the token was valid, and has expired.
             InvalidToken: the token was never valid.
         """
-        claims = self._signer.decode(token, now=now, max_lifetime=self.ttl, allow_early=allow_early)
+        claims = self._signer.decode(token, now=now, max_lifetime=self._ttl, allow_early=allow_early)
         text_claim(claims, "jti")
         session_id = uuid_claim(claims, "sid")
         amr, auth_time = (_amr(claims), _auth_time(claims)) if "amr" in claims else ((), 0)
         principal = Principal(
             user_id=uuid_claim(claims, "sub"),
             username=text_claim(claims, "username"),
-            roles=_texts(claims, "roles"),
+            roles=_texts(claims, "roles") if "roles" in claims else (),
             session_id=session_id,
             amr=amr,
             auth_time=auth_time,
@@ -74,6 +99,40 @@ class AccessTokens:
             generation_claim(claims, "gen") if "gen" in claims else 0
         )  # tokens of earlier versions have no `gen`
         return DecodedToken(principal, session_id, generation, datetime.fromtimestamp(claims["exp"], UTC))
+
+    def issue_for_client(self, client_id: UUID, scopes: Sequence[str], now: datetime) -> IssuedAccessToken:
+        """Make a token of a client that acts for itself (RFC 9068 §2.2). It has no session and no user name."""
+        issued = seconds(now)
+        token = self._signer.sign(
+            {
+                "sub": str(client_id),
+                "client_id": str(client_id),
+                **({"scope": " ".join(scopes)} if scopes else {}),
+                "jti": random_id(),
+                "iat": issued,
+                "exp": issued + self._ttl,
+            }
+        )
+        return IssuedAccessToken(token, self._ttl)
+
+    def decode_of_client(self, token: str, now: datetime) -> DecodedClientToken:
+        """Return the content of a valid token of a client. Only the database knows whether the client still exists.
+
+        Raises:
+            ExpiredToken: the token was valid, and has expired.
+            InvalidToken: the token was never valid, or it is of a user.
+        """
+        claims = self._signer.decode(token, now=now, max_lifetime=self._ttl)
+        text_claim(claims, "jti")
+        client_id = uuid_claim(claims, "sub")
+        if text_claim(claims, "client_id") != claims["sub"] or "sid" in claims:
+            raise InvalidToken
+        return DecodedClientToken(client_id, text_claim(claims, "scope").split(" ") if "scope" in claims else ())
+
+    @staticmethod
+    def claims_of(verified: str) -> dict[str, Any]:
+        """Return the claims of a token that was found valid before. This checks nothing."""
+        return unverified_claims(verified)
 
 
 def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import hmac
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.security.signed_tokens import InvalidToken, TokenSigner, seconds, uuid_claim
 
 LIFETIME = 365 * 24 * 3600
@@ -19,9 +20,7 @@ class DeviceTokens:
     def __init__(self, refresh_secret: str, *, previous_secret: str | None = None) -> None:
         """`previous_secret` only verifies tokens."""
         self._keys = [_key_from(secret) for secret in (refresh_secret, previous_secret) if secret is not None]
-        self._signer = TokenSigner(
-            self._keys[0], "dt+jwt", previous_key=self._keys[1] if previous_secret is not None else None
-        )
+        self._signer = TokenSigner(SecretKeys(*self._keys), "dt+jwt")
 
     def issue(self, user_id: UUID, password_hash: str | None, now: datetime) -> str:
         issued = seconds(now)

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.security.signed_tokens import TokenSigner, generation_claim, seconds, text_claim, uuid_claim
 
 _CLAIMS = frozenset({"iss", "sub", "sid", "gen", "iat", "exp", "prf"})
@@ -46,7 +47,7 @@ class RefreshTokens:
     def __init__(self, secret: str, *, previous_secret: str | None = None) -> None:
         """`previous_secret` only verifies tokens."""
         previous_key = previous_secret.encode() if previous_secret is not None else None
-        self._signer = TokenSigner(secret.encode(), "rt+jwt", previous_key=previous_key)
+        self._signer = TokenSigner(SecretKeys(secret.encode(), previous_key), "rt+jwt")
 
     def issue(  # noqa: PLR0913  the columns of a row
         self,

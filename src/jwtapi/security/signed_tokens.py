@@ -1,26 +1,22 @@
-"""Signs and verifies compact JWS tokens with HS256. Access, refresh and device tokens use it.
+"""Signs and verifies compact JWS tokens. Access, refresh and device tokens use it.
 
-PyJWT makes and checks the signature, and checks the header. But it ignores `typ`, reads `exp: "1795434615"` as a
-number, and accepts UTF-16, duplicate names and `=` padding, even in the header. RFC 8725 and RFC 7515 forbid that, so
-this file checks the rest. It also takes tokens apart, because PyJWT looks at each character in Python, which takes
-longer than all other checks together.
+Libraries for JWT ignore `typ`, read `exp: "1795434615"` as a number, and accept UTF-16, duplicate names and `=`
+padding, even in the header. RFC 8725 and RFC 7515 forbid that. So this file takes tokens apart and checks their form,
+and each key checks its signatures.
 """
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-import jwt
-from jwt.utils import base64url_decode, base64url_encode
 from pydantic_core import to_json
 
 from jwtapi import strict_json
+from jwtapi.settings import ISSUER
 
-ISSUER = "jwtapi"
-
-_ALGORITHM = "HS256"
-_HS256 = jwt.get_algorithm_by_name(_ALGORITHM)
 _MAX_LENGTH = 4096
 _CLOCK_SKEW = 30
 _LAST_GENERATION = 2**31 - 1  # the largest number that the column can hold
@@ -35,20 +31,46 @@ class ExpiredToken(InvalidToken):
     """The token was valid, and has expired."""
 
 
-class TokenSigner:
-    """Signs tokens of one kind (`typ`) with one key, and verifies those signed with it or with the previous key."""
+class Key(Protocol):
+    @property
+    def algorithm(self) -> str:
+        """The `alg` of all tokens that this key signs. It verifies no others."""
 
-    def __init__(self, key: bytes, kind: str, *, previous_key: bytes | None = None) -> None:
-        # Prepared once: PyJWT looks whether a key is PEM, SSH or JWK, which takes longer than to sign.
-        self._keys = [_HS256.prepare_key(each) for each in (key, previous_key) if each is not None]
+    @property
+    def kid(self) -> str | None:
+        """The `kid` of these tokens. None for a secret: its tokens have no `kid`."""
+
+    def sign(self, data: bytes) -> bytes: ...
+
+    def verify(self, data: bytes, signature: bytes) -> bool: ...
+
+
+class Keys(Protocol):
+    def signing_key(self) -> Key: ...
+
+    def verifying_keys(self, kid: str | None) -> Sequence[Key]:
+        """Return the keys that may have signed a token with this `kid`. It asks nobody."""
+
+
+class TokenSigner:
+    """Signs tokens of one kind (`typ`), and verifies them."""
+
+    def __init__(self, keys: Keys, kind: str, *, issuer: str = ISSUER, audience: str | None = None) -> None:
+        """Without an `audience`, tokens of a key pair are for the issuer, and those of a secret have no `aud`."""
+        self._keys = keys
         self._kind = kind
-        self._header = base64url_encode(to_json({"alg": _ALGORITHM, "typ": kind}))
+        self._issuer = issuer
+        self._audience = audience
+        # Tokens from before PUBLIC_URL was set stay valid.
+        self._issuers = frozenset({issuer, ISSUER})
+        self._audiences = self._issuers if audience is None else frozenset({audience})
 
     def sign(self, claims: dict[str, Any]) -> str:
-        payload = base64url_encode(to_json({"iss": ISSUER} | claims))
-        signed = b"%b.%b" % (self._header, payload)
-        signature = base64url_encode(_HS256.sign(signed, self._keys[0]))
-        return f"{signed.decode()}.{signature.decode()}"
+        key = self._keys.signing_key()
+        audience = self._audience or (self._issuer if key.kid is not None else None)
+        ours = {"iss": self._issuer} | ({"aud": audience} if audience is not None else {})
+        signed = b"%b.%b" % (_header(key.algorithm, self._kind, key.kid), _encoded(to_json(ours | claims)))
+        return f"{signed.decode()}.{_encoded(key.sign(signed)).decode()}"
 
     def decode(
         self,
@@ -70,20 +92,29 @@ class TokenSigner:
         try:
             signed, _, signature = token.encode("ascii").rpartition(b".")
             header, _, payload = signed.partition(b".")
-            if not self._is_signature(_decoded(signature), signed) or _kind_of(header) != self._kind:
+            kind, algorithm, kid = _read_header(header)
+            if kind != self._kind or not self._is_signature(_decoded(signature), signed, algorithm, kid):
                 raise InvalidToken
             claims = strict_json.loads(_decoded(payload))
-        except (jwt.PyJWTError, ValueError):
+        except ValueError:
             raise InvalidToken from None
-        if not isinstance(claims, dict) or claims.get("iss") != ISSUER:
+        if not isinstance(claims, dict) or claims.get("iss") not in self._issuers:
             raise InvalidToken
-        if "aud" in claims:
-            raise InvalidToken  # RFC 7519 §4.1.3: it is for another audience, as this server sets no `aud`
+        if not self._is_audience(claims, is_required=kid is not None):
+            raise InvalidToken  # RFC 7519 §4.1.3
         self._check_times(claims, now.timestamp(), max_lifetime, allow_expired=allow_expired, allow_early=allow_early)
         return claims
 
-    def _is_signature(self, signature: bytes, signed: bytes) -> bool:
-        return any(_HS256.verify(signed, key, signature) for key in self._keys)
+    def _is_signature(self, signature: bytes, signed: bytes, algorithm: str, kid: str | None) -> bool:
+        """The key determines the algorithm. The header only has to name the same (RFC 8725 §3.1)."""
+        keys = self._keys.verifying_keys(kid)
+        return any(key.algorithm == algorithm and key.verify(signed, signature) for key in keys)
+
+    def _is_audience(self, claims: dict[str, Any], *, is_required: bool) -> bool:
+        if "aud" not in claims:
+            return not is_required
+        audience = claims["aud"]
+        return isinstance(audience, str) and audience in self._audiences
 
     @staticmethod
     def _check_times(
@@ -102,19 +133,36 @@ class TokenSigner:
             raise ExpiredToken
 
 
-@lru_cache(maxsize=8)  # called only for signed tokens, which have only a few different headers
-def _kind_of(header: bytes) -> Any:
-    """Return the `typ` of a header.
+class _Header(NamedTuple):
+    kind: Any
+    algorithm: str
+    kid: str | None
+
+
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kind: str, kid: str | None) -> bytes:
+    members = {"alg": algorithm, "typ": kind} | ({"kid": kid} if kid is not None else {})
+    return _encoded(to_json(members))
+
+
+@lru_cache(maxsize=64)
+def _read_header(header: bytes) -> _Header:
+    """Read what matters of a header. The rest of it, such as `jwk`, `jku` and `x5c`, is never looked at.
 
     Raises:
-        PyJWTError, ValueError: it is not the header of a token with HS256, in strict JSON.
+        ValueError: it is not strict JSON, or it demands what this file does not understand.
     """
-    # PyJWT checks `crit`, `b64` and `kid`. It reads only headers of whole tokens, so this one gets an empty payload.
-    jwt.get_unverified_header(b"%b.e30.AA" % header)
     members = strict_json.loads(_decoded(header))
-    if members.get("alg") != _ALGORITHM:
-        raise ValueError("another algorithm")
-    return members.get("typ")
+    if not isinstance(members, dict) or "crit" in members or "b64" in members:  # RFC 7515 §4.1.11, RFC 7797
+        raise ValueError("not a header for us")
+    algorithm, kid = members.get("alg"), members.get("kid")
+    if not isinstance(algorithm, str) or not (isinstance(kid, str) or "kid" not in members):
+        raise ValueError("alg and kid must be texts")
+    return _Header(members.get("typ"), algorithm, kid)
+
+
+def _encoded(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _decoded(segment: bytes) -> bytes:
@@ -123,10 +171,16 @@ def _decoded(segment: bytes) -> bytes:
     Raises:
         ValueError: the segment is not the one way in which its bytes can be written.
     """
-    data = base64url_decode(segment)
-    if base64url_encode(data) != segment:  # Python's decoder skips other characters and accepts set bits at the end
+    data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    if _encoded(data) != segment:  # Python's decoder skips other characters and accepts set bits at the end
         raise ValueError("not canonical base64url")
     return data
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Read the claims of a token whose signature and form were checked before."""
+    claims: dict[str, Any] = strict_json.loads(_decoded(token.split(".")[1].encode()))
+    return claims
 
 
 def text_claim(claims: dict[str, Any], name: str) -> str:
