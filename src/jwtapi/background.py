@@ -14,6 +14,7 @@ from jwtapi.mail.delivery import Delivery
 from jwtapi.mail.outbox import Outbox
 from jwtapi.open_files import watch_open_files
 from jwtapi.services import Services
+from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import ChangeFeed
 
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def background_tasks(services: Services) -> AsyncIterator[None]:
+    await services[SigningKeys].start()
     tasks = [asyncio.create_task(job.run(), name=job.name) for job in _jobs(services)]
     for task in tasks:
         task.add_done_callback(_log_failure)
@@ -42,6 +44,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 def _jobs(services: Services) -> Iterator[Job]:
     yield Job("changes", services[ChangeFeed].run)
     yield Job("arrivals", services[Arrivals].run)
+    yield Job("signing keys", services[SigningKeys].run)
     yield Job("housekeeping", services[Housekeeping].run)
     if services[Outbox].is_on:
         yield Job("mail", services[Delivery].run)

@@ -15,6 +15,7 @@ from jwtapi.cli.checks.address import (
 from jwtapi.cli.checks.cookies import warnings_of_cookies
 from jwtapi.cli.checks.database import problems_of_database
 from jwtapi.cli.checks.files import problems_of_env_file
+from jwtapi.cli.checks.keys import notes_of_keys, problems_of_keys, warnings_of_keys
 from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.mail import problems_of_mail
 from jwtapi.cli.checks.proxies import trusts_whole_internet
@@ -39,11 +40,17 @@ _HOUR = 3600
 def doctor() -> None:
     """Report what is wrong with this configuration or this Python.
 
-    The exit status is 1 if anything is wrong. The command changes nothing.
+    The exit status is 1 if anything is wrong. A note (•) is not wrong. The command changes nothing.
     """
-    problems = _problems()
+    try:
+        settings = _settings_of_next_start()
+        problems, notes = _problems(settings), notes_of_keys(settings)
+    except SettingsError as error:
+        problems, notes = error.problems, []
     for problem in problems:
         typer.echo(f"✗ {problem}")
+    for note in notes:
+        typer.echo(f"• {note}")
     if problems:
         raise typer.Exit(1)
     typer.echo("✓ Nothing is wrong.")
@@ -70,7 +77,7 @@ def warnings_of(settings: Settings) -> list[str]:
             "ACCESS_TOKEN_TTL is over an hour: services that check tokens themselves accept them for so long after a "
             "logout"
         )
-    return warnings + warnings_of_cookies(settings) + warnings_of_public_url(settings)
+    return warnings + warnings_of_keys(settings) + warnings_of_cookies(settings) + warnings_of_public_url(settings)
 
 
 def _warnings_in_production(settings: Settings) -> list[str]:
@@ -96,11 +103,7 @@ def _warnings_in_production(settings: Settings) -> list[str]:
     return warnings
 
 
-def _problems() -> list[str]:
-    try:
-        settings = _settings_of_next_start()
-    except SettingsError as error:
-        return error.problems
+def _problems(settings: Settings) -> list[str]:
     return [
         *warnings_of(settings),
         *interpreter_problems(),
@@ -108,6 +111,7 @@ def _problems() -> list[str]:
         *problems_of_env_file(ENV_FILE),
         *_problems_of_addresses(settings),
         *asyncio.run(problems_of_database(settings)),
+        *asyncio.run(problems_of_keys(settings)),
         *asyncio.run(problems_of_limits(settings)),
         *asyncio.run(problems_of_mail(settings)),
     ]

@@ -1,0 +1,5 @@
+"""Refusals of the commands that change signing keys. No request gets them."""
+
+
+class KeyRefused(Exception):
+    """The key cannot be changed in this way. The message states why, and what to do."""
