@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import jwt
 import pytest
 from sqlalchemy import event
 
@@ -16,7 +17,7 @@ from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import EventType, Invalidates
 from jwtapi.storage.sessions import SessionOfUser, SessionRepository
-from tests.conftest import RunApi
+from tests.conftest import JWT_SECRET, RunApi
 from tests.support.api import Api, error_of, sign_in
 from tests.support.clock import FakeClock
 from tests.support.gate import Gate
@@ -234,8 +235,9 @@ async def test_a_session_that_another_process_refreshed_stays_alive_here(run_api
         guest = another.client(Authorization=alice.headers["authorization"])
         assert (await guest.get("/profile")).status_code == 200
         clock.advance(500)
-        await alice.post("/refresh")
+        refreshed = (await alice.post("/refresh")).json()["accessToken"]
         clock.advance(200)
+        guest.headers["Authorization"] = f"Bearer {refreshed}"
         assert (await guest.get("/profile")).status_code == 200
         clock.advance(1000)
         assert error_of(await guest.get("/profile"))[0] == 401
@@ -244,6 +246,9 @@ async def test_a_session_that_another_process_refreshed_stays_alive_here(run_api
 async def test_a_cached_session_expires(run_api: RunApi, clock: FakeClock) -> None:
     async with run_api(refresh_token_ttl=60) as api:
         alice = await api.signed_in()
+        claims = jwt.decode(alice.headers["authorization"].removeprefix("Bearer "), options={"verify_signature": False})
+        longer = jwt.encode(claims | {"exp": claims["iat"] + 900}, JWT_SECRET, headers={"typ": "at+jwt"})
+        alice.headers["Authorization"] = f"Bearer {longer}"  # ours expire with the session
         await until_changes_are_heard(api)
         assert (await alice.get("/profile")).status_code == 200
         clock.advance(60)

@@ -9,12 +9,21 @@ from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
 from jwtapi.sessions.cache import SessionCache, VerifiedToken
+from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.arrivals import Arrivals
 
 
 class Authenticator:
-    def __init__(self, access_tokens: AccessTokens, sessions: SessionCache, arrivals: Arrivals, clock: Clock) -> None:
+    def __init__(
+        self,
+        access_tokens: AccessTokens,
+        signing_keys: SigningKeys,
+        sessions: SessionCache,
+        arrivals: Arrivals,
+        clock: Clock,
+    ) -> None:
         self._access_tokens = access_tokens
+        self._signing_keys = signing_keys
         self._sessions = sessions
         self._arrivals = arrivals
         self._clock = clock
@@ -53,6 +62,8 @@ class Authenticator:
         return await self._verify(access_token, now)
 
     async def _verify(self, access_token: str, now: datetime) -> VerifiedToken:
+        await self._signing_keys.refresh_unless_current()
+        changes, keys_until = self._signing_keys.changes, self._signing_keys.next_end()
         try:
             decoded = self._access_tokens.decode(access_token, now)
         except ExpiredToken:
@@ -69,8 +80,9 @@ class Authenticator:
         # A user who knows JWT_SECRET must not get another name or other roles in their own session. The cache also
         # contains refusals, so that an old token causes only one query.
         principal = _principal(decoded.principal, session.principal)
-        verified = VerifiedToken(session, principal, min(decoded.expires_at, session.expires_at))
-        self._sessions.remember_token(access_token, verified)
+        verified = VerifiedToken(session, principal, min(decoded.expires_at, session.expires_at, keys_until))
+        if changes == self._signing_keys.changes:  # otherwise its key may have been revoked meanwhile
+            self._sessions.remember_token(access_token, verified)
         if principal is None:
             raise AccessTokenInvalid
         if decoded.generation > session.arrived_generation:

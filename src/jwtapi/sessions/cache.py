@@ -51,7 +51,7 @@ class VerifiedToken(NamedTuple):
     principal: Principal | None
     """That of the session, but signed in as the token states. None if they contradict each other: it is refused."""
     expires_at: datetime
-    """When the token expires, or its session unless that is refreshed before."""
+    """When the token, its session or its key may have ended. Until then, only changes that are heard of end them."""
 
 
 def methods_of(session: Session) -> tuple[str, ...]:
@@ -163,8 +163,8 @@ class SessionCache:
                     self._drop(event.session_id)
                 case Invalidates.SESSION | Invalidates.USER if event.user_id is not None:
                     self._drop_user(event.user_id)
-                case Invalidates.SESSION | Invalidates.USER:
-                    self._invalidate_all()  # it names less than it invalidates, as one of a later version may
+                case Invalidates.SESSION | Invalidates.USER | Invalidates.ALL:
+                    self._invalidate_all()  # perhaps it names less than it invalidates, as one of a later version may
                 case Invalidates.NOTHING:
                     pass
 

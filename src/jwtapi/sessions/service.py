@@ -17,7 +17,7 @@ from jwtapi.clock import Clock
 from jwtapi.mail.notices import Notices
 from jwtapi.metrics import Metrics, RefreshOutcome
 from jwtapi.principal import Principal
-from jwtapi.security.access_tokens import AccessTokens, DecodedToken
+from jwtapi.security.access_tokens import AccessTokens, DecodedToken, IssuedAccessToken
 from jwtapi.security.refresh_tokens import RefreshClaims, RefreshTokens
 from jwtapi.security.signed_tokens import InvalidToken
 from jwtapi.sessions.cache import methods_of, principal_of
@@ -25,7 +25,7 @@ from jwtapi.sessions.errors import RefreshTokenInvalid
 from jwtapi.sessions.events import REFRESH_TOKEN_REUSED, SESSION_REAUTHENTICATED, SESSION_REVOKED, SESSIONS_REVOKED
 from jwtapi.sessions.known_keys import KnownKeys
 from jwtapi.sessions.worth import Worth, worth_of
-from jwtapi.settings import Settings
+from jwtapi.settings import ISSUER, Settings
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
@@ -47,13 +47,6 @@ class TokenPair:
     refresh_token: str = field(repr=False)
     refresh_expires_in: int
     """Lifetime of the refresh token in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedAccessToken:
-    access_token: str = field(repr=False)
-    expires_in: int
-    """Lifetime in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +108,19 @@ class SessionService:
         self._clock = clock
         self._keys = KnownKeys()
 
-    def new(self, user_id: UUID, caller: Caller, *, amr: Sequence[str], auth_time: datetime) -> Session:
-        """Make a session to store. Issue its tokens after the transaction was committed, not before."""
+    def new(
+        self,
+        user_id: UUID,
+        caller: Caller,
+        *,
+        amr: Sequence[str],
+        auth_time: datetime,
+        client_id: UUID | None = None,
+    ) -> Session:
+        """Make a session to store. If a client signs in the user, nobody else can refresh the session.
+
+        Issue its tokens after the transaction was committed, not before.
+        """
         now = self._clock()
         return Session(
             id=uuid4(),
@@ -132,6 +136,7 @@ class SessionService:
             auth_time=auth_time,
             address=caller.address,
             user_agent=caller.user_agent,
+            client_id=client_id,
         )
 
     async def open(self, session: Session, user: User, caller: Caller, opened: Event) -> User | None:
@@ -202,18 +207,16 @@ class SessionService:
         It names the generation that is known to have arrived. The present one may not have: if this token claimed it, a
         client that has lost the answer to its refresh, and repeats it, would look like a thief. See sessions/worth.py.
         """
-        token = self._access_tokens.issue(
-            principal_of(issued), self._clock(), generation=issued.session.arrived_generation
-        )
-        return IssuedAccessToken(token, self._access_tokens.ttl)
+        return self._access_token(issued, self._clock(), generation=issued.session.arrived_generation)
 
     def issue(self, issued: SessionOfUser) -> TokenPair:
         """Make an access token, and the refresh token of the session's present generation."""
         session = issued.session
         now = self._clock()
+        access = self._access_token(issued, now, generation=session.generation)
         return TokenPair(
-            access_token=self._access_tokens.issue(principal_of(issued), now, generation=session.generation),
-            expires_in=self._access_tokens.ttl,
+            access_token=access.access_token,
+            expires_in=access.expires_in,
             refresh_token=self._refresh_tokens.issue(
                 user_id=session.user_id,
                 session_id=session.id,
@@ -225,10 +228,20 @@ class SessionService:
             refresh_expires_in=math.ceil((session.expires_at - now).total_seconds()),
         )
 
-    async def refresh(self, refresh_tokens: Sequence[str], caller: Caller) -> TokenPair:
+    def _access_token(self, issued: SessionOfUser, now: datetime, *, generation: int) -> IssuedAccessToken:
+        session = issued.session
+        client_id = str(session.client_id) if session.client_id is not None else ISSUER
+        return self._access_tokens.issue(
+            principal_of(issued), now, generation=generation, until=session.expires_at, client_id=client_id
+        )
+
+    async def refresh(
+        self, refresh_tokens: Sequence[str], caller: Caller, *, client_id: UUID | None = None
+    ) -> TokenPair:
         """Exchange a refresh token for its successor and an access token.
 
-        A browser can have several cookies with the same name. If several tokens are valid, the newest counts.
+        A browser can have several cookies with the same name. If several tokens are valid, the newest counts. The
+        tokens of a client are valid only with its `client_id`; otherwise nothing changes, and nothing counts as reuse.
 
         Raises:
             RefreshTokenInvalid: no token is valid. Forged, expired and revoked tokens are skipped. The session of a
@@ -240,7 +253,7 @@ class SessionService:
         if not sent:
             self._metrics.count_refresh(RefreshOutcome.INVALID)
             raise RefreshTokenInvalid
-        unit = partial(self._first_valid, sent=sent, now=now)
+        unit = partial(self._first_valid, sent=sent, client_id=client_id, now=now)
         outcome, valid, found_reused = await self._database.write(unit, autocommit=True)
         # A transaction of its own, because it stores a mail too. It is never too late: a token only loses worth.
         reused = [session for session in found_reused if await self._end_reused(session, now, caller)]
@@ -254,7 +267,9 @@ class SessionService:
         self._keys.remember(valid.session.id, valid.session.key)
         return self.issue(valid)
 
-    def _first_valid(self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], now: datetime) -> _Exchange:
+    def _first_valid(
+        self, uow: UnitOfWork, *, sent: Sequence[RefreshClaims], client_id: UUID | None, now: datetime
+    ) -> _Exchange:
         """Exchange the first valid token, and find the sessions of the tokens that were used before."""
         valid: SessionOfUser | None = None
         outcome = RefreshOutcome.INVALID
@@ -262,12 +277,12 @@ class SessionService:
         for claims in sent:
             if (key := self._keys.get(claims.session_id)) is not None and claims.is_proven_by(key):
                 # Most often this one statement is all.
-                valid = self._rotate(uow, claims.session_id, claims.user_id, claims.generation, now)
+                valid = self._rotate(uow, claims.session_id, claims.user_id, claims.generation, client_id, now)
                 if valid is not None:
                     outcome = RefreshOutcome.NEXT
                     break
             found = _proven_session(uow, claims)
-            if found is None or not found.lets_in(now):
+            if found is None or not found.lets_in(now) or not found.session.may_be_refreshed_by(client_id):
                 continue
             valid, outcome = self._exchange(uow, found, claims.generation, now)
             if valid is not None:
@@ -286,7 +301,7 @@ class SessionService:
             session = self._with_arrivals(session)
             match worth_of(generation, session, now):
                 case Worth.NEXT:
-                    rotated = self._rotate(uow, session.id, session.user_id, generation, now)
+                    rotated = self._rotate(uow, session.id, session.user_id, generation, session.client_id, now)
                     if rotated is not None:
                         return rotated, RefreshOutcome.NEXT
                 case Worth.PRESENT:
@@ -302,10 +317,17 @@ class SessionService:
             session = uow.sessions.get(session.id)
         return None, RefreshOutcome.INVALID
 
-    def _rotate(
-        self, uow: UnitOfWork, session_id: UUID, user_id: UUID, generation: int, now: datetime
+    def _rotate(  # noqa: PLR0913, PLR0917  all of them decide
+        self,
+        uow: UnitOfWork,
+        session_id: UUID,
+        user_id: UUID,
+        generation: int,
+        client_id: UUID | None,
+        now: datetime,
     ) -> SessionOfUser | None:
-        return uow.sessions.rotate(session_id, user_id, generation, now=now, idle_until=now + self._policy.idle)
+        idle_until = now + self._policy.idle
+        return uow.sessions.rotate(session_id, user_id, generation, now=now, idle_until=idle_until, client_id=client_id)
 
     async def _end_reused(self, session: Session, now: datetime, caller: Caller) -> bool:
         """End the session of a token that was used before, and tell its owner. Return False if it had ended before."""
@@ -324,16 +346,26 @@ class SessionService:
             self._notices.wake()
         return ended
 
-    async def log_out(self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller) -> None:
+    async def log_out(
+        self,
+        *,
+        refresh_tokens: Sequence[str],
+        access_token: str | None,
+        caller: Caller,
+        only_of: UUID | None = None,
+    ) -> bool:
         """Revoke the sessions of the tokens. Forged tokens and ended sessions are skipped.
 
         A refresh token signs out even if it was used or has expired. An access token signs out only while it is valid,
         because somebody may have found an old one in a log.
+
+        Return False if a session was left alone, because it is not of the client `only_of`.
         """
         shown = self._shown(refresh_tokens, access_token)
-        if shown.refresh_claims or shown.decoded is not None:
-            unit = partial(self._end_shown, shown=shown, caller=caller)
-            await self._database.write(unit, autocommit=True)
+        if not shown.refresh_claims and shown.decoded is None:
+            return True
+        unit = partial(self._end_shown, shown=shown, caller=caller, only_of=only_of)
+        return await self._database.write(unit, autocommit=True)
 
     async def log_out_everywhere(
         self, *, refresh_tokens: Sequence[str], access_token: str | None, caller: Caller
@@ -366,20 +398,28 @@ class SessionService:
         ]
         return _Shown(refresh_claims, self._decoded(access_token, now), now)
 
-    def _end_shown(self, uow: UnitOfWork, *, shown: _Shown, caller: Caller) -> None:
+    def _end_shown(self, uow: UnitOfWork, *, shown: _Shown, caller: Caller, only_of: UUID | None = None) -> bool:
+        """Return False if a session was left alone, because it is not of the client `only_of`."""
         refresh_claims, decoded, now = shown
-        ended = set()
-        for claims in refresh_claims:
-            if _proven_session(uow, claims) is not None:
-                self._revoke(uow, claims.session_id, claims.user_id, now, caller)
-                ended.add(claims.session_id)
-        if decoded is not None and decoded.session_id not in ended:
-            self._revoke(uow, decoded.session_id, decoded.principal.user_id, now, caller)
+        to_end = {
+            claims.session_id: claims.user_id for claims in refresh_claims if _proven_session(uow, claims) is not None
+        }
+        if decoded is not None:
+            to_end.setdefault(decoded.session_id, decoded.principal.user_id)
+        if only_of is not None:  # reading before is no race, because a session never changes its client
+            stored = {session_id: uow.sessions.get(session_id) for session_id in to_end}
+            others = {id_ for id_, session in stored.items() if session is not None and session.client_id != only_of}
+        else:
+            others = set()
+        for session_id, user_id in to_end.items():
+            if session_id not in others:
+                self._revoke(uow, session_id, user_id, now, caller)
+        return not others
 
     def _user_let_in(self, uow: UnitOfWork, claims: RefreshClaims, now: datetime) -> UUID | None:
-        """Return the user of a refresh token that `refresh` would accept."""
+        """Return the user of a refresh token that `refresh` would accept without a client."""
         found = _proven_session(uow, claims)
-        if found is None or not found.lets_in(now):
+        if found is None or not found.lets_in(now) or not found.session.may_be_refreshed_by(None):
             return None
         worth = worth_of(claims.generation, self._with_arrivals(found.session), now)
         return claims.user_id if worth is not Worth.REUSED else None

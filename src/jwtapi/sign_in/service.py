@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 from jwtapi import audit
 from jwtapi.authentication.errors import AccessTokenInvalid
@@ -12,8 +13,9 @@ from jwtapi.errors import JwtapiError
 from jwtapi.mail.notices import Notices
 from jwtapi.metrics import LoginOutcome, Metrics
 from jwtapi.principal import Principal
+from jwtapi.security.access_tokens import IssuedAccessToken
 from jwtapi.security.device_tokens import DeviceTokens
-from jwtapi.sessions.service import IssuedAccessToken, SessionService, TokenPair
+from jwtapi.sessions.service import SessionService, TokenPair
 from jwtapi.sign_in.errors import InvalidCredentials, WrongPassword
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof
@@ -63,8 +65,8 @@ class SignIn:
         """Ask `factor` each time before a session opens. A feature calls this where it makes its services."""
         self._further_factors.append(factor)
 
-    async def proceed(self, proof: Proof, caller: Caller) -> SignedIn:
-        """Open a session, if the proof still holds and is enough.
+    async def proceed(self, proof: Proof, caller: Caller, *, client_id: UUID | None = None) -> SignedIn:
+        """Open a session, if the proof still holds and is enough. Only the client can refresh it, if there is one.
 
         Raises:
             InvalidCredentials: the user has been disabled or deleted since the proof, or the proof no longer holds.
@@ -73,9 +75,9 @@ class SignIn:
         user = proof.new_device_of
         tells_owner = user is not None and await self._notices.admits_new_device(user)
         while True:
-            outcome: _Outcome = await self._open_at_once(proof, caller) if not tells_owner else None
+            outcome: _Outcome = await self._open_at_once(proof, caller, client_id) if not tells_owner else None
             if outcome is None:
-                unit = partial(self._open, proof=proof, caller=caller, tells_owner=tells_owner)
+                unit = partial(self._open, proof=proof, caller=caller, client_id=client_id, tells_owner=tells_owner)
                 outcome = await self._database.write(unit)
             match outcome:
                 case _Opened():
@@ -126,15 +128,17 @@ class SignIn:
             return AccessTokenInvalid()
         return SessionOfUser(session, Owner(accepted.username, accepted.roles, accepted.disabled_at))
 
-    async def _open_at_once(self, proof: Proof, caller: Caller) -> _Opened | None:
+    async def _open_at_once(self, proof: Proof, caller: Caller, client_id: UUID | None) -> _Opened | None:
         """Open a session by one statement, if that suffices and the proof still holds."""
         if proof.unchanged_user is None or self._further_factors:
             return None
-        session, opened = self._new(proof, caller)
+        session, opened = self._new(proof, caller, client_id)
         user = await self._sessions.open(session, proof.unchanged_user, caller, opened)
         return _Opened(session, user) if user is not None else None
 
-    def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller, tells_owner: bool) -> _Outcome:
+    def _open(
+        self, uow: UnitOfWork, *, proof: Proof, caller: Caller, client_id: UUID | None, tells_owner: bool
+    ) -> _Outcome:
         # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
         user = uow.users.get_for_update(proof.user_id)
         if user is None or user.disabled_at is not None:
@@ -146,14 +150,16 @@ class SignIn:
         for factor in self._further_factors:
             if (refusal := factor.refusal(uow, accepted, proof)) is not None:
                 return refusal
-        session, opened = self._new(proof, caller)
+        session, opened = self._new(proof, caller, client_id)
         self._sessions.add(uow, session, caller, opened)
         if tells_owner:
             self._notices.new_device(uow, accepted, caller)
         return _Opened(session, accepted)
 
-    def _new(self, proof: Proof, caller: Caller) -> tuple[Session, Event]:
-        session = self._sessions.new(proof.user_id, caller, amr=proof.methods, auth_time=proof.proved_at)
+    def _new(self, proof: Proof, caller: Caller, client_id: UUID | None) -> tuple[Session, Event]:
+        session = self._sessions.new(
+            proof.user_id, caller, amr=proof.methods, auth_time=proof.proved_at, client_id=client_id
+        )
         opened = audit.event(LOGIN_SUCCEEDED, at=session.created_at, caller=caller, user_id=proof.user_id)
         return session, opened
 

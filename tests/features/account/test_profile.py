@@ -81,11 +81,11 @@ async def test_an_access_token_expires_after_fifteen_minutes(api: Api, alice: ht
     assert error_of(await alice.get("/profile")) == EXPIRED
 
 
-async def test_an_access_token_is_refused_after_its_session_has_ended(run_api: RunApi) -> None:
+async def test_an_access_token_expires_with_its_session(run_api: RunApi) -> None:
     async with run_api(refresh_token_ttl=60, session_max_age=60) as api:
         alice = await api.signed_in()
         api.clock.advance(60)
-        assert error_of(await alice.get("/profile")) == INVALID
+        assert error_of(await alice.get("/profile")) == EXPIRED
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from jwtapi.errors import NotFound
 from jwtapi.features.sessions.limits import REAUTHENTICATE
 from jwtapi.principal import Principal
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.security.access_tokens import IssuedAccessToken
 from jwtapi.sessions.cache import methods_of
-from jwtapi.sessions.service import IssuedAccessToken, SessionService
+from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
