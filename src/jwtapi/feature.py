@@ -42,6 +42,8 @@ class Feature:
     """Those of its endpoints that are answered without FastAPI, once for each session."""
     direct_endpoints: Collection[Callable[..., Any]] = ()
     """Those of its endpoints that are called without FastAPI, for each request. See `web/direct_routes.py`."""
+    public_paths: Collection[str] = ()
+    """Those of its paths that pages of every origin may read, without credentials, whatever CORS_ORIGINS lists."""
     complete_document: Callable[[dict[str, Any], Settings], None] | None = None
     """Adds to the OpenAPI document what only the settings decide."""
     settings: type[BaseModel] | None = None

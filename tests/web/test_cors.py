@@ -5,6 +5,7 @@ import pytest
 import structlog
 
 from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.security.key_ring import KeyRing
 from jwtapi.sessions.service import SessionService
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, error_of
@@ -157,3 +158,72 @@ async def test_a_page_of_an_allowed_origin_may_use_every_method_of_every_route(r
             headers = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization"}
             preflight = await api.client(Origin=APP, **headers).options(path)
             assert (method, path, preflight.status_code) == (method, path, 200)
+
+
+PUBLIC = ("/.well-known/jwks.json", "/.well-known/oauth-authorization-server")
+
+
+@on_sqlite
+@pytest.mark.parametrize("settings", ({}, {"cors_origins": APP}), ids=("no origins", "other origins"))
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_every_page_may_read_a_public_path_but_not_with_credentials(
+    run_api: RunApi, settings: dict[str, str], path: str
+) -> None:
+    async with run_api(public_url="https://auth.example.com", **settings) as api:
+        for headers in ({}, {"Origin": APP}, {"Origin": "https://any.example"}, {"Origin": "null", "Cookie": "a=b"}):
+            answer = await api.client(**headers).get(path)
+            assert answer.status_code == 200
+            assert_readable_by_all(answer)
+
+
+def assert_readable_by_all(response: httpx.Response) -> None:
+    assert response.headers.get_list("access-control-allow-origin") == ["*"]
+    assert "access-control-allow-credentials" not in response.headers
+    assert "vary" not in response.headers  # a shared cache has one copy for all
+    assert response.headers["x-request-id"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("settings", ({}, {"cors_origins": APP}), ids=("no origins", "other origins"))
+async def test_a_preflight_for_a_public_path_is_allowed_for_every_page_and_header(
+    run_api: RunApi, settings: dict[str, str]
+) -> None:
+    ask = {"Origin": "https://any.example", "Access-Control-Request-Method": "GET"}
+    async with run_api(**settings) as api:
+        for path in PUBLIC:
+            answer = await api.client(**ask).options(path, headers={"Access-Control-Request-Headers": "x-b3-traceid"})
+            assert answer.status_code == 200
+            assert_readable_by_all(answer)
+            assert answer.headers["access-control-allow-methods"] == "GET"
+            assert answer.headers["access-control-allow-headers"] == "*"
+
+
+@on_sqlite
+@pytest.mark.parametrize("settings", ({}, {"cors_origins": APP}), ids=("no origins", "other origins"))
+async def test_every_page_may_read_why_a_public_path_failed(
+    run_api: RunApi, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_api(signing_algorithm="ES256", **settings) as api:
+        page = api.client(Origin="https://any.example")
+        answers = {404: await page.get(PUBLIC[1]), 405: await page.put(PUBLIC[0])}
+        api.services[KeyRing].replace([])
+        answers[503] = await page.get(PUBLIC[0])
+        monkeypatch.setattr(KeyRing, "published", Mock(side_effect=RuntimeError))
+        with structlog.testing.capture_logs():
+            answers[500] = await page.get(PUBLIC[0])
+        for status, answer in answers.items():
+            assert answer.status_code == status
+            assert_readable_by_all(answer)
+
+
+@on_sqlite
+async def test_a_path_that_only_looks_like_a_public_one_is_not_open(run_api: RunApi) -> None:
+    async with run_api(cors_origins=APP) as api:
+        page = api.client(Origin="https://any.example")
+        for path in (
+            "/.well-known/jwks.json/",
+            "/.well-known/jwks.json%0a",
+            "/.well-known/change-password",
+            "/profile",
+        ):
+            assert "access-control-allow-origin" not in (await page.get(path)).headers

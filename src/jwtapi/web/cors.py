@@ -1,11 +1,11 @@
-"""Lets pages of CORS_ORIGINS read the responses (Fetch standard §3.3)."""
+"""Lets pages of CORS_ORIGINS read all responses, and every page those of public paths (Fetch standard §3.3)."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi.web.errors import ErrorResponse
 from jwtapi.web.origins import CrossOriginRefused, is_listed
@@ -41,6 +41,18 @@ PREFLIGHT_SECONDS = 2 * 3600
 """How long a browser may remember that a preflight was allowed. Chromium accepts no longer time. Refusals are not
 remembered."""
 
+_FOR_EVERYBODY = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
+)
+_PREFLIGHT_OF_EVERYBODY = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Private-Network": "true",
+    "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+}
+
 
 class Cors(CORSMiddleware):
     """Leans on methods and attributes of Starlette's class that are not documented: those used below."""
@@ -75,3 +87,32 @@ class Cors(CORSMiddleware):
             {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
         )
         return refused
+
+
+class PublicPaths:
+    """Lets every page read some paths, without credentials. All other paths are for `others`.
+
+    The headers do not depend on the request, so a shared cache can serve one copy to everybody.
+    """
+
+    def __init__(self, app: ASGIApp, others: ASGIApp, paths: Collection[str]) -> None:
+        self._app = app
+        self._others = others
+        self._paths = frozenset(paths)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        respond = self._respond if scope.get("path") in self._paths else self._others
+        return respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await Response(headers=_PREFLIGHT_OF_EVERYBODY)(scope, receive, send)
+            return
+
+        async def send_for_everybody(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_FOR_EVERYBODY]
+            await send(message)
+
+        await self._app(scope, receive, send_for_everybody)

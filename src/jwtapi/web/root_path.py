@@ -20,8 +20,11 @@ class StripRootPath:
 
     def _without_root_path(self, path: str) -> str:
         # With ROOT_PATH=/auth, the path /auth/verify is our own: the proxy has removed /auth, or there is no proxy.
-        if not path.startswith(self._root_path) or path in self._own_paths:
+        if path in self._own_paths:
             return path
+        if not path.startswith(self._root_path):
+            # RFC 8414 §3.1: /.well-known/oauth-authorization-server/auth
+            return path.removesuffix(self._root_path) if path.startswith("/.well-known/") else path
         rest = path[len(self._root_path) :]
         if rest.startswith("/"):
             return rest
