@@ -64,15 +64,21 @@ class Unauthenticated(JwtapiError):
     """The caller is not known, or signed in too long ago.
 
     `rejected_token`: the request had a bearer token, and it was rejected. `max_age`: the token is valid, but its user
-    must have signed in within so many seconds (RFC 9470).
+    must have signed in within so many seconds (RFC 9470). `takes_client_secret`: the caller must be a client of OAuth2.
     """
 
     rejected_token: ClassVar[bool] = False
     max_age: ClassVar[int | None] = None
+    takes_client_secret: ClassVar[bool] = False
 
 
 class Forbidden(JwtapiError):
-    """The caller may not do this."""
+    """The caller may not do this.
+
+    `missing_scope`: what its token, or the client, would need (RFC 6750 §3.1).
+    """
+
+    missing_scope: str | None = None
 
 
 class NotFound(JwtapiError):

@@ -1,4 +1,4 @@
-"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups `user`, `sessions`, `mail` and `db`."""
+"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups of commands."""
 
 import asyncio
 import json
@@ -11,10 +11,11 @@ from typer.core import TyperCommand
 
 from jwtapi import __version__, server
 from jwtapi.app import openapi_document
-from jwtapi.cli import database, mail, sessions, users
+from jwtapi.cli import clients, database, keys, mail, sessions, users
 from jwtapi.cli.checks.address import problem_of_listening
 from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
+from jwtapi.cli.checks.keys import check_signing_key
 from jwtapi.cli.checks.limits import warnings_of_limits
 from jwtapi.cli.checks.mail import warnings_of_templates
 from jwtapi.cli.doctor import doctor, warnings_of
@@ -53,8 +54,10 @@ def jwtapi(
 
 
 app.add_typer(users.app, name="user")
+app.add_typer(clients.app, name="client")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(mail.app, name="mail")
+app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="db")
 app.command()(doctor)
 
@@ -100,6 +103,7 @@ def serve(
         exit_with_error(f"{problem}.")
     raise_limit()
     with reporting_errors():
+        check_signing_key(settings)
         warnings = [
             *warnings_of(settings),
             *interpreter_problems(),

@@ -122,11 +122,17 @@ class ErrorResponse(JSONResponse):
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         if isinstance(error, Unauthenticated):
             headers["WWW-Authenticate"] = _challenge(error)
+        if isinstance(error, Forbidden) and error.missing_scope is not None:
+            headers["WWW-Authenticate"] = (
+                f'Bearer realm="jwtapi", error="insufficient_scope", scope="{error.missing_scope}"'
+            )
         super().__init__(self.content, status_of(type(error)), headers)
 
 
 def _challenge(error: Unauthenticated) -> str:
     """Return the challenge of RFC 6750 §3. It has no error code if the request had no token (§3.1)."""
+    if error.takes_client_secret:  # RFC 6749 §5.2
+        return 'Basic realm="jwtapi", charset="UTF-8"'
     if error.max_age is not None:  # RFC 9470 §3
         return (
             'Bearer realm="jwtapi", error="insufficient_user_authentication", '

@@ -58,6 +58,7 @@ async def test_the_access_token_has_the_documented_claims(client: httpx.AsyncCli
     assert claims.keys() == {
         "iss",
         "sub",
+        "client_id",
         "username",
         "sid",
         "gen",

@@ -75,7 +75,7 @@ async def test_an_oauth2_client_library_signs_in_and_refreshes(api: Api) -> None
         ({"grant_type": "password", "username": "alice", "password": ""}, "invalid_request"),
         ({"grant_type": "refresh_token"}, "invalid_request"),
         ({"username": "alice", "password": PASSWORD}, "invalid_request"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "implicit"}, "unsupported_grant_type"),
         ({"grant_type": "password", "username": "alice", "password": PASSWORD, "scope": "all"}, "invalid_scope"),
     ),
 )

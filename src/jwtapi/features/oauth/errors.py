@@ -1,36 +1,27 @@
-"""The errors of the token endpoint (RFC 6749 §5.2)."""
+"""The errors of the endpoints of OAuth2 (RFC 6749 §5.2, RFC 7009 §2.2.1)."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from jwtapi.clients.errors import OAuthError
 from jwtapi.errors import InvalidInput
 
 
-class OAuthError(InvalidInput):
-    """RFC 6749 §5.2. `code` is the `error` of the RFC, and `message` is its `error_description`."""
-
-    @property
-    def members(self) -> Mapping[str, Any]:
-        return {"error": self.code, "error_description": self.message}
-
-
-class InvalidRequest(OAuthError):
-    code = "invalid_request"
-    meaning = "OAuth2 (RFC 6749 §5.2): a parameter is missing, repeated or malformed"
-
-
-class InvalidGrant(OAuthError):
+class InvalidGrant(OAuthError, InvalidInput):
     code = "invalid_grant"
     meaning = "OAuth2: wrong credentials or refresh token"
 
 
-class UnsupportedGrantType(OAuthError):
+class UnsupportedGrantType(OAuthError, InvalidInput):
     code = "unsupported_grant_type"
-    meaning = "OAuth2: grant types are password and refresh_token"
-    message = "grant_type must be password or refresh_token"
+    meaning = "OAuth2: grant types are password, refresh_token and client_credentials"
+    message = "grant_type must be password, refresh_token or client_credentials"
 
 
-class InvalidScope(OAuthError):
+class InvalidScope(OAuthError, InvalidInput):
     code = "invalid_scope"
-    meaning = "OAuth2: this server has no scopes"
-    message = "This server has no scopes"
+    meaning = "OAuth2: the client does not have the scope; tokens of users have no scopes"
+    message = "The client does not have this scope"
+
+
+class UnsupportedTokenType(OAuthError, InvalidInput):
+    code = "unsupported_token_type"
+    meaning = "OAuth2 (RFC 7009): the token of a client cannot be revoked; it ends with the client"
+    message = "Tokens of clients cannot be revoked"

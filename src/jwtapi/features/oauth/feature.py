@@ -1,7 +1,26 @@
-"""Declares the feature: the token endpoint."""
+"""Declares the feature: the endpoints of OAuth2."""
 
+from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.clients.service import ClientService
 from jwtapi.feature import Feature
 from jwtapi.features.oauth.documentation import complete
 from jwtapi.features.oauth.router import router
+from jwtapi.features.oauth.service import IssuedTokens
+from jwtapi.security.access_tokens import AccessTokens
+from jwtapi.services import Services
+from jwtapi.sessions.service import SessionService
 
-feature = Feature(routers=(router,), complete_document=complete)
+
+def _services(services: Services) -> tuple[IssuedTokens]:
+    return (
+        IssuedTokens(
+            services[Authenticator],
+            services[ClientService],
+            services[SessionService],
+            services[AccessTokens],
+            services.clock,
+        ),
+    )
+
+
+feature = Feature(routers=(router,), services=_services, complete_document=complete)

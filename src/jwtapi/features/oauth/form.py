@@ -1,19 +1,18 @@
-"""Reads the form of an OAuth2 token request (RFC 6749 §4.3.2 and §6)."""
+"""Reads the form of an OAuth2 token request (RFC 6749 §4.3.2, §4.4.2 and §6), and documents the forms."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
-from urllib.parse import parse_qsl
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 
-from jwtapi.features.oauth.errors import InvalidRequest, InvalidScope, UnsupportedGrantType
+from jwtapi.clients.errors import InvalidRequest
+from jwtapi.clients.form import FORM, FormDep, required
+from jwtapi.features.oauth.errors import InvalidScope, UnsupportedGrantType
+from jwtapi.features.oauth.schemas import EXAMPLE_CLIENT_SECRET, EXAMPLE_SCOPE
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
-from jwtapi.sign_in.schemas import EXAMPLE_REFRESH_TOKEN
-
-_FORM = "application/x-www-form-urlencoded"
-_MAX_FIELDS = 20
-_MAX_BYTES = 16 * 1024
-"""Of a form. The longest password, percent-encoded, is shorter. Decoding 64 KiB of percent signs would take 25 ms."""
+from jwtapi.sign_in.schemas import EXAMPLE_ACCESS_TOKEN, EXAMPLE_REFRESH_TOKEN
+from jwtapi.web.schemas import EXAMPLE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,113 +26,128 @@ class RefreshTokenGrant:
     refresh_token: str = field(repr=False)
 
 
-Grant = PasswordGrant | RefreshTokenGrant
+@dataclass(frozen=True, slots=True)
+class ClientCredentialsGrant:
+    scopes: Sequence[str] | None
+    """None asks for all scopes of the client."""
 
 
-async def get_grant(request: Request) -> Grant:
-    """Parse the form. Clients are public, so client_id, client_secret and Basic credentials are ignored.
+Grant = PasswordGrant | RefreshTokenGrant | ClientCredentialsGrant
+
+
+async def get_grant(form: FormDep) -> Grant:
+    """Read the form.
 
     Raises:
         InvalidRequest, InvalidScope, UnsupportedGrantType
     """
-    fields = await _fields(request)
-    if fields.get("scope"):
+    scope = form.get("scope") or None  # RFC 6749 §3.2: an empty parameter counts as omitted
+    grant_type = form.get("grant_type") or None
+    if grant_type == "client_credentials":
+        return ClientCredentialsGrant(scope.split(" ") if scope is not None else None)
+    if scope is not None:
         # RFC 6749 §3.3: a client would take silence as a grant of the scope.
-        raise InvalidScope
-    match fields.get("grant_type") or None:  # RFC 6749 §3.2: an empty parameter counts as omitted
+        raise InvalidScope("Tokens of users have no scopes")
+    match grant_type:
         case "password":
-            return PasswordGrant(*_required(fields, "username", "password"))
+            return PasswordGrant(*required(form, "username", "password"))
         case "refresh_token":
-            return RefreshTokenGrant(*_required(fields, "refresh_token"))
+            return RefreshTokenGrant(*required(form, "refresh_token"))
         case None:
-            raise _missing("grant_type")
+            raise InvalidRequest("grant_type is missing")
         case _:
             raise UnsupportedGrantType
 
 
-async def _fields(request: Request) -> dict[str, str]:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _FORM or request.headers.get("content-encoding", "identity") != "identity":
-        raise InvalidRequest(f"Content-Type must be {_FORM}")
-    body = await request.body()
-    if len(body) > _MAX_BYTES:
-        raise InvalidRequest("The form is too long")
-    try:
-        # Percent-encoding is ASCII. The decoded bytes must be UTF-8 (RFC 6749, appendix B).
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
-    except ValueError:
-        raise InvalidRequest("The form cannot be read") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise InvalidRequest("A parameter occurs twice")
-    return fields
-
-
-def _required(fields: dict[str, str], *names: str) -> list[str]:
-    if missing := [name for name in names if not fields.get(name)]:
-        raise _missing(*missing)
-    return [fields[name] for name in names]
-
-
-def _missing(*names: str) -> InvalidRequest:
-    return InvalidRequest(f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing")
-
-
 GrantDep = Annotated[Grant, Depends(get_grant)]
 
-FORM_DOCUMENTATION = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            _FORM: {
-                # Without oneOf, because generators of clients fail on it. The endpoint reports what a grant is missing.
-                # Without minLength, because an empty parameter counts as omitted (RFC 6749 §3.2).
-                "schema": {
-                    "type": "object",
-                    "required": ["grant_type"],
-                    "properties": {
-                        "grant_type": {
-                            "type": "string",
-                            "enum": ["password", "refresh_token"],
-                            "description": "Sign in, or stay signed in.",
-                        },
-                        "username": {
-                            "type": "string",
-                            "description": "Needed by the grant `password`.",
-                        },
-                        "password": {
-                            "type": "string",
-                            "format": "password",
-                            "description": "Needed by the grant `password`.",
-                        },
-                        "refresh_token": {
-                            "type": "string",
-                            "description": "Needed by the grant `refresh_token`: the token of the last response.",
-                        },
-                        "scope": {
-                            "type": "string",
-                            "maxLength": 0,
-                            "description": "This server has no scopes: omit it, or leave it empty.",
-                        },
-                        "client_id": {
-                            "type": "string",
-                            "description": "Ignored, because all clients are public. Libraries send it.",
-                        },
-                        "client_secret": {"type": "string", "format": "password", "description": "Ignored."},
-                    },
-                },
-                "examples": {
-                    "password": {
-                        "summary": "Sign in",
-                        "value": {"grant_type": "password", "username": "alice", "password": EXAMPLE_PASSWORD},
-                    },
-                    "refresh_token": {
-                        "summary": "Stay signed in",
-                        "value": {"grant_type": "refresh_token", "refresh_token": EXAMPLE_REFRESH_TOKEN},
-                    },
-                },
-            }
-        },
-    }
+_CLIENT_ID = {
+    "type": "string",
+    "description": "The client, unless it authenticates by HTTP Basic. Of a public client it is ignored.",
 }
-"""The request body for the OpenAPI document. FastAPI would need python-multipart to generate it."""
+_CLIENT_SECRET = {"type": "string", "format": "password", "description": "As `client_id`."}
+_TOKEN_TYPE_HINT = {"type": "string", "description": "Ignored, because each token shows its type. Libraries send it."}
+
+
+def _request(
+    properties: Mapping[str, Any], examples: Mapping[str, Any], *, required: Sequence[str], client_is_optional: bool
+) -> dict[str, Any]:
+    """Describe a request for the OpenAPI document. FastAPI would need python-multipart to describe a form.
+
+    It has no oneOf, because generators of clients fail on it. The endpoint reports what is missing. It has no
+    minLength, because an empty parameter counts as omitted (RFC 6749 §3.2).
+    """
+    schema = {"type": "object", "required": required, "properties": properties}
+    body = {"required": True, "content": {FORM: {"schema": schema, "examples": examples}}}
+    return {"requestBody": body} | ({"security": [{}]} if client_is_optional else {})
+
+
+TOKEN_REQUEST = _request(
+    {
+        "grant_type": {
+            "type": "string",
+            "enum": ["password", "refresh_token", "client_credentials"],
+            "description": "Sign in, stay signed in, or get the token of a service.",
+        },
+        "username": {"type": "string", "description": "Needed by the grant `password`."},
+        "password": {"type": "string", "format": "password", "description": "Needed by the grant `password`."},
+        "refresh_token": {
+            "type": "string",
+            "description": "Needed by the grant `refresh_token`: the token of the last response.",
+        },
+        "scope": {
+            "type": "string",
+            "description": "Of the grant `client_credentials`: some of the client's scopes, with spaces in between. "
+            "Without it, all of them. Other grants have no scopes: omit it, or leave it empty.",
+        },
+        "client_id": {
+            "type": "string",
+            "description": "Needed, with `client_secret`, by the grant `client_credentials` unless the client "
+            "authenticates by HTTP Basic. Other grants ignore both unless CLIENTS_REQUIRED is true.",
+        },
+        "client_secret": _CLIENT_SECRET,
+    },
+    {
+        "password": {
+            "summary": "Sign in",
+            "value": {"grant_type": "password", "username": "alice", "password": EXAMPLE_PASSWORD},
+        },
+        "refresh_token": {
+            "summary": "Stay signed in",
+            "value": {"grant_type": "refresh_token", "refresh_token": EXAMPLE_REFRESH_TOKEN},
+        },
+        "client_credentials": {
+            "summary": "Get the token of a service",
+            "value": {
+                "grant_type": "client_credentials",
+                "scope": EXAMPLE_SCOPE,
+                "client_id": EXAMPLE_ID,
+                "client_secret": EXAMPLE_CLIENT_SECRET,
+            },
+        },
+    },
+    required=["grant_type"],
+    client_is_optional=True,
+)
+INTROSPECTION_REQUEST = _request(
+    {
+        "token": {"type": "string", "description": "The token of which to ask."},
+        "token_type_hint": _TOKEN_TYPE_HINT,
+        "client_id": _CLIENT_ID,
+        "client_secret": _CLIENT_SECRET,
+    },
+    {"access_token": {"summary": "Ask", "value": {"token": EXAMPLE_ACCESS_TOKEN}}},
+    required=["token"],
+    client_is_optional=False,
+)
+REVOCATION_REQUEST = _request(
+    {
+        "token": {"type": "string", "description": "An access token or a refresh token of a user."},
+        "token_type_hint": _TOKEN_TYPE_HINT,
+        "client_id": _CLIENT_ID,
+        "client_secret": _CLIENT_SECRET,
+    },
+    {"refresh_token": {"summary": "Sign out", "value": {"token": EXAMPLE_REFRESH_TOKEN}}},
+    required=["token"],
+    client_is_optional=True,
+)
