@@ -185,9 +185,9 @@ async def test_a_log_entry_below_the_level_is_not_written(
 
 
 @pytest.mark.parametrize("method", ("GET", "HEAD"))
-@pytest.mark.parametrize("path", ("/health/live", "/health/ready", "/metrics"))
+@pytest.mark.parametrize("path", ("/health/live", "/health/ready", "/metrics", "/revocations"))
 @pytest.mark.parametrize("log_format", (LogFormat.JSON, LogFormat.CONSOLE))
-async def test_a_probe_that_succeeds_is_logged_only_at_the_level_debug(
+async def test_a_request_that_programs_repeat_all_the_time_is_logged_only_at_the_level_debug_if_it_succeeds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, log_format: LogFormat, path: str, method: str
 ) -> None:
     request_id.set("4711")

@@ -14,7 +14,7 @@ import structlog
 
 from jwtapi.log_fields import MAX_TEXT, cut, request_id, trace_context
 
-PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
+POLLED = frozenset({"/health/live", "/health/ready", "/metrics", "/revocations"})
 """Paths that programs request all the time. The log shows only failures there, unless LOG_LEVEL is debug."""
 
 _FIRST_ERROR = 400
@@ -88,7 +88,7 @@ def configure_access_log(json_stream: TextIO | None, enabled_levels: Collection[
 
 def log_request(scope: Mapping[str, Any], status: int, seconds: float) -> None:
     """Write the line of a request. `seconds` is the time from the request to the end of the response."""
-    level = "debug" if scope["path"] in PROBES and status < _FIRST_ERROR else "info"
+    level = "debug" if scope["path"] in POLLED and status < _FIRST_ERROR else "info"
     if level not in _enabled_levels:
         return
     if _json_lines is not None:

@@ -43,6 +43,9 @@ the client sends after the response, and the framing of chunks: a chunk of one b
 MAX_PIPELINED_BYTES = 64 * 1024
 """Of requests that the client has sent before the response to the previous one."""
 
+ON_SHUTDOWN = "jwtapi.on_shutdown"
+"""The key of the lifespan's state for what to call when the server stops, before requests in progress must end."""
+
 _EMPTY_LINE = b"\r\n\r\n"
 
 
@@ -126,6 +129,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_receive_timer()
         self._stop_send_timer()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if (on_shutdown := self.app_state.get(ON_SHUTDOWN)) is not None:
+            on_shutdown()  # for each connection, because the server itself calls nothing
 
     # Receiving
 

@@ -23,7 +23,7 @@ from contextlib import (
 from functools import partial
 from multiprocessing.connection import Connection
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -34,7 +34,7 @@ from uvicorn.config import STARTUP_FAILURE
 from jwtapi.app import create_app
 from jwtapi.background import background_tasks
 from jwtapi.composition import make_services
-from jwtapi.http_protocol import TIMEOUTS, BoundedHttpProtocol, Timeouts
+from jwtapi.http_protocol import ON_SHUTDOWN, TIMEOUTS, BoundedHttpProtocol, Timeouts
 from jwtapi.logs import configure_logging
 from jwtapi.metrics import Metrics, share_between_workers
 from jwtapi.metrics_listener import metrics_socket, serving_metrics
@@ -176,7 +176,7 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
         services[Database].trace(tracing.tracer)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _end_with_parent()
         install_signal_handlers(drain_start, services[Readiness])
         try:
@@ -185,7 +185,7 @@ def _app_of_worker(settings: Settings, metrics_listener: socket.socket | None, d
                 if metrics_listener is not None:
                     await stack.enter_async_context(serving_metrics(metrics_listener, services[Metrics]))
                 _spare_garbage_collection()
-                yield
+                yield {ON_SHUTDOWN: services[Readiness].withdraw}
         finally:
             await services.close()
             if tracing is not None:

@@ -1,4 +1,7 @@
-"""Makes a span for each request except probes. It contains what the log contains: no headers, queries or bodies."""
+"""Makes a span for each request except those that programs repeat all the time.
+
+It contains what the log contains: no headers, queries or bodies.
+"""
 
 import logging
 
@@ -7,7 +10,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_span_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jwtapi.access_log import PROBES, client_address
+from jwtapi.access_log import POLLED, client_address
 from jwtapi.log_fields import MAX_TEXT
 from jwtapi.web.middleware import KNOWN_METHODS
 
@@ -27,7 +30,7 @@ class RequestSpans:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http" or scope["path"] in POLLED:
             await self._app(scope, receive, send)
             return
         name = method = scope["method"]

@@ -1,0 +1,1 @@
+"""GET /revocations: tells services that check tokens themselves what has ended before its tokens expire."""
