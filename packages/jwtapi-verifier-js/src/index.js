@@ -1,0 +1,2 @@
+export { ExpiredToken, InvalidToken, Unavailable } from "./errors.js";
+export { Verifier } from "./verifier.js";
