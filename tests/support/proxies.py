@@ -90,5 +90,7 @@ class EchoService(ThreadingHTTPServer):
 def running_service() -> Iterator[EchoService]:
     with EchoService() as service:
         threading.Thread(target=service.serve_forever).start()
-        yield service
-        service.shutdown()
+        try:
+            yield service
+        finally:
+            service.shutdown()

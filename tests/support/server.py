@@ -46,7 +46,7 @@ class Server:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._command = command
-        self.port = free_port()
+        self.port = int(settings.get("PORT", free_port()))
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self._uds = settings.get("UDS")
@@ -68,9 +68,11 @@ class Server:
             base_url=self.base_url, timeout=30, trust_env=False, verify=_NO_AUTHORITIES, transport=transport
         )
 
-    def run(self, *arguments: str) -> None:
-        """Run a command of jwtapi in the folder, with the settings of the server."""
-        subprocess.run((JWTAPI, *arguments), cwd=self.folder, env=self._environment, check=True, capture_output=True)
+    def run(self, *arguments: str) -> str:
+        """Run a command of jwtapi in the folder, with the settings of the server, and return what it prints."""
+        command: Command = (JWTAPI, *arguments)
+        ran = subprocess.run(command, cwd=self.folder, env=self._environment, check=True, capture_output=True)
+        return ran.stdout.decode()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
