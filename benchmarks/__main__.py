@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from benchmarks import checks, first_sight, footprint, growth, logins, neighbours, refreshes
+from benchmarks import checks, first_sight, footprint, growth, logins, neighbours, refreshes, signing
 from benchmarks.comparison import Comparison, Effort
 from benchmarks.results import table_of, write_results
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +14,7 @@ CHAPTERS = {
     "neighbours": neighbours.run,
     "refreshes": refreshes.run,
     "first-sight": first_sight.run,
+    "signing": signing.run,
     "growth": growth.run,
     "footprint": footprint.run,
 }

@@ -20,6 +20,7 @@ from jwtapi.clock import system_clock
 from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.storage.schema import metadata
 
 sessions, users = metadata.tables["sessions"], metadata.tables["users"]
@@ -147,12 +148,13 @@ def write_refreshes(path: Path, found: Iterable[StoredSession]) -> None:
 
 
 def write_profiles(path: Path, found: Iterable[StoredSession], *, tokens_each: int = 1) -> None:
-    tokens = AccessTokens(JWT_SECRET, ttl=900)
+    tokens = AccessTokens(SecretKeys(JWT_SECRET.encode()), ttl=900)
     now = system_clock()
     with path.open("w") as file:
         for _ in range(tokens_each):
             for session in found:
-                file.write(profile_request(tokens.issue(_principal_of(session), now, generation=0)))
+                issued = tokens.issue(_principal_of(session), now, generation=0, until=session.expires_at)
+                file.write(profile_request(issued.access_token))
 
 
 def profile_request(token: str) -> str:
