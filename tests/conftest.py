@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from coverage import Coverage
 
 from jwtapi.composition import settings_class
 from jwtapi.settings import Settings, load_settings
@@ -26,6 +27,31 @@ on_sqlite = pytest.mark.parametrize("database_url", ("sqlite",), indirect=True)
 
 MakeSettings = Callable[..., Settings]
 RunApi = Callable[..., AbstractAsyncContextManager[Api]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Measure features and what all answers share on SQLite alone, because their code is the same on PostgreSQL.
+
+    To measure the coverage of a test takes as long as the test itself.
+    """
+    measurement = Coverage.current()
+    if measurement is None or not _repeats_on_postgresql(item):
+        return (yield)
+    measurement.stop()
+    try:
+        return (yield)
+    finally:
+        measurement.start()
+
+
+_ABOVE_STORAGE = ("features", "sign_in", "web")
+
+
+def _repeats_on_postgresql(item: pytest.Item) -> bool:
+    database = item.callspec.params.get("database_url") if hasattr(item, "callspec") else None
+    tests = Path(__file__).parent
+    return database == "postgresql" and any(item.path.is_relative_to(tests / name) for name in _ABOVE_STORAGE)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Error, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, Route
 
 from tests.browser.test_swagger_ui import CHROMIUM
 from tests.support.api import PASSWORD
@@ -96,21 +96,19 @@ def settings(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def app(tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
+def app(browser: Browser, tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>app</title>")
     with (
         serving(pages) as origin,
         running_server(tmp_path / "server", CORS_ORIGINS=origin, **settings) as server,
-        sync_playwright() as playwright,
+        browser.new_context() as context,
     ):
         shutil.copy(CLIENT, pages / "copy.js")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        app = App(browser.new_context(), origin, server.base_url, server.folder / "jwtapi.db")
-        app.context.route(f"{app.api}/**", app.pass_on)
+        app = App(context, origin, server.base_url, server.folder / "jwtapi.db")
+        context.route(f"{app.api}/**", app.pass_on)
         yield app
-        browser.close()
 
 
 def outcome(page: Page, call: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.support.api import PASSWORD
 from tests.support.server import Server, running_server
@@ -35,13 +35,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def visit(server: Server) -> Iterator[Visit]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        visit = Visit(browser.new_page(viewport={"width": 1280, "height": 1600}))
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1280, "height": 1600}) as context:
+        visit = Visit(context.new_page())
         visit.page.on(
             "console", lambda line: visit.complaints.append(line.text) if line.type in {"warning", "error"} else None
         )
@@ -49,7 +45,6 @@ def visit(server: Server) -> Iterator[Visit]:
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.goto(f"{server.base_url}/docs")
         yield visit
-        browser.close()
 
 
 def is_dark(page: Page) -> bool:

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
+from pydantic.json_schema import models_json_schema
 
 from jwtapi.errors import JwtapiError, StorageUnavailable, UnsupportedMediaType
 from jwtapi.web.errors import BodyTooLarge, ErrorResponse, InternalError, RequestTimeout, ValidationFailed, status_of
@@ -42,6 +44,7 @@ _HEADERS: Mapping[str, Any] = {
     },
 }
 RATE_LIMIT = ("RateLimit-Policy", "RateLimit")
+_ERROR_BODY = {"$ref": "#/components/schemas/ErrorBody"}
 EXAMPLE_WAIT = 840
 """Seconds, in examples of `Retry-After`."""
 _HEADERS_OF: Mapping[int, tuple[str, ...]] = {
@@ -60,6 +63,7 @@ def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
             schema = generate()
             components = schema["components"]
             components["headers"] = dict(_HEADERS)
+            components["schemas"] = dict(sorted((components["schemas"] | _schemas_of_errors()).items()))
             for operations in schema["paths"].values():
                 for operation in operations.values():
                     _correct(operation)
@@ -73,6 +77,16 @@ def document(app: FastAPI, complete: Callable[[dict[str, Any]], None]) -> None:
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _schemas_of_errors() -> dict[str, Any]:
+    """Return the schema of ErrorBody, and those that it refers to, in the form that FastAPI gives to schemas.
+
+    As `model` of a response, FastAPI would make a validator for each error of each operation when the app is made.
+    """
+    _, schema = models_json_schema([(ErrorBody, "serialization")], ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = jsonable_encoder(schema["$defs"], exclude_none=True)
+    return schemas
 
 
 def _correct(operation: dict[str, Any]) -> None:
@@ -123,8 +137,7 @@ def limited_by_account(responses: Responses) -> Responses:
 def _described(status: int, errors: Iterable[JwtapiError]) -> dict[str, Any]:
     examples = {error.code: {"description": error.meaning, "value": ErrorResponse(error).content} for error in errors}
     return {
-        "model": ErrorBody,
         "description": HTTPStatus(status).phrase,
         "headers": headers(*_HEADERS_OF.get(status, ())),
-        "content": {"application/json": {"examples": examples}},
+        "content": {"application/json": {"examples": examples, "schema": _ERROR_BODY}},
     }
