@@ -17,7 +17,7 @@ function codeOf(error: ErrorBody | OAuthErrorBody): string {
 
 async function tokens(body: TokenData["body"]): Promise<Tokens | string> {
   const { data, error } = await api.token({ body });
-  return data ? { access: data.access_token, refresh: data.refresh_token } : codeOf(error);
+  return data ? { access: data.access_token, refresh: data.refresh_token ?? "" } : codeOf(error);
 }
 
 await travel({

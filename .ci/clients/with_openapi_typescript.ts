@@ -23,7 +23,7 @@ async function tokens(
     body,
     headers: { "Content-Type": "application/x-www-form-urlencoded" },
   });
-  return data ? { access: data.access_token, refresh: data.refresh_token } : codeOf(error);
+  return data ? { access: data.access_token, refresh: data.refresh_token ?? "" } : codeOf(error);
 }
 
 await travel({

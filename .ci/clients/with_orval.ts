@@ -14,7 +14,7 @@ function codeOf(error: api.ErrorBody | api.OAuthErrorBody): string {
 
 async function tokens(body: api.TokenBody): Promise<Tokens | string> {
   const { status, data } = await api.token(body);
-  return status === 200 ? { access: data.access_token, refresh: data.refresh_token } : codeOf(data);
+  return status === 200 ? { access: data.access_token, refresh: data.refresh_token ?? "" } : codeOf(data);
 }
 
 await travel({

@@ -20,7 +20,7 @@ from jwtapi.sessions.cache import SessionCache
 from jwtapi.settings import Settings
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web import health
-from jwtapi.web.cors import Cors
+from jwtapi.web.cors import Cors, PublicPaths
 from jwtapi.web.direct_routes import DirectRoutes
 from jwtapi.web.docs import install_docs
 from jwtapi.web.documentation import document
@@ -74,7 +74,7 @@ def create_app(
     """Build the app. The caller migrates the database, runs the background tasks and closes the services.
 
     `app.dependency_overrides[provider(NoteService)]` replaces a service, also for the endpoints that are answered
-    without FastAPI. With a `tracer`, each request except probes has a span.
+    without FastAPI. With a `tracer`, each request has a span, except those that programs repeat all the time.
     """
     app = _routed(services.settings, lifespan)
     app.state.services = services
@@ -152,12 +152,11 @@ def _with_middleware(
     app = DirectRoutes(app, _direct_routes())
     app = StripQueryAndCookies(RequestBodyLimits(app, seconds=body_seconds))
     app = FastPath(app, services[Authenticator], services[SessionCache], *endpoints)
-    cors = partial(Cors, origins=settings.cors_origins, headers=settings.cors_headers)
     app = context = RequestContext(
         app,
         metrics=services[Metrics] if settings.counts_requests else None,
         https=settings.cookie_secure,
-        cors=cors if settings.cors_origins else None,
+        cors=partial(_with_cors, settings=settings),
     )
     services[Readiness].when_withdrawn(context.close_connections)
     if tracer is not None:
@@ -169,6 +168,11 @@ def _with_middleware(
     if settings.uds is not None:
         app = UnixPeers(app)
     return app if settings.root_path is None else StripRootPath(app, settings.root_path, own_paths)
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    others = Cors(app, origins=settings.cors_origins, headers=settings.cors_headers) if settings.cors_origins else app
+    return PublicPaths(app, others, [path for feature in features().values() for path in feature.public_paths])
 
 
 def _direct_routes() -> list[StrictRoute]:

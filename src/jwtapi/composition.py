@@ -10,6 +10,7 @@ from importlib import import_module
 from pydantic import SecretStr
 
 from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.clients.service import ClientService
 from jwtapi.clock import Clock, system_clock
 from jwtapi.feature import Feature
 from jwtapi.gauges import Gauges
@@ -29,20 +30,23 @@ from jwtapi.rate_limiting.memory import MemoryStorage
 from jwtapi.rate_limiting.storage import RateLimitStorage
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
+from jwtapi.security.key_ring import KeyRing
 from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.security.name_macs import NameMacs
 from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
 from jwtapi.security.refresh_tokens import RefreshTokens
+from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.security.usernames import UsernamePolicy
 from jwtapi.services import Services
 from jwtapi.sessions.cache import MAX_SESSIONS, SessionCache
 from jwtapi.sessions.service import SessionPolicy, SessionService
-from jwtapi.settings import Settings
+from jwtapi.settings import Settings, SigningAlgorithm
 from jwtapi.sign_in.cookie_diagnosis import CookieDiagnosis
 from jwtapi.sign_in.cookies import AuthCookies
 from jwtapi.sign_in.passwords import PasswordProver
 from jwtapi.sign_in.service import SignIn
+from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import POLL_SECONDS, SILENCE_SECONDS, ChangeFeed
 from jwtapi.storage.database import Database
@@ -58,18 +62,22 @@ from jwtapi.web.rate_limits import AddressLimiter
 FEATURES = (
     "login",
     "oauth",
+    "discovery",
     "forward_auth",
     "account",
     "email",
     "password",
     "sessions",
     "account_page",
+    "revocations",
     "admin",
 )
 """The packages in `features/`, in the order of the API documentation."""
 
 FAILED_MAIL_AGE = timedelta(days=30)
 """How long mails that were given up are kept, for `jwtapi mail list` and `retry`."""
+
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @cache
@@ -183,17 +191,26 @@ def _add_security(services: Services, tuning: Tuning) -> None:
         waiting_per_thread=tuning.hashes_waiting_per_thread,
     )
     services.on_close(hasher.close)
+    previous_jwt_secret = settings.jwt_secret_previous
+    key_ring = KeyRing(
+        SecretKeys(
+            settings.jwt_secret.get_secret_value().encode(),
+            previous_jwt_secret.get_secret_value().encode() if previous_jwt_secret is not None else None,
+        ),
+        services.clock,
+        token_lifetime=timedelta(seconds=settings.access_token_ttl),
+        begins_with_secret=settings.signing_algorithm is SigningAlgorithm.HS256,
+        max_age=timedelta(seconds=settings.signing_key_max_age),
+    )
     services.add(
         hasher,
         NewPasswords(
             PasswordPolicy(min_length=settings.password_min_length, blocklist=settings.password_blocklist), hasher
         ),
         UsernamePolicy(settings.reserved_usernames),
-        AccessTokens(
-            settings.jwt_secret.get_secret_value(),
-            ttl=settings.access_token_ttl,
-            previous_secret=_plain(settings.jwt_secret_previous),
-        ),
+        key_ring,
+        SigningKeys(settings, services[Database], services[ChangeFeed], key_ring, services.clock),
+        AccessTokens(key_ring, ttl=settings.access_token_ttl, issuer=settings.issuer, audience=settings.token_audience),
         RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
         DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
         LinkTokens(refresh_secret, previous_secret=previous_refresh_secret),
@@ -237,7 +254,8 @@ def _add_sign_in(services: Services) -> None:
     passwords, usernames = services[NewPasswords], services[UsernamePolicy]
     services.add(
         sessions,
-        Authenticator(access_tokens, services[SessionCache], arrivals, clock),
+        Authenticator(access_tokens, services[SigningKeys], services[SessionCache], arrivals, clock),
+        ClientService(database, access_tokens, services[SigningKeys], clock),
         invitations,
         UserService(database, usernames, services[HeldNames], passwords, invitations, outbox, limiter, metrics, clock),
         AccountExport(database, _personal_data(), clock),
@@ -253,15 +271,20 @@ def _personal_data() -> list[PersonalData]:
 
 
 def _prunes(services: Services) -> dict[str, Prune]:
-    clock, event_age = services.clock, timedelta(seconds=services.settings.event_max_age)
+    clock, settings = services.clock, services.settings
+    # What was revoked stays until its tokens have expired, and a little longer, because clocks differ: the feed of
+    # revocations is made of these rows.
+    revocation_age = timedelta(seconds=settings.revocation_age) + _CLOCKS_DIFFER
+    event_age = max(timedelta(seconds=settings.event_max_age), revocation_age)
     return {
         "deleted users": lambda uow, limit: prune_deleted_users(uow, clock(), limit=limit),
         "held names": lambda uow, limit: uow.held_names.prune(clock(), limit=limit),
-        "sessions": lambda uow, limit: uow.sessions.prune(clock(), limit=limit),
+        "sessions": lambda uow, limit: uow.sessions.prune(clock() - revocation_age, limit=limit),
         "events": lambda uow, limit: uow.events.prune(clock() - event_age, limit=limit),
         "mails": lambda uow, limit: uow.mails.prune(clock() - FAILED_MAIL_AGE, limit=limit),
         "invitations": lambda uow, limit: uow.invitations.prune(clock(), limit=limit),
         "rate limits": lambda uow, limit: uow.rate_limits.prune(clock().timestamp(), limit=limit),
+        "signing keys": services[SigningKeys].prune,
     }
 
 

@@ -103,7 +103,7 @@ def test_the_example_is_a_file_that_works_when_the_secrets_are_filled_in(tmp_pat
 
 
 def test_the_example_names_the_defaults_of_production_that_differ() -> None:
-    remarks = re.findall(r"Default in production: ([a-z0-9]+)\.\n# ([A-Z_]+)=", EXAMPLE.read_text())
+    remarks = re.findall(r"Default in production: ([A-Za-z0-9]+)\.\n# ([A-Z_]+)=", EXAMPLE.read_text())
     assert {name: value for value, name in remarks} == {
         row.name: value_of(row.in_production) for row in rows() if row.in_production and row.name not in SECRETS
     }

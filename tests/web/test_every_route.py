@@ -14,6 +14,8 @@ ALICE = {"username": "alice", "password": PASSWORD}
 LIMITED_BY_THEMSELVES: dict[RouteOfApp, dict[str, Any]] = {
     RouteOfApp("POST", "/register"): {"json": ALICE},
     RouteOfApp("POST", "/token"): {"data": {"grant_type": "password", **ALICE}},
+    RouteOfApp("POST", "/introspect"): {"data": {"token": "a.b.c"}, "auth": ("nobody", "wrong")},
+    RouteOfApp("POST", "/revoke"): {"data": {"token": "a.b.c"}, "auth": ("nobody", "wrong")},
 }
 """The routes whose endpoint calls `AddressLimiter.admit`, and a request of each that counts."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from jwtapi.gauges import Gauges
 from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
+from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from tests.conftest import RunApi, on_sqlite
@@ -138,10 +139,19 @@ async def test_work_in_the_database_is_measured(run_api: RunApi) -> None:
         assert (await scrape(api))["jwtapi_database_failures_total"] == 1
 
 
+async def until_keys_are_read(api: Api) -> None:
+    """Wait until the signing keys were read after the change feed began, which they follow."""
+    keys = api.services[SigningKeys]
+    while keys.changes == 0 or keys._loaded_at != keys.changes:  # noqa: SLF001
+        await asyncio.sleep(0.001)
+
+
 async def test_connections_in_use_and_units_that_wait_for_one_are_measured(run_api: RunApi) -> None:
-    async with run_api(metrics_enabled=True) as api:
+    # The change feed does not poll, because on a slow machine its read would be a third unit that waits.
+    async with run_api({"feed_poll_seconds": 3600}, metrics_enabled=True) as api:
         database, gauges = api.services[Database], api.services[Gauges]
         most = database.connections().most
+        await until_keys_are_read(api)  # or that would be a third unit
         idle = 0 if database.is_sqlite else 1  # on PostgreSQL the pool has the connection that follows the changes
         await until(api, "jwtapi_database_pool_in_use", idle)
         gate = Gate()

@@ -12,8 +12,8 @@ import pytest
 import structlog
 
 from jwtapi.authentication.authenticator import Authenticator
+from jwtapi.clients.errors import OAuthError
 from jwtapi.errors import StorageUnavailable
-from jwtapi.features.oauth.errors import OAuthError
 from jwtapi.security.passwords import Overloaded, PasswordHasher
 from jwtapi.storage.database import Database
 from jwtapi.storage.readiness import Readiness
@@ -28,16 +28,28 @@ from tests.support.provoking import RIGHT, Provoke, alice, by, by_nobody, declar
 FORM = {"grant_type": "password", **RIGHT}
 DIFFER = {
     "at",
+    "client_id",
+    "auth_time",
     "createdAt",
     "device",
     "email",
     "emailVerified",
+    "exp",
     "exportedAt",
+    "iat",
     "id",
+    "iss",
+    "jti",
+    "kid",
     "lastLoginAt",
     "lastUsedAt",
     "pendingEmail",
     "roles",
+    "sid",
+    "sub",
+    "until",
+    "x",
+    "y",
 }
 """Members of answers that differ from user to user."""
 
@@ -63,6 +75,8 @@ def without_tokens(cookie: str) -> str:
 
 
 UNDESCRIBED_HEADERS = {
+    "access-control-allow-origin",
+    "access-control-expose-headers",
     "cache-control",
     "content-length",
     "content-security-policy",
@@ -77,7 +91,8 @@ UNDESCRIBED_HEADERS = {
 async def test_the_examples_of_requests_work_and_those_of_successes_are_what_comes_back(
     run_api: RunApi, settings: dict[str, Any]
 ) -> None:
-    async with run_api(rate_limit_enabled=True, metrics_enabled=True, refresh_token_ttl=3600, **settings) as api:
+    public = {"public_url": "https://auth.example.com", "metrics_enabled": True}
+    async with run_api(rate_limit_enabled=True, refresh_token_ttl=3600, **public, **settings) as api:
         document = await document_of(api)
         asker = Asker(api, document)
         answers = await asker.ask_everything()
@@ -125,8 +140,9 @@ async def a_body_that_never_ends(api: Api, method: str, path: str) -> httpx.Resp
         await asyncio.Event().wait()
 
     client = await alice(api)
-    form = {"Content-Type": "application/x-www-form-urlencoded" if path == "/token" else "application/json"}
-    return await client.request(method, real_path(path), content=body(), headers=form)
+    takes_form = path in {"/token", "/introspect", "/revoke"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded" if takes_form else "application/json"}
+    return await client.request(method, real_path(path), content=body(), headers=headers)
 
 
 async def while_the_server_stops(api: Api, method: str, path: str) -> httpx.Response:
@@ -280,11 +296,16 @@ async def test_every_operation_in_the_document_names_its_security_schemes(run_ap
         operation.path: [scheme for either in operation.described["security"] for scheme in either or ("nobody",)]
         for operation in operations(document)
     }
-    for path in ("/", "/register", "/login", "/token", "/health/live", "/health/ready", "/metrics"):
+    for path in ("/", "/register", "/login", "/health/live", "/health/ready", "/metrics"):
+        assert schemes.pop(path) == []
+    for path in ("/.well-known/jwks.json", "/.well-known/oauth-authorization-server"):
         assert schemes.pop(path) == []
     for path in ("/password/forgot", "/password/reset", "/email/undo"):
         assert schemes.pop(path) == []
     assert schemes.pop("/refresh") == ["RefreshCookie"]
+    assert set(schemes.pop("/revocations")) == {"ClientSecret", "ServiceToken"}
+    assert set(schemes.pop("/token")) == set(schemes.pop("/revoke")) == {"ClientSecret", "nobody"}
+    assert set(schemes.pop("/introspect")) == {"ClientSecret", "ServiceToken"}
     assert set(schemes.pop("/email/verify")) == {"Password", "AccessToken", "nobody"}
     assert set(schemes.pop("/logout")) == {"Password", "AccessToken", "RefreshCookie", "nobody"}
     for of_path in schemes.values():
