@@ -1,6 +1,11 @@
-"""Tells Schemathesis what user names look like, because JSON Schema has no words for RFC 8265, and signs in."""
+"""Tells Schemathesis what user names look like, because JSON Schema has no words for RFC 8265, and signs in.
 
+CLIENT_ID and CLIENT_SECRET in the environment are of a client with every scope, for the operations of clients.
+"""
+
+import os
 import secrets
+from base64 import b64encode
 from typing import Any
 
 import requests
@@ -9,6 +14,7 @@ from hypothesis import strategies as st
 
 from jwtapi.security.link_tokens import TEXT_LENGTH
 
+_OF_CLIENTS = ("/introspect", "/revocations")
 _LETTERS_DIGITS_PUNCTUATION_SYMBOLS = ("L", "N", "P", "S")
 
 schemathesis.openapi.format(
@@ -17,7 +23,7 @@ schemathesis.openapi.format(
         st.characters(codec="ascii", categories=_LETTERS_DIGITS_PUNCTUATION_SYMBOLS, exclude_characters="@"),
         min_size=1,
         max_size=64,
-    ),
+    ).filter(lambda name: not name.startswith("-")),
 )
 
 
@@ -43,4 +49,8 @@ class NewUser:
         return str(answer.json()["accessToken"])
 
     def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:  # noqa: ARG002
-        case.headers["Authorization"] = f"Bearer {data}"
+        if case.path in _OF_CLIENTS:
+            credentials = f"{os.environ['CLIENT_ID']}:{os.environ['CLIENT_SECRET']}"
+            case.headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+        else:
+            case.headers["Authorization"] = f"Bearer {data}"
