@@ -191,12 +191,8 @@ def _add_security(services: Services, tuning: Tuning) -> None:
         waiting_per_thread=tuning.hashes_waiting_per_thread,
     )
     services.on_close(hasher.close)
-    previous_jwt_secret = settings.jwt_secret_previous
     key_ring = KeyRing(
-        SecretKeys(
-            settings.jwt_secret.get_secret_value().encode(),
-            previous_jwt_secret.get_secret_value().encode() if previous_jwt_secret is not None else None,
-        ),
+        SecretKeys.of(settings.jwt_secret.get_secret_value(), _plain(settings.jwt_secret_previous)),
         services.clock,
         token_lifetime=timedelta(seconds=settings.access_token_ttl),
         begins_with_secret=settings.signing_algorithm is SigningAlgorithm.HS256,

@@ -46,6 +46,9 @@ UNIX_PEER = "unix"
 MAX_RATE_LIMIT = 1_000_000
 """Attempts in a window. The time of each one is stored until it leaves the window."""
 
+LEEWAY_SECONDS = 60
+"""How much longer than the lifetime of a token everything about it is kept, because clocks differ."""
+
 MAX_RATE_LIMIT_SECONDS = 30 * 24 * 3600
 
 _COLLECTOR_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ \t]*[ !#-+\--:<-\[\]-~]*")
@@ -401,7 +404,7 @@ class Settings(_FromOurSources):
 
         It is the lifetime of tokens, and a minute more, because clocks differ.
         """
-        return self.access_token_ttl + 60
+        return self.access_token_ttl + LEEWAY_SECONDS
 
     @property
     def public_origin(self) -> str | None:

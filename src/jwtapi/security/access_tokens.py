@@ -57,8 +57,9 @@ class AccessTokens:
         """
         issued = seconds(now)
         expires = min(issued + self._ttl, max(seconds(until), issued + 1))
+        key = self._keys.signing_key()
         # Authlib refuses an empty list. But services that have JWT_SECRET expect one.
-        has_roles = bool(principal.roles) or self._keys.signing_key().kid is None
+        has_roles = bool(principal.roles) or key.kid is None
         token = self._signer.sign(
             {
                 "sub": str(principal.user_id),
@@ -72,7 +73,8 @@ class AccessTokens:
                 "auth_time": principal.auth_time,
                 "amr": principal.amr,
             }
-            | ({"roles": principal.roles} if has_roles else {})
+            | ({"roles": principal.roles} if has_roles else {}),
+            key=key,
         )
         return IssuedAccessToken(token, expires - issued)
 

@@ -11,13 +11,10 @@ from jwtapi.clock import Clock
 from jwtapi.errors import StorageUnavailable
 from jwtapi.security.secret_keys import SecretKeys
 from jwtapi.security.signed_tokens import Key
-from jwtapi.settings import SigningAlgorithm
+from jwtapi.settings import LEEWAY_SECONDS, SigningAlgorithm
 
 if TYPE_CHECKING:
     from jwtapi.security.key_pairs import KeyPair
-
-LEEWAY = timedelta(seconds=60)
-"""How much longer than its tokens a key verifies, because clocks differ."""
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -73,7 +70,7 @@ class KeyRing:
         self._secrets = secrets
         self._clock = clock
         self._max_age = max_age
-        self.overlap = token_lifetime + LEEWAY
+        self.overlap = token_lifetime + timedelta(seconds=LEEWAY_SECONDS)
         """How long a key verifies after its successor has begun to sign."""
         self._relies_on_secret = begins_with_secret
         self._terms: dict[str, Term] = {}

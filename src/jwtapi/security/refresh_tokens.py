@@ -46,8 +46,7 @@ class RefreshClaims:
 class RefreshTokens:
     def __init__(self, secret: str, *, previous_secret: str | None = None) -> None:
         """`previous_secret` only verifies tokens."""
-        previous_key = previous_secret.encode() if previous_secret is not None else None
-        self._signer = TokenSigner(SecretKeys(secret.encode(), previous_key), "rt+jwt")
+        self._signer = TokenSigner(SecretKeys.of(secret, previous_secret), "rt+jwt")
 
     def issue(  # noqa: PLR0913  the columns of a row
         self,

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class SecretKeys:
 
     def __init__(self, secret: bytes, previous: bytes | None = None) -> None:
         self._keys = [SecretKey(each) for each in (secret, previous) if each is not None]
+
+    @classmethod
+    def of(cls, secret: str, previous: str | None) -> Self:
+        return cls(secret.encode(), previous.encode() if previous is not None else None)
 
     def signing_key(self) -> SecretKey:
         return self._keys[0]

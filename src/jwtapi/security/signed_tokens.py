@@ -65,8 +65,9 @@ class TokenSigner:
         self._issuers = frozenset({issuer, ISSUER})
         self._audiences = self._issuers if audience is None else frozenset({audience})
 
-    def sign(self, claims: dict[str, Any]) -> str:
-        key = self._keys.signing_key()
+    def sign(self, claims: dict[str, Any], *, key: Key | None = None) -> str:
+        """Sign with `key`, if the caller has asked for the key that signs now, or else with that one."""
+        key = key or self._keys.signing_key()
         audience = self._audience or (self._issuer if key.kid is not None else None)
         ours = {"iss": self._issuer} | ({"aud": audience} if audience is not None else {})
         signed = b"%b.%b" % (_header(key.algorithm, self._kind, key.kid), _encoded(to_json(ours | claims)))

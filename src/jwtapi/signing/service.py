@@ -54,13 +54,12 @@ class SigningKeys:
     def __init__(self, settings: Settings, database: Database, feed: ChangeFeed, ring: KeyRing, clock: Clock) -> None:
         """Raises: SettingsError: SIGNING_KEY is unusable."""
         self._algorithm = settings.signing_algorithm
-        self._prepublish = timedelta(seconds=settings.signing_key_prepublish)
         self._private = PrivateKeys(settings)
         self._planner = Planner(
             ring,
             settings.signing_algorithm,
             self._private.given,
-            prepublish=self._prepublish,
+            prepublish=timedelta(seconds=settings.signing_key_prepublish),
             max_age=timedelta(seconds=settings.signing_key_max_age),
         )
         self._units = KeyChanges(self._planner, self._private, clock)
