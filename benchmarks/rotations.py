@@ -96,19 +96,13 @@ async def new_token(client: httpx.AsyncClient) -> str:
     return token
 
 
-def new_client(server: Server) -> tuple[str, str]:
-    printed = server.run("client", "create", "checker", "--scope", "revocations")
-    id_, secret = (line.partition("=")[2] for line in printed.split())
-    return id_, secret
-
-
 async def main() -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {"PORT": str(port), "PUBLIC_URL": url, "SIGNING_ALGORITHM": "ES256", "RATE_LIMIT_ENABLED": "false"}
     settings |= {"SIGNING_KEY_PREPUBLISH": str(PREPUBLISH), "JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
     with TemporaryDirectory() as folder, running_server(Path(folder), **settings) as server:
-        service = new_client(server)
+        service = server.new_service()
         async with (
             server.async_client() as alice,
             node_libraries(url, service) as in_node,

@@ -1,15 +1,14 @@
 """The code of docs/server-side-app.md and docs/phone-app.md, run by Node.js against a real server."""
 
-import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.api import PASSWORD
+from tests.support.node import printed_by
 from tests.support.server import Server, running_server
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on the PATH")
@@ -25,17 +24,7 @@ def code_of(page: str) -> str:
 def run(server: Server, *scripts: str) -> Any:
     """What the last script's `result` is."""
     program = "\n".join((*scripts, "console.log(JSON.stringify(result)); process.exit(0);"))
-    done = subprocess.run(
-        ["node", "--input-type=module"],  # noqa: S607
-        input=program,
-        env={"JWTAPI_URL": server.base_url, "PASSWORD": PASSWORD},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return printed_by(program, {"JWTAPI_URL": server.base_url, "PASSWORD": PASSWORD})
 
 
 BEHIND_A_PROXY = """

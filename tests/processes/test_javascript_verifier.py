@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.api import PASSWORD
+from tests.support.node import printed_by
 from tests.support.server import ROOT, Server, free_port
 
 PACKAGE = ROOT / "packages" / "jwtapi-verifier-js"
@@ -58,17 +58,7 @@ console.log(JSON.stringify({ outcomes, service: { sub, username, scope }, tamper
 
 
 def result_of(program: str, **test: Any) -> Any:
-    done = subprocess.run(
-        ["node", "--input-type=module", "--eval", program],  # noqa: S607
-        cwd=PACKAGE,
-        env={"TEST": json.dumps(test)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return printed_by(program, {"TEST": json.dumps(test)}, folder=PACKAGE)
 
 
 @pytest.mark.parametrize("algorithm", ("ES256", "EdDSA", "RS256"))
@@ -80,8 +70,7 @@ def test_a_service_in_node_accepts_tokens_until_their_session_ends(tmp_path: Pat
     )
     server.start()
     try:
-        printed = server.run("client", "create", "orders", "--scope", "revocations")
-        client_id, client_secret = (line.partition("=")[2] for line in printed.split())
+        client_id, client_secret = server.new_service()
         result = result_of(
             PROGRAM, issuer=issuer, clientId=client_id, clientSecret=client_secret, password=PASSWORD, rounds=5
         )

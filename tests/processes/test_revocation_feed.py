@@ -62,13 +62,6 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.transport.abort()
 
 
-def new_service(server: Server) -> tuple[str, str]:
-    """Make a client with the right to the feed, and return its id and its secret."""
-    printed = server.run("client", "create", "billing", "--scope", "revocations")
-    id_, secret = (line.partition("=")[2] for line in printed.split())
-    return id_, secret
-
-
 async def sign_in(client: httpx.AsyncClient) -> str:
     response = await client.post("/token", data={"grant_type": "password", **ALICE})
     assert response.status_code == 200, response.text
@@ -120,7 +113,7 @@ async def test_a_service_that_follows_the_feed_refuses_what_was_revoked_whatever
     async with Proxy().running() as proxy:
         with running_servers(tmp_path, 2, **settings, PUBLIC_URL=proxy.url) as (here, there):
             proxy.target = there.port
-            client_id, client_secret = new_service(there)
+            client_id, client_secret = there.new_service()
             verifier = Verifier(
                 proxy.url,
                 proxy.url,
@@ -171,7 +164,7 @@ async def test_a_service_that_follows_the_feed_refuses_what_was_revoked_whatever
 async def test_a_stopping_server_answers_those_who_wait_for_revocations(tmp_path: Path, workers: str) -> None:
     server = Server(tmp_path, WORKERS=workers)
     server.start()
-    client_id, client_secret = new_service(server)
+    client_id, client_secret = server.new_service()
     async with server.async_client() as client, server.async_client() as other:
         other.auth = client.auth = httpx.BasicAuth(client_id, client_secret)
         cursor = (await client.get("/revocations")).json()["cursor"]

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from joserfc.jwk import KeySet
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.api import PASSWORD
 from tests.support.foreign_tokens import AUDIENCE, Tokens, issuing_server, tokens_of
+from tests.support.node import printed_by
 from tests.support.server import Server, running_server
 
 ROOT = Path(__file__).parents[2]
@@ -141,18 +141,9 @@ console.log(JSON.stringify(result));
 @pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no `npm ci` was run in tests/javascript")
 def test_each_library_for_node_accepts_the_good_token_and_refuses_every_bad_one(stage: Stage) -> None:
     tokens = {"good": stage.tokens.good, **stage.tokens.bad}
-    done = subprocess.run(
-        ["node", "--input-type=module"],  # noqa: S607
-        input=stage.printed("Node.js", "js") + OTHERS,
-        env={"STAGE": json.dumps({"algorithm": stage.algorithm, "tokens": tokens})},
-        cwd=NODE_FOLDER,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    stated = {"algorithm": stage.algorithm, "tokens": tokens}
+    program = stage.printed("Node.js", "js") + OTHERS
+    result = printed_by(program, {"STAGE": json.dumps(stated)}, folder=NODE_FOLDER)
     expected = {"jose", "aws-jwt-verify", *(() if stage.algorithm == "EdDSA" else ("jsonwebtoken",))}
     assert result.keys() == expected
     for library, answers in result.items():

@@ -98,8 +98,7 @@ async def test_a_verifier_accepts_old_and_new_tokens_through_a_rotation(
 
 @pytest.mark.parametrize("server", ("ES256",), indirect=True)
 async def test_a_verifier_with_the_feed_refuses_what_has_ended(server: Server, client: httpx.AsyncClient) -> None:
-    created = await asyncio.to_thread(server.run, "client", "create", "orders", "--scope", "revocations")
-    client_id, client_secret = (line.partition("=")[2] for line in created.splitlines())
+    client_id, client_secret = await asyncio.to_thread(server.new_service)
     ended, kept = await new_token(client), await new_token(client)
     async with Verifier(server.base_url, server.base_url, client_id=client_id, client_secret=client_secret) as verifier:
         assert isinstance(await verifier.verify(ended), Claims)

@@ -74,6 +74,12 @@ class Server:
         ran = subprocess.run(command, cwd=self.folder, env=self._environment, check=True, capture_output=True)
         return ran.stdout.decode()
 
+    def new_service(self) -> tuple[str, str]:
+        """Make a client that may follow the feed of revocations, and return its id and its secret."""
+        printed = self.run("client", "create", "orders", "--scope", "revocations")
+        id_, secret = (line.partition("=")[2] for line in printed.split())
+        return id_, secret
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
