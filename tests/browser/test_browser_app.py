@@ -89,7 +89,11 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def patient(client: str) -> str:
-    """The client, but a tab waits for the others however busy the machine is. After half a second it refreshes too."""
+    """Return the client with a longer wait for the other tabs.
+
+    A tab that hears nothing from them for half a second refreshes for itself. On a busy machine that is too soon, and
+    the tests count refreshes.
+    """
     patience = "setTimeout(done, 500)"
     assert client.count(patience) == 1
     return client.replace(patience, "setTimeout(done, 60_000)")
