@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,15 @@ async def names(database: Database) -> list[str]:
 
 async def add_user(database: Database, name: str = "alice") -> None:
     await database.write(lambda uow: uow.users.add(new_user(name)))
+
+
+async def test_an_answer_that_came_while_the_loop_stood_still_counts(impatient: Database) -> None:
+    adding = asyncio.create_task(add_user(impatient))
+    while not impatient.connections().in_use:
+        await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251  no loop can be awaited while it stands still
+    await adding
+    assert await names(impatient) == ["alice"]
 
 
 async def test_the_end_of_a_unit_that_writes_commits(database: Database) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
@@ -166,10 +166,17 @@ class Database:
     async def _run(self, job: Job) -> Any:
         """Run a unit. With its wait for a connection it takes at most `wait_seconds`."""
         began = time.monotonic()
+        loop = asyncio.get_running_loop()
         failed = False
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                return await self._units.run(job)
+            async with asyncio.timeout(None) as timeout:
+                # The time ends a turn of the loop later, because after a turn that was too long the answer may be there
+                # already. Then a unit that is committed would look like an outage.
+                expiry = loop.call_later(self._wait_seconds, loop.call_soon, _expire, timeout)
+                try:
+                    return await self._units.run(job)
+                finally:
+                    expiry.cancel()
         except Exception as error:
             failed = _is_outage(error)
             if failed:
@@ -310,6 +317,11 @@ class Database:
         with _translate_driver_errors():
             async with asyncio.timeout(self._wait_seconds):
                 yield
+
+
+def _expire(timeout: asyncio.Timeout) -> None:
+    with suppress(RuntimeError):  # the block has ended
+        timeout.reschedule(0)
 
 
 def _usable_schema(uow: UnitOfWork) -> Schema:
