@@ -26,9 +26,9 @@ class Granted:
         self._postgresql.execute(f"ALTER ROLE {self._role} CONNECTION LIMIT {connections}")
 
     def cut(self, condition: str = "true") -> None:
-        self._postgresql.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{self._role}' AND {condition}"  # noqa: S608
-        )
+        """End connections, and wait up to ten seconds until they have ended."""
+        of_role = f"usename = '{self._role}' AND {condition}"
+        self._postgresql.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {of_role}")  # noqa: S608
 
 
 @pytest.fixture

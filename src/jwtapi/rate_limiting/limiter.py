@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import structlog
@@ -12,8 +13,9 @@ from limits import RateLimitItem, parse
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.rate_limiting.limits import Limit
-from jwtapi.rate_limiting.storage import Attempt, RateLimitStorage
+from jwtapi.rate_limiting.storage import CLOCKS_DIFFER_BY, Attempt, RateLimitStorage
 from jwtapi.settings import Settings
+from jwtapi.storage.unit_of_work import UnitOfWork
 
 _MAX_REMEMBERED = 10_000
 
@@ -127,6 +129,18 @@ class RateLimiter:
         attempt = await self._storage.acquire(item, item.key_for(key, limit.name))
         if not attempt.admitted:
             raise limit.error(retry_after=_whole_seconds(attempt.wait))
+
+    def admits(self, uow: UnitOfWork, limit: Limit, key: str, at: datetime) -> bool:
+        """Count an attempt as part of a unit: in its database, wherever other attempts are counted."""
+        if not self.enabled:
+            return True
+        item, now = self.item_of(limit), at.timestamp()
+        window = item.key_for(key, limit.name)
+        latest = now + CLOCKS_DIFFER_BY
+        counted = uow.rate_limits.acquire(
+            window, amount=item.amount, period=item.get_expiry(), now=now, latest=latest, durably=True
+        )
+        return counted is not None
 
     async def clear(self, limit: Limit, key: str) -> None:
         """Forget all attempts. If the storage is unavailable, they go on counting."""

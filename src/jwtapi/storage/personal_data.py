@@ -9,7 +9,11 @@ from sqlalchemy import Column, ColumnElement, Row, literal, select, tuple_
 from jwtapi.storage.events import events
 from jwtapi.storage.invitations import invitations
 from jwtapi.storage.mails import mails
+from jwtapi.storage.passkeys import passkeys
+from jwtapi.storage.recovery_codes import recovery_codes
+from jwtapi.storage.remembered_devices import remembered_devices
 from jwtapi.storage.sessions import sessions
+from jwtapi.storage.totp_secrets import totp_secrets
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 
@@ -97,6 +101,46 @@ PERSONAL_DATA = (
         key=(invitations.c.id,),
         # An address that waits for verification may be somebody else's.
         belongs_to=lambda user: invitations.c.canonical_email == (user.canonical_email or ""),
+    ),
+    PersonalData(
+        "totp_secrets",
+        (totp_secrets.c.id, totp_secrets.c.created_at, totp_secrets.c.confirmed_at),
+        key=(totp_secrets.c.id,),
+        belongs_to=lambda user: totp_secrets.c.user_id == user.id,
+    ),
+    PersonalData(
+        "recovery_codes",
+        (recovery_codes.c.id, recovery_codes.c.created_at),
+        key=(recovery_codes.c.id,),
+        belongs_to=lambda user: recovery_codes.c.user_id == user.id,
+    ),
+    PersonalData(
+        "passkeys",
+        (
+            passkeys.c.id,
+            passkeys.c.rp_id,
+            passkeys.c.name,
+            passkeys.c.aaguid,
+            passkeys.c.transports,
+            passkeys.c.backup_eligible,
+            passkeys.c.backed_up,
+            passkeys.c.created_at,
+            passkeys.c.last_used_at,
+        ),
+        key=(passkeys.c.id,),
+        belongs_to=lambda user: passkeys.c.user_id == user.id,
+    ),
+    PersonalData(
+        "remembered_devices",
+        (
+            remembered_devices.c.id,
+            remembered_devices.c.created_at,
+            remembered_devices.c.expires_at,
+            remembered_devices.c.address,
+            remembered_devices.c.user_agent,
+        ),
+        key=(remembered_devices.c.created_at, remembered_devices.c.id),
+        belongs_to=lambda user: remembered_devices.c.user_id == user.id,
     ),
 )
 """That of the tables that every installation has."""

@@ -32,6 +32,7 @@ class WindowState(NamedTuple):
 
 class _Statements(NamedTuple):
     acquire: TextClause
+    acquire_durably: TextClause
     release: TextClause
     cap_times: TextClause
     clear: TextClause
@@ -46,16 +47,28 @@ def _hastily(statement: str) -> TextClause:
     return text(f"WITH hasty AS MATERIALIZED ({hasty}) {statement}")
 
 
+_ACQUIRE_ON_POSTGRESQL = """
+    INSERT INTO rate_limits AS held (key, hits, expires_at)
+        SELECT CAST(:key AS varchar), ARRAY[CAST(:now AS float8)], CAST(:expires_at AS float8) {source}
+    ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at,
+        hits = ARRAY(SELECT least(hit, :latest) FROM unnest(held.hits) AS hit WHERE hit > :from) || excluded.hits
+    WHERE (SELECT count(*) FROM unnest(held.hits) AS hit WHERE hit > :from) < :amount
+    RETURNING cardinality(hits), (SELECT min(hit) FROM unnest(hits) AS hit)
+"""
+_ACQUIRE_ON_SQLITE = text("""
+    INSERT INTO rate_limits (key, hits, expires_at) VALUES (:key, json_array(:now), :expires_at)
+    ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at,
+        hits = (SELECT json_group_array(hit) FROM (
+            SELECT min(value, :latest) AS hit FROM json_each(rate_limits.hits) WHERE value > :from
+            UNION ALL SELECT :now))
+    WHERE (SELECT count(*) FROM json_each(rate_limits.hits) WHERE value > :from) < :amount
+    RETURNING json_array_length(hits), (SELECT min(value) FROM json_each(rate_limits.hits))
+""")
+
 # A row is a window. Concurrent attempts wait for the lock of the row; then each sees what the one before has written.
 _ON_POSTGRESQL = _Statements(
-    acquire=_hastily("""
-        INSERT INTO rate_limits AS held (key, hits, expires_at)
-            SELECT CAST(:key AS varchar), ARRAY[CAST(:now AS float8)], CAST(:expires_at AS float8) FROM hasty
-        ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at,
-            hits = ARRAY(SELECT least(hit, :latest) FROM unnest(held.hits) AS hit WHERE hit > :from) || excluded.hits
-        WHERE (SELECT count(*) FROM unnest(held.hits) AS hit WHERE hit > :from) < :amount
-        RETURNING cardinality(hits), (SELECT min(hit) FROM unnest(hits) AS hit)
-    """),
+    acquire=_hastily(_ACQUIRE_ON_POSTGRESQL.format(source="FROM hasty")),
+    acquire_durably=text(_ACQUIRE_ON_POSTGRESQL.format(source="")),
     release=_hastily("""
         UPDATE rate_limits SET hits = hits[1:array_position(hits, CAST(:hit AS float8)) - 1]
             || hits[array_position(hits, CAST(:hit AS float8)) + 1:]
@@ -69,15 +82,8 @@ _ON_POSTGRESQL = _Statements(
     clear=_hastily("DELETE FROM rate_limits USING hasty WHERE key = :key"),
 )
 _ON_SQLITE = _Statements(
-    acquire=text("""
-        INSERT INTO rate_limits (key, hits, expires_at) VALUES (:key, json_array(:now), :expires_at)
-        ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at,
-            hits = (SELECT json_group_array(hit) FROM (
-                SELECT min(value, :latest) AS hit FROM json_each(rate_limits.hits) WHERE value > :from
-                UNION ALL SELECT :now))
-        WHERE (SELECT count(*) FROM json_each(rate_limits.hits) WHERE value > :from) < :amount
-        RETURNING json_array_length(hits), (SELECT min(value) FROM json_each(rate_limits.hits))
-    """),
+    acquire=_ACQUIRE_ON_SQLITE,
+    acquire_durably=_ACQUIRE_ON_SQLITE,
     release=text("""
         UPDATE rate_limits SET hits = json_remove(hits,
             (SELECT fullkey FROM json_each(rate_limits.hits) WHERE value = :hit LIMIT 1))
@@ -99,13 +105,17 @@ class RateLimitRepository:
         self._connection = connection
         self._statements = _ON_POSTGRESQL if connection.dialect.name == "postgresql" else _ON_SQLITE
 
-    def acquire(self, key: str, *, amount: int, period: float, now: float, latest: float) -> WindowState | None:
+    def acquire(  # noqa: PLR0913  the window needs all of them
+        self, key: str, *, amount: int, period: float, now: float, latest: float, durably: bool = False
+    ) -> WindowState | None:
         """Count an attempt, and return the state of the window. Return None if it already has `amount` attempts.
 
-        The window is the `period` before `now`. Times after `latest` are set to `latest`.
+        The window is the `period` before `now`. Times after `latest` are set to `latest`. On PostgreSQL the transaction
+        does not wait for the disk, unless it has to commit something else too: `durably`.
         """
+        statement = self._statements.acquire_durably if durably else self._statements.acquire
         values = {"key": key, "amount": amount, "now": now, "from": now - period, "latest": latest}
-        result = self._connection.execute(self._statements.acquire, values | {"expires_at": now + period})
+        result = self._connection.execute(statement, values | {"expires_at": now + period})
         row = result.one_or_none()
         return WindowState(row[0], row[1], now) if row is not None else None
 

@@ -1,6 +1,35 @@
 """The tables that every installation has. Importing the module of a table adds the table to `metadata`."""
 
-from jwtapi.storage import events, held_names, invitations, mails, rate_limits, sessions, users
+from jwtapi.storage import (
+    events,
+    held_names,
+    invitations,
+    login_tickets,
+    mails,
+    passkey_challenges,
+    passkeys,
+    rate_limits,
+    recovery_codes,
+    remembered_devices,
+    sessions,
+    totp_secrets,
+    users,
+)
 from jwtapi.storage.metadata import metadata
 
-__all__ = ["events", "held_names", "invitations", "mails", "metadata", "rate_limits", "sessions", "users"]
+__all__ = [
+    "events",
+    "held_names",
+    "invitations",
+    "login_tickets",
+    "mails",
+    "metadata",
+    "passkey_challenges",
+    "passkeys",
+    "rate_limits",
+    "recovery_codes",
+    "remembered_devices",
+    "sessions",
+    "totp_secrets",
+    "users",
+]

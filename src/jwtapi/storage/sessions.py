@@ -258,6 +258,7 @@ _owner = (
     .where(
         users.c.id == bindparam("of_user"),
         users.c.password_hash.is_not_distinct_from(bindparam("present_hash")),
+        users.c.second_factor_since.is_not_distinct_from(bindparam("present_factor")),
         users.c.disabled_at.is_(None),
     )
     .with_for_update(skip_locked=True)
@@ -327,21 +328,23 @@ class SessionRepository:
         return int(self._connection.execute(_ADD, values | others).scalar_one())
 
     def add_unless_user_changed(self, session: Session, user: User, template: Event) -> Added | None:
-        """Store a new session with an event, if its user still has the same password hash and is not disabled.
+        """Store a new session with an event, if its user still has the same password hash, has got no second factor or
+        lost one, and is not disabled.
 
         Return None if nothing was stored. On PostgreSQL this is one statement, which can commit by itself. It locks the
         user, as `UserRepository.get_for_update` does, but stores nothing if that would have to wait.
         """
         if self._connection.dialect.name != "postgresql":
             stored = UserRepository(self._connection).get(user.id)
-            if stored is None or stored.password_hash != user.password_hash or stored.disabled_at is not None:
+            if stored is None or stored.disabled_at is not None or stored.proved_by != user.proved_by:
                 return None
             others = self.add(session)
             self._events.add(replace(template, session_id=session.id))
             return Added(stored, others)
         values = {f"new_{column.name}": getattr(session, column.name) for column in _COLUMNS}
-        others_of = {"of_user": user.id, "present_hash": user.password_hash, "now": session.created_at}
-        parameters = values | others_of | event_parameters([template])
+        present = {"present_hash": user.password_hash, "present_factor": user.second_factor_since}
+        others_of = {"of_user": user.id, "now": session.created_at}
+        parameters = values | present | others_of | event_parameters([template])
         row = self._connection.execute(_ADD_UNLESS_USER_CHANGED, parameters).one_or_none()
         if row is None:
             return None
@@ -426,6 +429,10 @@ class SessionRepository:
         )
         row = self._connection.execute(statement).one_or_none()
         return Session(*row) if row is not None else None
+
+    def set_amr(self, session_id: UUID, amr: Sequence[str]) -> None:
+        """Set how the user signed in. An access token that claims more is refused from then on."""
+        self._connection.execute(update(sessions).where(sessions.c.id == session_id).values(amr=list(amr)))
 
     def mark_arrived(self, generations: Mapping[UUID, int]) -> None:
         """Record, by session, the generation whose token has reached the client. Older generations are ignored."""

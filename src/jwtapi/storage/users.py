@@ -1,5 +1,6 @@
 """Users: the table, the record and the queries."""
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     insert,
@@ -57,10 +59,16 @@ users = Table(
     # The verified address before the last change, while its owner can undo the change.
     Column("former_email", String(320)),
     Column("former_email_until", UtcDateTime),
-    # Random, and new after each change of the password, the address or the state. NULL in rows from before migration
-    # 0005.
+    # Random, and new after each change of the password, the address, the second factors or the state. NULL in rows from
+    # before migration 0005.
     Column("security_stamp", LargeBinary(16)),
     Column("last_login_at", UtcDateTime),
+    # Since when a password alone does not suffice, because the user has an authenticator app or a passkey.
+    Column("second_factor_since", UtcDateTime),
+    # Until when the user may sign in without a second factor where MFA_REQUIRED asks for one.
+    Column("second_factor_due_at", UtcDateTime),
+    # Random. Authenticators keep it with each passkey of the user (WebAuthn §14.6.1). NULL before the first passkey.
+    Column("webauthn_handle", LargeBinary(64)),
     # When the user was deleted. Housekeeping deletes the row after everything that belonged to the user.
     Column("deleted_at", UtcDateTime),
     Index(None, "canonical_email", unique=True),
@@ -98,19 +106,29 @@ class User:
     former_email_until: datetime | None = None
     """Until when the owner of `former_email` can undo the change."""
     security_stamp: bytes | None = field(default=None, repr=False)
-    """Changes with the password, the address and the state. None before the first change since migration 0005."""
+    """Changes with the password, the address, the second factors and the state. None before the first change since
+    migration 0005."""
     last_login_at: datetime | None = None
+    second_factor_since: datetime | None = None
+    """Since when a password alone does not suffice. None: the user has neither an authenticator app nor a passkey."""
+    second_factor_due_at: datetime | None = None
+    """Until when the user may sign in without a second factor, where one is required. None: no sign-in has asked."""
     deleted_at: datetime | None = None
     """When the user was deleted. The row remains for a while, without name, address and password."""
 
     @property
     def link_state(self) -> bytes:
-        """What a link in a mail is bound to, so that it is void after any change of password, address or state.
+        """What a link in a mail is bound to. It is void after any change of password, address, second factors or state.
 
         It has random bytes that only the database knows, or else the hash of a password.
         """
         parts = (self.password_hash or "", self.canonical_email or "", str(self.disabled_at is None))
         return b"\0".join((self.security_stamp or b"", *(part.encode() for part in parts)))
+
+    @property
+    def proved_by(self) -> tuple[str | None, datetime | None]:
+        """What decides how the user proves to be the user."""
+        return self.password_hash, self.second_factor_since
 
     @property
     def undo_state(self) -> bytes:
@@ -233,6 +251,22 @@ class UserRepository:
         query = select(func.count()).select_from(names).where(names.c.canonical_username.contains("@"))
         return int(self._connection.execute(query).scalar_one())
 
+    def count_without_second_factor(self, *, role: str | None) -> int:
+        """Count the users, those with the role if there is one, who have no second factor.
+
+        Checks at most _MAX_CHECKED users.
+        """
+        query = (
+            select(users.c.second_factor_since, cast(users.c.roles, String).label("roles"))
+            .where(users.c.disabled_at.is_(None))
+            .limit(_MAX_CHECKED)
+        )
+        checked = query.subquery()
+        count = select(func.count()).select_from(checked).where(checked.c.second_factor_since.is_(None))
+        if role is not None:
+            count = count.where(checked.c.roles.contains(json.dumps(role), autoescape=True))
+        return int(self._connection.execute(count).scalar_one())
+
     def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
         self._set(user_id, settings=settings)
 
@@ -302,6 +336,25 @@ class UserRepository:
         """
         self._set(user_id, disabled_at=disabled_at, pending_email=None, security_stamp=_new_stamp())
 
+    def set_second_factor_since(self, user_id: UUID, since: datetime | None) -> None:
+        """Record a change of the second factors. `since` is None if the user has none any more.
+
+        All links in mails become void, and with them tickets and remembered devices.
+        """
+        self._set(user_id, second_factor_since=since, security_stamp=_new_stamp())
+
+    def set_second_factor_due(self, user_id: UUID, at: datetime | None) -> None:
+        self._set(user_id, second_factor_due_at=at)
+
+    def webauthn_handle(self, user_id: UUID) -> bytes | None:
+        return self._connection.execute(
+            select(users.c.webauthn_handle).where(users.c.id == user_id)
+        ).scalar_one_or_none()
+
+    def set_webauthn_handle(self, user_id: UUID, handle: bytes) -> None:
+        """Set the handle of a user who has none. The row must be locked: a handle never changes."""
+        self._set(user_id, webauthn_handle=handle)
+
     def mark_deleted(self, user_id: UUID, at: datetime) -> None:
         """Take everything that is personal from the row, and disable the user, whom nobody finds any more."""
         name = f" {user_id.hex}"  # begins with a space, as no name of a user
@@ -320,6 +373,9 @@ class UserRepository:
             former_email_until=None,
             security_stamp=_new_stamp(),
             last_login_at=None,
+            second_factor_since=None,
+            second_factor_due_at=None,
+            webauthn_handle=None,
             deleted_at=at,
         )
 

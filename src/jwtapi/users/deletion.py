@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from jwtapi import audit
 from jwtapi.caller import Caller
+from jwtapi.storage.remembered_devices import RememberedDeviceRepository
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 from jwtapi.users.events import USER_DELETED
@@ -30,7 +31,13 @@ def prune_deleted_users(uow: UnitOfWork, now: datetime, *, limit: int) -> int:
     if not user_ids:
         return 0
     pruned = 0
-    for prune in (uow.sessions.delete_of, uow.mails.delete_given_up_of, uow.events.erase_of, uow.users.delete_marked):
+    for prune in (
+        uow.sessions.delete_of,
+        RememberedDeviceRepository(uow.connection).delete_of,
+        uow.mails.delete_given_up_of,
+        uow.events.erase_of,
+        uow.users.delete_marked,  # its authenticator app, recovery codes and passkeys, which are few, go with the row
+    ):
         pruned += prune(user_ids, limit=limit - pruned)
         if pruned >= limit:
             break  # there may be more, and the row of a user must be the last

@@ -55,6 +55,8 @@ def _account(user: User) -> dict[str, Any]:
         "formerEmail": user.former_email,
         "formerEmailUntil": user.former_email_until,
         "hasPassword": user.password_hash is not None,
+        "secondFactorSince": user.second_factor_since,
+        "secondFactorDueAt": user.second_factor_due_at,
         "roles": user.roles,
         "settings": user.settings,
         "createdAt": user.created_at,
