@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from jwtapi.security.encryption import WrongSecret
 from jwtapi.security.key_pairs import (
     KeyPair,
     UnusableKey,
-    WrongSecret,
     decrypted_key_pair,
     key_pairs_of_pem,
     new_key_pair,

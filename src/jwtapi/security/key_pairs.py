@@ -1,11 +1,10 @@
 """Key pairs that sign access tokens: ES256 and RS256 (RFC 7518), EdDSA (RFC 8037).
 
-PyJWT makes and checks the signatures, and writes the JWK; cryptography makes, reads and encrypts the keys. Both are
+PyJWT makes and checks the signatures, and writes the JWK; cryptography makes and reads the keys. Both are
 loaded only here, because an installation with HS256 needs neither, and they take 10 MB.
 """
 
 import re
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 import jwt
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,12 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic_core import to_json
 
+from jwtapi.security.encryption import Cipher, WrongSecret
+
 RSA_BITS = 2048
 MAX_RSA_BITS = 4096
 """A larger key would let each signature take tens of milliseconds, and its tokens would be too long for headers."""
 
 _SMALLEST_EXPONENT = 65537
-_NONCE_BYTES = 12
 _BEGINNING = re.compile("-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 # Single hyphens are in the headers of an encrypted key, as in AES-256-CBC.
 _PRIVATE_KEY = re.compile("-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(?:[^-]|-(?!-))+-----END \\1-----")
@@ -41,10 +38,6 @@ _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"
 
 class UnusableKey(Exception):
     """The key cannot sign or verify tokens. The message states why, and never repeats the key."""
-
-
-class WrongSecret(Exception):
-    """Another secret encrypted the private key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +65,12 @@ class KeyPair:
     def encrypted(self, secret: str) -> bytes:
         """Return the private key, for the database: AES-256-GCM under a key that HKDF derives from `secret`."""
         der = self._private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + _cipher(secret).encrypt(nonce, der, self.kid.encode())
+        return _cipher(secret).encrypt(der, bound_to=self.kid.encode())
 
     def is_encrypted_under(self, secret: str, encrypted: bytes) -> bool:
         """Return whether `encrypted` is this private key, encrypted under `secret`."""
         try:
-            _decrypted(self.kid, encrypted, secret)
+            _cipher(secret).decrypt(encrypted, bound_to=self.kid.encode())
         except WrongSecret:
             return False
         return True
@@ -127,17 +119,9 @@ def decrypted_key_pair(kid: str, encrypted: bytes, secret: str) -> KeyPair:
     Raises:
         WrongSecret: another secret encrypted it, or the bytes were changed.
     """
-    der = _decrypted(kid, encrypted, secret)
+    der = _cipher(secret).decrypt(encrypted, bound_to=kid.encode())
     # The bytes are ours, so the check that takes RSA keys a tenth of a second is left out.
     return _key_pair(load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True))
-
-
-def _decrypted(kid: str, encrypted: bytes, secret: str) -> bytes:
-    """Raises: WrongSecret."""
-    try:
-        return _cipher(secret).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], kid.encode())
-    except (InvalidTag, ValueError):
-        raise WrongSecret from None
 
 
 def public_key_of(jwk: Mapping[str, Any]) -> KeyPair:
@@ -184,6 +168,5 @@ def _library(algorithm: str) -> Any:
     return jwt.get_algorithm_by_name(algorithm)
 
 
-def _cipher(secret: str) -> AESGCM:
-    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"jwtapi signing keys")
-    return AESGCM(derivation.derive(secret.encode()))
+def _cipher(secret: str) -> Cipher:
+    return Cipher(secret, b"jwtapi signing keys")

@@ -68,7 +68,8 @@ class PrivateKeys:
         self._opened = {kid: pair for kid, pair in self._opened.copy().items() if kid in kids}
 
     def _decrypt(self, kid: str, encrypted: bytes) -> "KeyPair | None":
-        from jwtapi.security.key_pairs import WrongSecret, decrypted_key_pair  # noqa: PLC0415  as above
+        from jwtapi.security.encryption import WrongSecret  # noqa: PLC0415  as above
+        from jwtapi.security.key_pairs import decrypted_key_pair  # noqa: PLC0415
 
         if self._closed.get(kid) == encrypted:
             return None
