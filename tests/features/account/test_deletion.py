@@ -194,7 +194,10 @@ async def test_a_deletion_whose_password_was_changed_meanwhile_deletes_nothing(
 
     async def after_a_change(database: Database, unit: Any, **options: Any) -> Any:
         monkeypatch.setattr(Database, "write", write)
-        await api.set_password("another password")
+        changed = await alice.put(
+            "/api/password", json={"currentPassword": PASSWORD, "newPassword": "another password"}
+        )
+        assert changed.status_code == 204
         return await write(database, unit, **options)
 
     monkeypatch.setattr(Database, "write", after_a_change)

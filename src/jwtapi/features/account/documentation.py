@@ -30,6 +30,10 @@ _EXAMPLE_EXPORT = {
     ],
     "mails": [],
     "invitations": [],
+    "totp_secrets": [],
+    "recovery_codes": [],
+    "passkeys": [],
+    "remembered_devices": [],
 }
 
 

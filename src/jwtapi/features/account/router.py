@@ -21,6 +21,7 @@ from jwtapi.features.account.service import AccountService
 from jwtapi.sign_in.dependencies import CookiesDep
 from jwtapi.web.dependencies import CallerDep, provided
 from jwtapi.web.documentation import Responses, error_responses, success
+from jwtapi.web.errors import missing_field
 from jwtapi.web.routes import StrictRoute
 
 _PROFILE: Responses = {200: success("The user name.")}
@@ -60,6 +61,7 @@ async def read_account(user: CurrentUser) -> Account:
 @api.patch("/account", summary="Change the user name", responses=documentation.RENAME, dependencies=[RecentSignIn])
 async def change_account(
     patch: Annotated[AccountPatch, Body(media_type="application/merge-patch+json")],
+    principal: PrincipalDep,
     user: CurrentUser,
     account: AccountServiceDep,
     caller: CallerDep,
@@ -69,7 +71,7 @@ async def change_account(
     The Content-Type may also be `application/json`.
     """
     if "username" in patch.model_fields_set:
-        user = await account.rename(user, patch.username, caller)
+        user = await account.rename(principal, user, patch.username, caller)
     return Account.of(user)
 
 
@@ -90,6 +92,7 @@ async def export_account(user: CurrentUser, account: AccountServiceDep) -> Strea
 async def delete_account(  # noqa: PLR0913, PLR0917  each is a dependency
     body: DeleteAccountRequest,
     principal: PrincipalDep,
+    user: CurrentUser,
     response: Response,
     account: AccountServiceDep,
     cookies: CookiesDep,
@@ -99,7 +102,10 @@ async def delete_account(  # noqa: PLR0913, PLR0917  each is a dependency
 
     All sessions end immediately. Nobody else can register the user name for 30 days.
     """
-    await account.delete(principal.user_id, body.password.get_secret_value(), caller)
+    if body.password is None and user.password_hash is not None:
+        raise missing_field("password")
+    password = body.password.get_secret_value() if body.password is not None else None
+    await account.delete(principal, password, caller)
     cookies.clear_refresh_token(response)
 
 

@@ -78,9 +78,10 @@ class AccountPatch(Schema):
 
 class DeleteAccountRequest(Schema):
     password: Annotated[
-        SecretStr,
-        Field(min_length=1, examples=[EXAMPLE_PASSWORD], json_schema_extra={"format": "password", "maxLength": 1024}),
-    ]
+        Annotated[SecretStr, Field(min_length=1)] | None,
+        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1, "maxLength": 1024}),
+        Field(description="Required, unless the user has no password.", examples=[EXAMPLE_PASSWORD]),
+    ] = None
 
 
 class AccountSettings(RootModel[dict[str, Any]]):

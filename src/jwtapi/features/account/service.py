@@ -9,6 +9,7 @@ from uuid import UUID
 
 from jwtapi import audit
 from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.authentication.lock import lock_user
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
 from jwtapi.features.account.errors import SettingsTooLarge
@@ -16,6 +17,7 @@ from jwtapi.features.account.limits import EXPORT, RENAME
 from jwtapi.features.account.merge_patch import merge_patch
 from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
+from jwtapi.principal import Principal
 from jwtapi.rate_limiting.limiter import RateLimiter
 from jwtapi.security.usernames import Username, UsernamePolicy, parse_username
 from jwtapi.sign_in.errors import WrongPassword
@@ -64,13 +66,13 @@ class AccountService:
         """
         return await self._database.write(partial(_change_settings, user_id=user_id, patch=patch))
 
-    async def rename(self, user: User, username: str, caller: Caller) -> User:
+    async def rename(self, principal: Principal, user: User, username: str, caller: Caller) -> User:
         """Give the user another name, or the same name in another spelling. Access tokens with the old one are refused.
 
         Raises:
             UsernameInvalid, UsernameReserved, UsernameTaken: the name cannot be used.
             TooManyRequests: the user has asked for other names or spellings too often.
-            AccessTokenInvalid: the user has just been deleted or disabled.
+            AccessTokenInvalid: as `lock_user`.
         """
         name = parse_username(username)
         if name.display == user.username:
@@ -79,14 +81,12 @@ class AccountService:
             self._usernames.check(name, may_be_reserved=False)
         await self._limiter.spend(RENAME, str(user.id))  # another spelling too, because each change adds an event
         try:
-            return await self._database.write(partial(self._rename, user_id=user.id, name=name, caller=caller))
+            return await self._database.write(partial(self._rename, principal=principal, name=name, caller=caller))
         except DuplicateUsername:
             raise UsernameTaken from None
 
-    def _rename(self, uow: UnitOfWork, *, user_id: UUID, name: Username, caller: Caller) -> User:
-        user = uow.users.get_for_update(user_id)
-        if user is None or user.disabled_at is not None:
-            raise AccessTokenInvalid
+    def _rename(self, uow: UnitOfWork, *, principal: Principal, name: Username, caller: Caller) -> User:
+        user = lock_user(uow, principal, self._clock())
         is_other = name.canonical != user.canonical_username
         if is_other and not self._held_names.is_free(uow, name.canonical):
             raise UsernameTaken
@@ -108,19 +108,17 @@ class AccountService:
         await self._limiter.spend(EXPORT, str(user.id))
         return self._export.write(user)
 
-    async def delete(self, user_id: UUID, password: str, caller: Caller) -> None:
-        """Delete the account, and hold its name back.
+    async def delete(self, principal: Principal, password: str | None, caller: Caller) -> None:
+        """Delete the account, and hold its name back. `password` is None if the user has none.
 
         Raises:
             WrongPassword, TooManyRequests, Overloaded: as `PasswordProver.confirm`.
-            AccessTokenInvalid: the user has just been deleted or disabled.
+            AccessTokenInvalid: as `lock_user`.
         """
-        confirmed = await self._passwords.confirm(user_id, password, caller)
+        confirmed = await self._passwords.confirm(principal.user_id, password, caller)
 
         def delete(uow: UnitOfWork) -> None:
-            user = uow.users.get_for_update(user_id)
-            if user is None or user.disabled_at is not None:
-                raise AccessTokenInvalid
+            user = lock_user(uow, principal, self._clock())
             if user.password_hash != confirmed.password_hash:
                 raise WrongPassword
             delete_user(uow, user, self._clock(), caller)

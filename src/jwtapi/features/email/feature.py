@@ -7,6 +7,7 @@ from jwtapi.features.email.settings import EmailSettings
 from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.changes import FactorChanges
 from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.services import Services
 from jwtapi.sessions.service import SessionService
@@ -22,6 +23,7 @@ def _services(services: Services) -> tuple[EmailService]:
             services[SessionService],
             services[LinkTokens],
             services[RateLimiter],
+            services[FactorChanges],
             services.clock,
         ),
     )

@@ -35,8 +35,9 @@ async def verify_email(
     """Confirm the address to which the token was sent. Then it can be used to sign in.
 
     All sessions of the account end, because somebody else may have opened them. The session of the access token stays,
-    if it is one of this account. An account that has an address already gets another one only with such an access
-    token. A program that scans the links of mails confirms nothing, because it does not `POST`.
+    if it is one of this account. Without such a token, second factors and passkeys end with the sessions if this is the
+    first address, and an account that has an address gets no other one. A program that scans the links of mails
+    confirms nothing, because it does not `POST`.
     """
     username = await emails.verify(body.token.get_secret_value(), verifier, caller)
     return Verified(message=documentation.VERIFIED, username=username)
@@ -47,8 +48,8 @@ async def verify_email(
 async def undo_email_change(body: LinkRequest, emails: EmailServiceDep, caller: CallerDep) -> Message:
     """Restore the address to which the token was sent, within 7 days after another address replaced it.
 
-    All sessions end, and the password is removed, so whoever changed the address is out. The owner of the address
-    chooses a new password by `/password/forgot`.
+    All sessions end, and the password, second factors and passkeys are removed, so whoever changed the address is out.
+    The owner of the address chooses a new password by `/password/forgot`.
     """
     await emails.undo(body.token.get_secret_value(), caller)
     return Message(message=documentation.UNDONE)

@@ -1,11 +1,12 @@
 """Gives accounts their verified addresses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from jwtapi import audit
-from jwtapi.authentication.errors import AccessTokenInvalid
+from jwtapi.authentication.lock import lock_user
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
 from jwtapi.features.email.errors import SignInRequired
@@ -15,6 +16,7 @@ from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
 from jwtapi.principal import Principal
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.changes import FactorChanges
 from jwtapi.security.email_addresses import EmailAddress, EmailInvalid, parse_email
 from jwtapi.security.link_tokens import LinkClaims, LinkPurpose, LinkTokens
 from jwtapi.sessions.service import SessionService
@@ -40,6 +42,7 @@ class EmailService:
         sessions: SessionService,
         tokens: LinkTokens,
         limiter: RateLimiter,
+        factor_changes: FactorChanges,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -48,6 +51,7 @@ class EmailService:
         self._sessions = sessions
         self._tokens = tokens
         self._limiter = limiter
+        self._factor_changes = factor_changes
         self._clock = clock
 
     async def change(self, principal: Principal, email: str, caller: Caller) -> bool:
@@ -70,14 +74,7 @@ class EmailService:
         return waits
 
     def _change(self, uow: UnitOfWork, *, principal: Principal, address: EmailAddress, caller: Caller) -> bool:
-        user = uow.users.get_for_update(principal.user_id)
-        if user is None or user.disabled_at is not None:
-            raise AccessTokenInvalid
-        # A new password may have shut out the sender of this request meanwhile. Without this check, an account without
-        # an address would get the sender's, and the sender a link to another password.
-        session = uow.sessions.get(principal.session_id) if principal.session_id is not None else None
-        if session is None or not session.is_alive(self._clock()):
-            raise AccessTokenInvalid
+        user = lock_user(uow, principal, self._clock())
         if address.canonical == user.canonical_email:
             uow.users.set_pending_email(user.id, None)
             return False
@@ -96,7 +93,8 @@ class EmailService:
     async def verify(self, token: str, verifier: Principal | None, caller: Caller) -> str:
         """Make the address that waits the user's address, and return the user name.
 
-        Every session ends, except that of the verifier, if the verifier is signed in as this user.
+        Every session ends, except that of the verifier, if the verifier is signed in as this user. If the verifier is
+        not, and the account had no address, all second factors and passkeys go.
 
         Raises:
             LinkInvalid, LinkExpired
@@ -132,11 +130,15 @@ class EmailService:
         self._record(uow, EMAIL_VERIFIED if user.email is None else EMAIL_CHANGED, user, caller)
         if user.email is not None:
             self._notices.email_changed(uow, user, caller)
+        elif own is None:
+            # Whoever has prepared the account for the owner of the address may have a passkey, which needs no password.
+            verified = replace(user, email=pending.address.display, canonical_email=pending.address.canonical)
+            self._factor_changes.reset(uow, verified, caller, spares_only_way_in=False)
         self._sessions.end_all(uow, user.id, caller, keep=own.session_id if own is not None else None)
         return user.username
 
     async def undo(self, token: str, caller: Caller) -> None:
-        """Restore the former address, end every session, and remove the password.
+        """Restore the former address, end every session, and remove the password, all second factors and passkeys.
 
         Raises:
             LinkInvalid, LinkExpired
@@ -159,6 +161,9 @@ class EmailService:
         )
         uow.users.change_password(user.id, None)
         self._record(uow, EMAIL_CHANGE_UNDONE, user, caller)
+        # Otherwise a passkey would let in again whoever changed the address, and another factor keep out the owner.
+        restored = replace(user, email=former, canonical_email=canonical, password_hash=None)
+        self._factor_changes.reset(uow, restored, caller, spares_only_way_in=False)
         self._sessions.end_all(uow, user.id, caller)
         return user.username
 
