@@ -38,6 +38,8 @@ def share_between_workers(folder: str) -> None:
 
 class LoginOutcome(StrEnum):
     SUCCEEDED = "succeeded"
+    UNFINISHED = "unfinished"
+    """The password was right, and a second factor is required."""
     FAILED = "failed"
     THROTTLED = "throttled"
     OVERLOADED = "overloaded"

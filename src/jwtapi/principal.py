@@ -17,3 +17,7 @@ class Principal:
     """The methods by which the user signed in (RFC 8176)."""
     auth_time: int
     """When the user signed in, in seconds since 1970."""
+
+    @property
+    def has_proved_two_factors(self) -> bool:
+        return "mfa" in self.amr

@@ -141,6 +141,7 @@ async def test_workers_are_replaced_one_by_one_without_a_failed_request(server: 
     async with server.async_client() as client:
         while before & {worker.pid for worker in workers_of(server)}:
             assert (await client.get("/")).status_code == 200
+            assert "aborting the restart" not in (log := server.log.read_text()), log
             await asyncio.sleep(0.01)
 
 

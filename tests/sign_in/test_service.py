@@ -10,7 +10,7 @@ import pytest
 
 from jwtapi.errors import JwtapiError
 from jwtapi.sign_in.errors import InvalidCredentials
-from jwtapi.sign_in.proof import Proof
+from jwtapi.sign_in.proof import Proof, Wanted
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
@@ -31,7 +31,10 @@ class CodeWanted(InvalidCredentials):
 class Factor:
     """A second factor that always wants a code, and leaves a trace in the transaction."""
 
-    def refusal(self, uow: UnitOfWork, user: User, _: Proof) -> JwtapiError | None:
+    def concerns(self, _user: User, _proof: Proof) -> bool:
+        return True
+
+    def refusal(self, uow: UnitOfWork, user: User, _proof: Proof, _wanted: Wanted) -> JwtapiError | None:
         uow.users.set_settings(user.id, {"ticket": "stored"})
         return CodeWanted()
 

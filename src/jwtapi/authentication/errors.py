@@ -31,7 +31,10 @@ class AccessTokenInvalid(Unauthenticated):
 
 class SignInTooOld(Unauthenticated):
     code = "insufficient_user_authentication"
-    meaning = "the sign-in is older than `maxAge` seconds: send the password to `/api/reauthenticate`, then try again"
+    meaning = (
+        "the sign-in is older than `maxAge` seconds, or lacks the second factor that the user has: send the password "
+        "to `/api/reauthenticate`, then try again"
+    )
     message = "Sign in again to do this"
     max_age = MAX_AGE
 

@@ -28,6 +28,12 @@ class OAuthErrorBody(BaseModel):
     error_description: Annotated[str, Field(description="The same as `message`.")]
     message: Annotated[str, Field(description="For people; it may change.")]
     code: ErrorCode
+    ticket: Annotated[
+        str | SkipJsonSchema[None], Field(description="If a second factor is required: what takes it.")
+    ] = None
+    methods: Annotated[list[str] | SkipJsonSchema[None], Field(description="The second factors that are possible.")] = (
+        None
+    )
 
 
 class ErrorBodyForClients(ErrorBody):

@@ -1,4 +1,4 @@
-"""The two cookies: the refresh token, and the device token, which marks a browser that has signed in before."""
+"""The cookies: the refresh token, the device token of a browser that has signed in before, a remembered device."""
 
 import re
 from itertools import islice
@@ -17,6 +17,7 @@ class AuthCookies:
     def __init__(self, settings: Settings) -> None:
         self._refresh = _Cookie(settings, settings.cookie_name)
         self._device = _Cookie(settings, f"{settings.cookie_name}Device")
+        self._remembered = _Cookie(settings, f"{settings.cookie_name}Remember")
 
     def refresh_tokens(self, request: Request) -> tuple[str, ...]:
         """Return the values of all refresh cookies, in the order of the request, at most MAX_OF_A_NAME."""
@@ -25,6 +26,13 @@ class AuthCookies:
     def device_tokens(self, request: Request) -> tuple[str, ...]:
         """Return the values of all device cookies, likewise."""
         return self._device.values(request)
+
+    def remembered_devices(self, request: Request) -> tuple[str, ...]:
+        """Return the values of all cookies of remembered devices, likewise."""
+        return self._remembered.values(request)
+
+    def set_remembered_device(self, response: Response, token: str, *, max_age: int) -> None:
+        self._remembered.set(response, token, max_age)
 
     def set_refresh_token(self, response: Response, token: str, *, max_age: int) -> None:
         self._refresh.set(response, token, max_age)

@@ -26,6 +26,11 @@ _DEVICE = "device:"
 """The buckets of devices that have signed in with the present password before."""
 
 
+def is_of_device(bucket: str) -> bool:
+    """Return whether the bucket is that of a device that had signed in before."""
+    return bucket.startswith(_DEVICE)
+
+
 class PasswordProver:
     def __init__(  # noqa: PLR0913, PLR0917  proving needs all of them
         self,
@@ -44,7 +49,12 @@ class PasswordProver:
         self._clock = clock
 
     async def prove(
-        self, username: str, password: str, caller: Caller, device_tokens: Sequence[str] = ()
+        self,
+        username: str,
+        password: str,
+        caller: Caller,
+        device_tokens: Sequence[str] = (),
+        remembered_devices: Sequence[str] = (),
     ) -> "PasswordProof":
         """Check the password. `username` may be a verified address. An unknown user takes the same work as a known one.
 
@@ -55,7 +65,7 @@ class PasswordProver:
         """
         login = parse_login(username)
         user = await self._database.read(login.user)
-        attempt = _Attempt(password, self._bucket(login, user, device_tokens), caller)
+        attempt = _Attempt(password, self._bucket(login, user, device_tokens), caller, remembered_devices)
         try:
             await self._limiter.spend(FAILED_LOGINS, attempt.bucket)
         except TooManyRequests:
@@ -86,8 +96,14 @@ class PasswordProver:
         await self._record_failure(user, attempt.caller)
         raise InvalidCredentials
 
-    async def confirm(self, user_id: UUID, password: str, caller: Caller) -> User:
+    async def has_password(self, user_id: UUID) -> bool:
+        user = await self._database.read(lambda uow: uow.users.get(user_id))
+        return user is not None and user.password_hash is not None
+
+    async def confirm(self, user_id: UUID, password: str | None, caller: Caller) -> User:
         """Check the password of a signed-in user, and return the user as stored when it was checked.
+
+        None is right for a user who has none. Then something else must show that it is the user: a recent sign-in.
 
         Compare what matters again in the unit that changes something: the password may have changed meanwhile.
 
@@ -96,6 +112,8 @@ class PasswordProver:
             TooManyRequests: too many attempts on this account failed.
             Overloaded: too many hashes are waiting.
         """
+        if password is None:
+            return await self._without_password(user_id)
         await self._limiter.spend(WRONG_PASSWORDS, str(user_id))
         user = await self._database.read(lambda uow: uow.users.get(user_id))
         matches = await self._hasher.verify(password, user.password_hash if user is not None else None)
@@ -103,6 +121,12 @@ class PasswordProver:
             await self._record_failure(user, caller)
             raise WrongPassword
         await self._limiter.clear(WRONG_PASSWORDS, str(user_id))
+        return user
+
+    async def _without_password(self, user_id: UUID) -> User:
+        user = await self._database.read(lambda uow: uow.users.get(user_id))
+        if user is None or user.password_hash is not None or user.disabled_at is not None:
+            raise WrongPassword
         return user
 
     async def forget_failures_of(self, user_id: UUID) -> None:
@@ -154,6 +178,7 @@ class _Attempt:
     password: str = field(repr=False)
     bucket: str
     caller: Caller
+    remembered_devices: Sequence[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +203,15 @@ class PasswordProof(Proof):
 
     @property
     def new_device_of(self) -> User | None:  # type: ignore[override]  # read-only here
-        return self.user if not self.attempt.bucket.startswith(_DEVICE) else None
+        return self.user if not is_of_device(self.attempt.bucket) else None
+
+    @property
+    def bucket(self) -> str | None:  # type: ignore[override]  # read-only here
+        return self.attempt.bucket
+
+    @property
+    def remembered_devices(self) -> Sequence[str]:  # type: ignore[override]  # read-only here
+        return self.attempt.remembered_devices
 
     def accept(self, uow: UnitOfWork, user: User) -> User | None:
         """Accept the proof unless the user has another hash now, and store the renewed hash."""

@@ -16,9 +16,9 @@ from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import IssuedAccessToken
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.sessions.service import SessionService, TokenPair
-from jwtapi.sign_in.errors import InvalidCredentials, WrongPassword
+from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
-from jwtapi.sign_in.proof import FurtherFactor, Proof
+from jwtapi.sign_in.proof import FurtherFactor, Proof, Wanted
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
 from jwtapi.storage.sessions import Owner, Session, SessionOfUser
@@ -62,7 +62,7 @@ class SignIn:
         self._further_factors: list[FurtherFactor] = []
 
     def add_further_factor(self, factor: FurtherFactor) -> None:
-        """Ask `factor` each time before a session opens. A feature calls this where it makes its services."""
+        """Ask `factor` each time before a session opens."""
         self._further_factors.append(factor)
 
     async def proceed(self, proof: Proof, caller: Caller, *, client_id: UUID | None = None) -> SignedIn:
@@ -72,12 +72,14 @@ class SignIn:
             InvalidCredentials: the user has been disabled or deleted since the proof, or the proof no longer holds.
             JwtapiError: a further factor is required.
         """
+        wanted = Wanted(client_id=client_id)
         user = proof.new_device_of
-        tells_owner = user is not None and await self._notices.admits_new_device(user)
+        # While a further factor may be required, nobody has signed in: then the unit counts the notice.
+        tells_owner = user is not None and (self._concern(user, proof) or await self._notices.admits_new_device(user))
         while True:
-            outcome: _Outcome = await self._open_at_once(proof, caller, client_id) if not tells_owner else None
+            outcome: _Outcome = await self._open_at_once(proof, caller, wanted) if not tells_owner else None
             if outcome is None:
-                unit = partial(self._open, proof=proof, caller=caller, client_id=client_id, tells_owner=tells_owner)
+                unit = partial(self._open, proof=proof, caller=caller, wanted=wanted, tells_owner=tells_owner)
                 outcome = await self._database.write(unit)
             match outcome:
                 case _Opened():
@@ -87,6 +89,7 @@ class SignIn:
                 case User():  # the user has another password now, or the same one with a renewed hash
                     proof = await proof.renewed(outcome)
                 case JwtapiError():
+                    self._metrics.count_login(LoginOutcome.UNFINISHED)
                     raise outcome
                 case None:
                     self._metrics.count_login(LoginOutcome.FAILED)
@@ -99,28 +102,31 @@ class SignIn:
 
         Raises:
             AccessTokenInvalid: the session has ended, or the principal has none.
-            WrongPassword: the password was changed since it was checked.
+            WrongPassword, SecondFactorInvalid: the password was changed, or the factor used, since it was checked.
             JwtapiError: a further factor is required.
         """
-        outcome = await self._database.write(
-            partial(self._reauthenticate, principal=principal, proof=proof, caller=caller)
-        )
-        if isinstance(outcome, JwtapiError):
-            raise outcome
-        return self._sessions.issue_access_token(outcome)
+        unit = partial(self._reauthenticate, principal=principal, proof=proof, caller=caller)
+        match await self._database.write(unit):
+            case JwtapiError() as refusal:
+                raise refusal
+            case User() as user:
+                await proof.renewed(user)
+                raise AccessTokenInvalid  # never: a proof of a signed-in user is not renewed
+            case SessionOfUser() as session:
+                await proof.session_opened()
+                return self._sessions.issue_access_token(session)
 
     def _reauthenticate(
         self, uow: UnitOfWork, *, principal: Principal, proof: Proof, caller: Caller
-    ) -> SessionOfUser | JwtapiError:
+    ) -> SessionOfUser | User | JwtapiError:
         user = uow.users.get_for_update(principal.user_id)
-        if user is None or user.disabled_at is not None:
+        if user is None or user.disabled_at is not None or user.id != proof.user_id:
             return AccessTokenInvalid()
         accepted = proof.accept(uow, user)
         if accepted is None:
-            return WrongPassword()
-        for factor in self._further_factors:
-            if (refusal := factor.refusal(uow, accepted, proof)) is not None:
-                return refusal
+            return user
+        if (refusal := self._refusal(uow, accepted, proof, Wanted(session_id=principal.session_id))) is not None:
+            return refusal
         session = self._sessions.reauthenticate(
             uow, principal, caller, methods=proof.methods, auth_time=proof.proved_at
         )
@@ -128,17 +134,24 @@ class SignIn:
             return AccessTokenInvalid()
         return SessionOfUser(session, Owner(accepted.username, accepted.roles, accepted.disabled_at))
 
-    async def _open_at_once(self, proof: Proof, caller: Caller, client_id: UUID | None) -> _Opened | None:
+    def _concern(self, user: User, proof: Proof) -> bool:
+        return any(factor.concerns(user, proof) for factor in self._further_factors)
+
+    def _refusal(self, uow: UnitOfWork, user: User, proof: Proof, wanted: Wanted) -> JwtapiError | None:
+        for factor in self._further_factors:
+            if (refusal := factor.refusal(uow, user, proof, wanted)) is not None:
+                return refusal
+        return None
+
+    async def _open_at_once(self, proof: Proof, caller: Caller, wanted: Wanted) -> _Opened | None:
         """Open a session by one statement, if that suffices and the proof still holds."""
-        if proof.unchanged_user is None or self._further_factors:
+        if proof.unchanged_user is None or self._concern(proof.unchanged_user, proof):
             return None
-        session, opened = self._new(proof, caller, client_id)
+        session, opened = self._new(proof, caller, wanted.client_id)
         user = await self._sessions.open(session, proof.unchanged_user, caller, opened)
         return _Opened(session, user) if user is not None else None
 
-    def _open(
-        self, uow: UnitOfWork, *, proof: Proof, caller: Caller, client_id: UUID | None, tells_owner: bool
-    ) -> _Outcome:
+    def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller, wanted: Wanted, tells_owner: bool) -> _Outcome:
         # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
         user = uow.users.get_for_update(proof.user_id)
         if user is None or user.disabled_at is not None:
@@ -147,13 +160,12 @@ class SignIn:
         accepted = proof.accept(uow, user)
         if accepted is None:
             return user
-        for factor in self._further_factors:
-            if (refusal := factor.refusal(uow, accepted, proof)) is not None:
-                return refusal
-        session, opened = self._new(proof, caller, client_id)
+        if (refusal := self._refusal(uow, accepted, proof, wanted)) is not None:
+            return refusal
+        session, opened = self._new(proof, caller, wanted.client_id)
         self._sessions.add(uow, session, caller, opened)
         if tells_owner:
-            self._notices.new_device(uow, accepted, caller)
+            self._notices.new_device(uow, accepted, caller, is_bounded=self._concern(accepted, proof))
         return _Opened(session, accepted)
 
     def _new(self, proof: Proof, caller: Caller, client_id: UUID | None) -> tuple[Session, Event]:

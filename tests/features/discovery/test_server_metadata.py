@@ -26,7 +26,12 @@ async def test_the_metadata_names_the_issuer_and_the_addresses_below_the_public_
             "token_endpoint": f"{URL}/token",
             "introspection_endpoint": f"{URL}/introspect",
             "revocation_endpoint": f"{URL}/revoke",
-            "grant_types_supported": ["password", "refresh_token", "client_credentials"],
+            "grant_types_supported": [
+                "password",
+                "refresh_token",
+                "client_credentials",
+                "urn:jwtapi:oauth:grant-type:mfa",
+            ],
             "response_types_supported": [],
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "Bearer"],

@@ -32,4 +32,13 @@ async def end_the_session_of_another_client(api: Api, client: httpx.AsyncClient)
     return await client.delete(f"/api/sessions/{other}")
 
 
-REQUESTS = {"listSessions": list_one_session, "endSession": end_the_session_of_another_client}
+async def reauthenticate(api: Api, client: httpx.AsyncClient) -> httpx.Response:
+    password = example_password(api.services.settings.password_min_length)
+    return await client.post("/api/reauthenticate", json={"password": password})
+
+
+REQUESTS = {
+    "reauthenticate": reauthenticate,
+    "listSessions": list_one_session,
+    "endSession": end_the_session_of_another_client,
+}

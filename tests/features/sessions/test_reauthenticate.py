@@ -16,7 +16,7 @@ from jwtapi.errors import JwtapiError
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.sessions.events import SESSIONS_REVOKED
 from jwtapi.sign_in.errors import WrongPassword
-from jwtapi.sign_in.proof import Proof
+from jwtapi.sign_in.proof import Proof, Wanted
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
@@ -257,7 +257,10 @@ async def test_the_token_does_not_claim_that_the_answer_to_a_refresh_has_arrived
 
 
 class Factor:
-    def refusal(self, uow: UnitOfWork, user: User, proof: Proof) -> JwtapiError | None:
+    def concerns(self, _user: User, _proof: Proof) -> bool:
+        return True
+
+    def refusal(self, uow: UnitOfWork, user: User, proof: Proof, _wanted: Wanted) -> JwtapiError | None:
         assert (proof.user_id, list(proof.methods)) == (user.id, ["pwd"])
         uow.users.set_settings(user.id, {"ticket": "stored"})
         return WrongPassword("Code wanted")

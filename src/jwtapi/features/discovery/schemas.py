@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from jwtapi.clients.scopes import Scope
+from jwtapi.second_factors.methods import MFA_GRANT
 
 _EXAMPLE_URL = "https://auth.example.com"
 
@@ -62,7 +63,9 @@ class ServerMetadata(BaseModel):
     token_endpoint: Annotated[str, Field(examples=[f"{_EXAMPLE_URL}/token"])]
     introspection_endpoint: Annotated[str, Field(examples=[f"{_EXAMPLE_URL}/introspect"])]
     revocation_endpoint: Annotated[str, Field(examples=[f"{_EXAMPLE_URL}/revoke"])]
-    grant_types_supported: Annotated[list[str], Field(examples=[["password", "refresh_token", "client_credentials"]])]
+    grant_types_supported: Annotated[
+        list[str], Field(examples=[["password", "refresh_token", "client_credentials", MFA_GRANT]])
+    ]
     response_types_supported: Annotated[
         list[str], Field(description="None, because there is no authorization endpoint.", examples=[[]])
     ]
@@ -103,7 +106,7 @@ class ServerMetadata(BaseModel):
             token_endpoint=f"{url}/token",
             introspection_endpoint=f"{url}/introspect",
             revocation_endpoint=f"{url}/revoke",
-            grant_types_supported=["password", "refresh_token", "client_credentials"],
+            grant_types_supported=["password", "refresh_token", "client_credentials", MFA_GRANT],
             response_types_supported=[],
             token_endpoint_auth_methods_supported=of_any_client,
             introspection_endpoint_auth_methods_supported=[*with_secret, "Bearer"],

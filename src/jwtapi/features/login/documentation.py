@@ -9,6 +9,7 @@ from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired
 from jwtapi.errors import TooManyRequests
 from jwtapi.features.login.errors import CredentialsRequired, EmailRequired, InvitationRequired, TooManyRegistrations
 from jwtapi.mail.errors import MailUnavailable
+from jwtapi.second_factors.documentation import SECOND_FACTOR_REQUIRED
 from jwtapi.security.email_addresses import EmailInvalid
 from jwtapi.security.password_policy import PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from jwtapi.security.passwords import Overloaded
@@ -65,6 +66,7 @@ REGISTER = error_responses(
 LOGIN = error_responses(
     CredentialsRequired(["password"]),
     InvalidCredentials(),
+    *SECOND_FACTOR_REQUIRED,
     CrossOriginRefused(),
     TooManyLogins(EXAMPLE_WAIT),
     Overloaded(),
@@ -121,12 +123,14 @@ def _show_cookies(document: dict[str, Any], settings: Settings) -> None:
     cookies.set_device_token(lines, EXAMPLE_DEVICE_TOKEN)
     cookies.clear_refresh_token(lines)
     refresh_token, device_token, nothing = lines.headers.getlist("set-cookie")
-    _show_cookie(
-        document,
-        "/login",
-        "Two headers: the refresh token, and the device token, which marks a browser that has signed in.",
-        {"refresh token": refresh_token, "device token": device_token},
-    )
+    for path in ("/login", "/login/mfa", "/login/passkey"):
+        _show_cookie(
+            document,
+            path,
+            "The refresh token, the device token, which marks a browser that has signed in, and with `remember` at "
+            "`/login/mfa` the remembered device: a header each.",
+            {"refresh token": refresh_token, "device token": device_token},
+        )
     _show_cookie(document, "/refresh", "The next refresh token.", {"refresh token": refresh_token})
     _show_cookie(document, "/logout", "Removes the refresh token.", {"no token": nothing})
 

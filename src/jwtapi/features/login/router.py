@@ -12,6 +12,7 @@ from jwtapi.features.login.dependencies import EverywhereDep
 from jwtapi.features.login.limits import REGISTER
 from jwtapi.features.login.schemas import LoginRequest, Registered, RegisterRequest
 from jwtapi.features.login.service import RegistrationService
+from jwtapi.second_factors.errors import SecondFactorRequired
 from jwtapi.sessions.errors import RefreshTokenRequired
 from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
@@ -60,12 +61,23 @@ async def login(  # noqa: PLR0913, PLR0917  each is a dependency
     passwords: Annotated[PasswordProver, provided(PasswordProver)],
     sign_in: Annotated[SignIn, provided(SignIn)],
     cookies: CookiesDep,
+    limiter: AddressLimiterDep,
     caller: CallerDep,
 ) -> LoginAnswer:
-    """Sign in with user name and password. The body has an access token, and an httpOnly cookie the refresh token."""
+    """Sign in with user name and password. The body has an access token, and an httpOnly cookie the refresh token.
+
+    A user with a second factor gets 401 `mfa_required` with a ticket for `/login/mfa`.
+    """
     password = body.password.get_secret_value()
-    proof = await passwords.prove(body.username, password, caller, cookies.device_tokens(request))
-    signed_in = await sign_in.proceed(proof, caller)
+    proof = await passwords.prove(
+        body.username, password, caller, cookies.device_tokens(request), cookies.remembered_devices(request)
+    )
+    try:
+        signed_in = await sign_in.proceed(proof, caller)
+    except SecondFactorRequired:
+        # The password was right: many people of one network must not use up its limit.
+        await limiter.settle(request.scope, succeeded=True)
+        raise
     cookies.set_device_token(response, signed_in.device_token)
     return token_response(LoginAnswer, signed_in.tokens, response, cookies)
 

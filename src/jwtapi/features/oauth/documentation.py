@@ -8,6 +8,7 @@ from jwtapi.clients.schemas import ErrorBodyForClients, OAuthErrorBody
 from jwtapi.clients.scopes import Scope
 from jwtapi.errors import TooManyRequests
 from jwtapi.features.oauth.errors import InvalidGrant, InvalidScope, UnsupportedGrantType, UnsupportedTokenType
+from jwtapi.second_factors.documentation import SECOND_FACTOR_REQUIRED, TICKET_ERRORS
 from jwtapi.security.passwords import Overloaded
 from jwtapi.settings import Settings
 from jwtapi.sign_in.documentation import example_password
@@ -20,6 +21,7 @@ from jwtapi.web.schemas import EXAMPLE_ID
 TOKEN = error_responses(
     InvalidRequest("username is missing"),
     InvalidGrant("Invalid credentials"),
+    *(InvalidGrant(error.message, error) for error in (*SECOND_FACTOR_REQUIRED, *TICKET_ERRORS)),
     UnsupportedGrantType(),
     InvalidScope(),
     InvalidClient(),

@@ -10,8 +10,12 @@ from jwtapi.clients.errors import InvalidRequest
 from jwtapi.clients.form import FORM, FormDep, required
 from jwtapi.features.oauth.errors import InvalidScope, UnsupportedGrantType
 from jwtapi.features.oauth.schemas import EXAMPLE_CLIENT_SECRET, EXAMPLE_SCOPE
+from jwtapi.second_factors import methods
+from jwtapi.second_factors.methods import MFA_GRANT, FactorMethod
+from jwtapi.second_factors.provers import FactorAnswer
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
 from jwtapi.sign_in.schemas import EXAMPLE_ACCESS_TOKEN, EXAMPLE_REFRESH_TOKEN
+from jwtapi.strict_json import loads
 from jwtapi.web.schemas import EXAMPLE_ID
 
 
@@ -32,7 +36,13 @@ class ClientCredentialsGrant:
     """None asks for all scopes of the client."""
 
 
-Grant = PasswordGrant | RefreshTokenGrant | ClientCredentialsGrant
+@dataclass(frozen=True, slots=True)
+class MfaGrant:
+    ticket: str = field(repr=False)
+    answer: FactorAnswer
+
+
+Grant = PasswordGrant | MfaGrant | RefreshTokenGrant | ClientCredentialsGrant
 
 
 async def get_grant(form: FormDep) -> Grant:
@@ -53,10 +63,27 @@ async def get_grant(form: FormDep) -> Grant:
             return PasswordGrant(*required(form, "username", "password"))
         case "refresh_token":
             return RefreshTokenGrant(*required(form, "refresh_token"))
+        case methods.MFA_GRANT:
+            ticket, method = required(form, "ticket", "method")
+            return MfaGrant(ticket, _answer(method, form))
         case None:
             raise InvalidRequest("grant_type is missing")
         case _:
             raise UnsupportedGrantType
+
+
+def _answer(method: str, form: Mapping[str, str]) -> FactorAnswer:
+    if method not in set(FactorMethod):
+        raise InvalidRequest(f"method must be one of {', '.join(FactorMethod)}")
+    if method != FactorMethod.PASSKEY:
+        return FactorAnswer(FactorMethod(method), code=required(form, "code")[0])
+    try:
+        credential = loads(required(form, "credential")[0].encode())
+    except ValueError:
+        credential = None
+    if not isinstance(credential, dict):
+        raise InvalidRequest("credential must be a JSON object")
+    return FactorAnswer(FactorMethod.PASSKEY, credential=credential)
 
 
 GrantDep = Annotated[Grant, Depends(get_grant)]
@@ -65,6 +92,8 @@ _CLIENT_ID = {
     "type": "string",
     "description": "The client, unless it authenticates by HTTP Basic. Of a public client it is ignored.",
 }
+# It is no enum, because other grants ignore it.
+_METHODS = ", ".join(f"`{method}`" for method in FactorMethod)
 _CLIENT_SECRET = {"type": "string", "format": "password", "description": "As `client_id`."}
 _TOKEN_TYPE_HINT = {"type": "string", "description": "Ignored, because each token shows its type. Libraries send it."}
 
@@ -86,11 +115,15 @@ TOKEN_REQUEST = _request(
     {
         "grant_type": {
             "type": "string",
-            "enum": ["password", "refresh_token", "client_credentials"],
-            "description": "Sign in, stay signed in, or get the token of a service.",
+            "enum": ["password", MFA_GRANT, "refresh_token", "client_credentials"],
+            "description": "Sign in, send the second factor, stay signed in, or get the token of a service.",
         },
         "username": {"type": "string", "description": "Needed by the grant `password`."},
         "password": {"type": "string", "format": "password", "description": "Needed by the grant `password`."},
+        "ticket": {"type": "string", "description": "Of the error `mfa_required`. Needed to send a second factor."},
+        "method": {"type": "string", "description": f"Needed with `ticket`: {_METHODS}."},
+        "code": {"type": "string", "description": "The code, unless the method is `passkey`."},
+        "credential": {"type": "string", "description": "Of the method `passkey`: its answer, as JSON."},
         "refresh_token": {
             "type": "string",
             "description": "Needed by the grant `refresh_token`: the token of the last response.",

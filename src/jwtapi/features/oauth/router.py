@@ -16,16 +16,21 @@ from jwtapi.features.oauth.form import (
     TOKEN_REQUEST,
     ClientCredentialsGrant,
     GrantDep,
+    MfaGrant,
     PasswordGrant,
 )
 from jwtapi.features.oauth.schemas import OAuthTokens, TokenState
 from jwtapi.features.oauth.service import IssuedTokens
+from jwtapi.second_factors.errors import SecondFactorInvalid, SecondFactorRequired, TicketInvalid
+from jwtapi.second_factors.limits import MFA
+from jwtapi.second_factors.service import SecondFactors
 from jwtapi.sessions.errors import RefreshTokenInvalid
 from jwtapi.sessions.limits import REFRESH
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.passwords import PasswordProver
+from jwtapi.sign_in.proof import Wanted
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.clients import Client
 from jwtapi.web.dependencies import AddressLimiterDep, CallerDep, provided, services_of
@@ -59,6 +64,7 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     clients: Annotated[ClientService, provided(ClientService)],
     passwords: Annotated[PasswordProver, provided(PasswordProver)],
     sign_in: Annotated[SignIn, provided(SignIn)],
+    second_factors: Annotated[SecondFactors, provided(SecondFactors)],
     sessions: Annotated[SessionService, provided(SessionService)],
     limiter: AddressLimiterDep,
     caller: CallerDep,
@@ -66,8 +72,8 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
     """Sign in, or stay signed in, without cookies. This is for phone apps, OAuth2 libraries, curl and the page `/docs`.
 
     It is the token endpoint of RFC 6749 for the grants `password` (§4.3), `refresh_token` (§6) and
-    `client_credentials` (§4.4). Browser apps use `/login` and `/refresh`, which keep the refresh token away from
-    scripts.
+    `client_credentials` (§4.4). The grant `urn:jwtapi:oauth:grant-type:mfa` (§4.5) sends the second factor with the
+    ticket of `mfa_required`. Browser apps use `/login` and `/refresh`, which keep the refresh token away from scripts.
     """
     if isinstance(grant, ClientCredentialsGrant):
         return _service_token(clients, await authentication.by_required_secret(), grant)
@@ -79,10 +85,18 @@ async def token(  # noqa: PLR0913, PLR0917  each is a dependency
             await limiter.admit(LOGIN, request)
             proof = await passwords.prove(grant.username, grant.password, caller)
             tokens = (await sign_in.proceed(proof, caller, client_id=client_id)).tokens
+        elif isinstance(grant, MfaGrant):
+            await limiter.admit(MFA, request)
+            completed = await second_factors.prove(grant.ticket, grant.answer, caller, Wanted(client_id=client_id))
+            tokens = (await sign_in.proceed(completed, caller, client_id=client_id)).tokens
         else:
             tokens = await sessions.refresh([grant.refresh_token], caller, client_id=client_id)
     except (InvalidCredentials, RefreshTokenInvalid) as error:
         raise InvalidGrant(error.message) from None
+    except (SecondFactorRequired, TicketInvalid, SecondFactorInvalid) as error:
+        if isinstance(error, SecondFactorRequired):  # the password was right: as at `/login`
+            await limiter.settle(request.scope, succeeded=True)
+        raise InvalidGrant(error.message, error) from None
     return OAuthTokens(
         access_token=tokens.access_token, expires_in=tokens.expires_in, refresh_token=tokens.refresh_token
     )

@@ -4,6 +4,8 @@ from typing import Any
 
 from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
 from jwtapi.errors import NotFound, TooManyRequests
+from jwtapi.second_factors.documentation import MFA_REQUIRED, TICKET_ERRORS
+from jwtapi.second_factors.errors import MfaUnavailable, PasskeyRefused
 from jwtapi.security.passwords import Overloaded
 from jwtapi.settings import Settings
 from jwtapi.sign_in.documentation import example_password
@@ -20,6 +22,10 @@ REAUTHENTICATE = limited_by_account(
         *ACCESS_TOKEN_ERRORS,
         CrossOriginRefused(),
         WrongPassword(),
+        MFA_REQUIRED,
+        *TICKET_ERRORS,
+        PasskeyRefused(),
+        MfaUnavailable(),
         TooManyRequests(EXAMPLE_WAIT),
         Overloaded(),
         *json_body(FieldError(field="password", message="Field required")),

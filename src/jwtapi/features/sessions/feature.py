@@ -6,6 +6,8 @@ from jwtapi.features.sessions.router import router
 from jwtapi.features.sessions.service import UserSessions
 from jwtapi.features.sessions.settings import SessionsSettings
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.passkeys import Passkeys
+from jwtapi.second_factors.service import SecondFactors
 from jwtapi.services import Services
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.passwords import PasswordProver
@@ -20,6 +22,8 @@ def _services(services: Services) -> tuple[UserSessions]:
             services[SessionService],
             services[PasswordProver],
             services[SignIn],
+            services[SecondFactors],
+            services[Passkeys],
             services[RateLimiter],
             services.clock,
         ),

@@ -1,19 +1,17 @@
 """GET and DELETE /api/sessions, and POST /api/reauthenticate."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Response
 
 from jwtapi.authentication.dependencies import PrincipalDep, get_principal
-from jwtapi.errors import NotFound
 from jwtapi.features.sessions import documentation
 from jwtapi.features.sessions.schemas import ReauthenticateRequest, UserSession, UserSessionList
 from jwtapi.features.sessions.service import UserSessions
 from jwtapi.sign_in.dependencies import CookiesDep
 from jwtapi.sign_in.schemas import LoginAnswer
 from jwtapi.web.dependencies import CallerDep, provided
-from jwtapi.web.routes import StrictRoute
+from jwtapi.web.routes import StrictRoute, parse_id
 
 router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["sessions"], dependencies=[Depends(get_principal)])
 
@@ -57,7 +55,7 @@ async def end_session(  # noqa: PLR0913, PLR0917  each is a dependency
     caller: CallerDep,
 ) -> None:
     """End a session of the user, immediately. To end that of this request is to sign out: the cookie is removed."""
-    ended = _parse(session_id)
+    ended = parse_id(session_id)
     await sessions.end(ended, principal.user_id, caller)
     if ended == principal.session_id:
         cookies.clear_refresh_token(response)
@@ -67,20 +65,13 @@ async def end_session(  # noqa: PLR0913, PLR0917  each is a dependency
 async def reauthenticate(
     body: ReauthenticateRequest, principal: PrincipalDep, sessions: UserSessionsDep, caller: CallerDep
 ) -> LoginAnswer:
-    """Prove the password again, in the same session, before a change that needs a recent sign-in.
+    """Prove again to be the user, in the same session, before a change that needs a recent sign-in.
 
-    The new access token has a new `auth_time`. The refresh token stays as it is.
+    Send the password. A user with a second factor gets 401 `mfa_required` with a ticket, and sends that with a
+    method and its code or credential. The new access token has a new `auth_time`. The refresh token stays as it is.
     """
-    issued = await sessions.reauthenticate(principal, body.password.get_secret_value(), caller)
+    password = body.password.get_secret_value() if body.password is not None else None
+    issued = await sessions.reauthenticate(
+        principal, password, body.ticket.get_secret_value() if body.ticket is not None else None, body.answer, caller
+    )
     return LoginAnswer(access_token=issued.access_token, expires_in=issued.expires_in)
-
-
-def _parse(session_id: str) -> UUID:
-    """Return the id. Raise NotFound for text that no session has as its id."""
-    try:
-        parsed = UUID(session_id)
-    except ValueError:
-        raise NotFound from None
-    if str(parsed) != session_id.lower():  # Python also accepts other spellings
-        raise NotFound
-    return parsed

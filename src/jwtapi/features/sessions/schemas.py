@@ -1,26 +1,36 @@
 """The bodies of the endpoints of sessions."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, SecretStr, WithJsonSchema
+from pydantic import Field, SecretStr, WithJsonSchema, model_validator
 
+from jwtapi.second_factors.schemas import OptionalFactorAnswer
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
+from jwtapi.web.errors import ValidationFailed
 from jwtapi.web.schemas import EXAMPLE_ID, Schema
 
 _EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 
 
-class ReauthenticateRequest(Schema):
+class ReauthenticateRequest(OptionalFactorAnswer):
+    """The password; the ticket that it got, with the second factor; or the credential of a passkey alone."""
+
     password: Annotated[
-        SecretStr,
-        Field(
-            min_length=1,
-            examples=[EXAMPLE_PASSWORD],
-            json_schema_extra={"format": "password", "maxLength": 1024},
-        ),
-    ]
+        Annotated[SecretStr, Field(min_length=1)] | None,
+        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1, "maxLength": 1024}),
+        Field(examples=[EXAMPLE_PASSWORD]),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_one_proof(self) -> Self:
+        sent = (self.password, self.ticket, self.credential if self.ticket is None else None)
+        proofs = sum(each is not None for each in sent)
+        if proofs != 1:
+            message = "Send one of password, ticket and credential" if proofs else "Field required"
+            raise ValidationFailed([{"field": "password", "message": message}])
+        return self
 
 
 class UserSession(Schema):

@@ -12,10 +12,14 @@ from jwtapi.errors import NotFound
 from jwtapi.features.sessions.limits import REAUTHENTICATE
 from jwtapi.principal import Principal
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.passkeys import Passkeys
+from jwtapi.second_factors.provers import FactorAnswer
+from jwtapi.second_factors.service import SecondFactors
 from jwtapi.security.access_tokens import IssuedAccessToken
 from jwtapi.sessions.cache import methods_of
 from jwtapi.sessions.service import SessionService
 from jwtapi.sign_in.passwords import PasswordProver
+from jwtapi.sign_in.proof import Proof, Wanted
 from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.sessions import Session
@@ -37,6 +41,8 @@ class UserSessions:
         sessions: SessionService,
         passwords: PasswordProver,
         sign_in: SignIn,
+        second_factors: SecondFactors,
+        passkeys: Passkeys,
         limiter: RateLimiter,
         clock: Clock,
     ) -> None:
@@ -44,6 +50,8 @@ class UserSessions:
         self._sessions = sessions
         self._passwords = passwords
         self._sign_in = sign_in
+        self._second_factors = second_factors
+        self._passkeys = passkeys
         self._limiter = limiter
         self._clock = clock
 
@@ -72,16 +80,26 @@ class UserSessions:
         unit = partial(self._sessions.end_all, user_id=principal.user_id, caller=caller, keep=principal.session_id)
         await self._database.write(unit, autocommit=True)
 
-    async def reauthenticate(self, principal: Principal, password: str, caller: Caller) -> IssuedAccessToken:
-        """Sign the user in again, in the same session.
+    async def reauthenticate(
+        self, principal: Principal, password: str | None, ticket: str | None, answer: FactorAnswer, caller: Caller
+    ) -> IssuedAccessToken:
+        """Sign the user in again, in the same session: by the password, by a ticket and its answer, or by a passkey.
 
         Raises:
             WrongPassword
             TooManyRequests: the user has tried too often.
             Overloaded: too many hashes are waiting.
             AccessTokenInvalid: the session has ended meanwhile.
-            JwtapiError: a further factor is required.
+            MfaRequired: a second factor is required, and the error has a ticket for it.
+            TicketInvalid, SecondFactorInvalid, PasskeyRefused: what was sent is not valid.
         """
         await self._limiter.spend(REAUTHENTICATE, str(principal.user_id))
-        proof = await self._passwords.prove_again(principal.user_id, password, caller)
+        proof: Proof
+        if password is not None:
+            proof = await self._passwords.prove_again(principal.user_id, password, caller)
+        elif ticket is not None:
+            wanted = Wanted(session_id=principal.session_id)
+            proof = await self._second_factors.prove(ticket, answer, caller, wanted)
+        else:
+            proof = await self._passkeys.prove(answer.credential or {}, caller, user_id=principal.user_id)
         return await self._sign_in.reauthenticate(principal, proof, caller)

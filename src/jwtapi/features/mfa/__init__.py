@@ -1,0 +1,1 @@
+"""The second factors of the signed-in user, except passkeys."""
