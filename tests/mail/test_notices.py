@@ -7,6 +7,8 @@ import pytest
 
 from jwtapi.mail.outbox import Outbox
 from tests.conftest import RunApi
+from tests.features.passkeys.test_passkeys import sign_in_with as sign_in_with_passkey
+from tests.features.passkeys.test_passkeys import with_passkey
 from tests.features.password.provoked import token_of
 from tests.features.password.test_forgot import EMAIL, NEW, retry, until_attempts_have_failed
 from tests.support.api import PASSWORD, Api, register, sign_in
@@ -16,6 +18,7 @@ from tests.support.statements import sent_by_requests, statements
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 FORGOT = "https://auth.example.com/account/forgot"
+SECURITY = "https://auth.example.com/account/security"
 
 
 async def owner(api: Api, **headers: str) -> httpx.AsyncClient:
@@ -45,7 +48,8 @@ async def test_the_owner_is_told_of_a_changed_password(run_api: RunApi, mailbox:
         mail = await mailbox.next(EMAIL)
     assert mail.subject == "The password of your account at auth.example.com was changed"
     assert_names_the_circumstances(mail)
-    assert mail.links == [FORGOT]
+    assert "leaves passkeys and second factors as they are" in mail.text
+    assert mail.links == [FORGOT, SECURITY]
     assert FORGOT in mail.html
 
 
@@ -119,6 +123,21 @@ async def test_the_owner_is_told_of_a_sign_in_on_a_new_device(run_api: RunApi, m
     assert mail.subject == "New device signed in to your account at auth.example.com"
     assert_names_the_circumstances(mail)
     assert mail.links == ["https://auth.example.com/account/sessions", FORGOT]
+
+
+async def test_the_owner_is_told_of_a_passkey_on_a_new_device_and_not_of_the_next_time(
+    run_api: RunApi, mailbox: Mailbox
+) -> None:
+    async with run_api(**mailbox.settings) as api:
+        authenticator = await with_passkey(await owner(api), origin="https://auth.example.com")
+        await mailbox.next(EMAIL)  # it was added
+        device = api.client(**{"User-Agent": FIREFOX})
+        assert (await sign_in_with_passkey(device, authenticator)).status_code == 200
+        mail = await mailbox.next(EMAIL)
+        assert mail.subject == "New device signed in to your account at auth.example.com"
+        assert_names_the_circumstances(mail)
+        assert (await sign_in_with_passkey(device, authenticator)).status_code == 200
+        assert await mailbox.unread(api) == []
 
 
 async def test_a_device_that_has_signed_in_before_causes_no_notice(run_api: RunApi, mailbox: Mailbox) -> None:

@@ -126,10 +126,10 @@ async def test_in_development_a_mail_is_a_file_and_the_log_has_its_link(
 
             await until(is_written)
     file = mails_of_development / f"{mail_id}.eml"
-    assert file.read_bytes().count(b"Subject: Test mail of 127.0.0.1:4000") == 1
+    assert file.read_bytes().count(b"Subject: Test mail of localhost:4000") == 1
     assert file.stat().st_mode & 0o777 == 0o600
     (line,) = [line for line in logs if line.get("file") == str(file)]
-    assert line["link"] == "http://127.0.0.1:4000/account"
+    assert line["link"] == "http://localhost:4000/account"
 
 
 @on_sqlite

@@ -22,7 +22,11 @@ NOTICES = Limit(name="notices", amount=lambda settings: settings.of(NoticeSettin
 """Counted by kind and user. It is for notices that a thief of a password could cause without end."""
 
 
-def _letter(mail: QueuedMail, template: str, **links: str | None) -> Letter | None:
+def _key(kind: MailKind, user_id: UUID) -> str:
+    return f"{kind.name}:{user_id}"
+
+
+def _letter(mail: QueuedMail, template: str, **more: Any) -> Letter | None:
     """Return the letter to the address of then: whoever took over the account may have changed it meanwhile."""
     if mail.recipient is None:
         return None
@@ -32,11 +36,21 @@ def _letter(mail: QueuedMail, template: str, **links: str | None) -> Letter | No
         "address": mail.details["address"],
         "user_agent": mail.details["user_agent"],
     }
-    return Letter(mail.recipient, template, variables | links)
+    return Letter(mail.recipient, template, variables | more)
 
 
 def _compose_password_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
-    return _letter(mail, "notice_password_changed", forgot_link=composing.links.page("forgot"))
+    links = composing.links
+    return _letter(
+        mail, "notice_password_changed", forgot_link=links.page("forgot"), security_link=links.page("security")
+    )
+
+
+def _compose_password_removed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    links = composing.links
+    return _letter(
+        mail, "notice_password_removed", forgot_link=links.page("forgot"), security_link=links.page("security")
+    )
 
 
 def _compose_email_changed(uow: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
@@ -65,11 +79,36 @@ def _compose_account_deleted(_: UnitOfWork, mail: QueuedMail, __: Composing) -> 
     return _letter(mail, "notice_account_deleted")
 
 
+def _compose_second_factor_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    links = composing.links
+    return _letter(
+        mail,
+        "notice_second_factor_changed",
+        change=mail.details["change"],
+        security_link=links.page("security"),
+        forgot_link=links.page("forgot"),
+    )
+
+
+def _compose_recovery_code_used(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    links = composing.links
+    return _letter(
+        mail,
+        "notice_recovery_code_used",
+        remaining=mail.details["remaining"],
+        security_link=links.page("security"),
+        forgot_link=links.page("forgot"),
+    )
+
+
 PASSWORD_CHANGED = MailKind("notice_password_changed", _compose_password_changed)
+PASSWORD_REMOVED = MailKind("notice_password_removed", _compose_password_removed)
 EMAIL_CHANGED = MailKind("notice_email_changed", _compose_email_changed)
 NEW_DEVICE = MailKind("notice_new_device", _compose_new_device)
 TOKEN_REUSED = MailKind("notice_token_reused", _compose_token_reused)
 ACCOUNT_DELETED = MailKind("notice_account_deleted", _compose_account_deleted)
+SECOND_FACTOR_CHANGED = MailKind("notice_second_factor_changed", _compose_second_factor_changed)
+RECOVERY_CODE_USED = MailKind("notice_recovery_code_used", _compose_recovery_code_used)
 
 
 class Notices:
@@ -79,10 +118,13 @@ class Notices:
         wanted = settings.of(NoticeSettings)
         self._on = {
             PASSWORD_CHANGED: wanted.notice_password_changed,
+            PASSWORD_REMOVED: wanted.notice_password_changed,
             EMAIL_CHANGED: wanted.notice_email_changed,
             NEW_DEVICE: wanted.notice_new_device,
             TOKEN_REUSED: wanted.notice_token_reused,
             ACCOUNT_DELETED: wanted.notice_account_deleted,
+            SECOND_FACTOR_CHANGED: wanted.notice_second_factor_changed,
+            RECOVERY_CODE_USED: wanted.notice_recovery_code_used,
         }
         self._outbox = outbox
         self._limiter = limiter
@@ -90,6 +132,9 @@ class Notices:
 
     def password_changed(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
         self._add(uow, PASSWORD_CHANGED, user, caller)
+
+    def password_removed(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
+        self._add(uow, PASSWORD_REMOVED, user, caller)
 
     def email_changed(self, uow: UnitOfWork, before: User, caller: Caller) -> None:
         """`before` is the user before the change: the notice goes to the address of then."""
@@ -99,8 +144,9 @@ class Notices:
         """Return whether `new_device` would store a mail, and count it. Call it before the unit."""
         return self._sends(NEW_DEVICE) and user.email is not None and await self._admits(NEW_DEVICE, user.id)
 
-    def new_device(self, uow: UnitOfWork, user: User, caller: Caller) -> None:
-        self._add(uow, NEW_DEVICE, user, caller)
+    def new_device(self, uow: UnitOfWork, user: User, caller: Caller, *, is_bounded: bool) -> None:
+        """`is_bounded`: the mail was not counted yet, because something else might still have been required."""
+        self._add(uow, NEW_DEVICE, user, caller, is_bounded=is_bounded)
 
     async def admits_token_reused(self, user_id: UUID) -> bool:
         """As `admits_new_device`, without a look at the address."""
@@ -112,6 +158,19 @@ class Notices:
     def account_deleted(self, uow: UnitOfWork, before: User, caller: Caller) -> None:
         self._add(uow, ACCOUNT_DELETED, before, caller)
 
+    def second_factor_changed(self, uow: UnitOfWork, user: User, caller: Caller, *, change: str) -> None:
+        """`change` is one of `totp_added`, `totp_removed`, `passkey_added`, `passkey_removed`, `recovery_codes_made`
+        and `reset`.
+
+        A thief of a password without a second factor could add and remove one again and again, but can reset nothing.
+        """
+        is_bounded = change != "reset"
+        self._add(uow, SECOND_FACTOR_CHANGED, user, caller, is_bounded=is_bounded, change=change)
+
+    def recovery_code_used(self, uow: UnitOfWork, user: User, caller: Caller, *, remaining: int) -> None:
+        """Tell how many codes remain. There are ten, but whoever has a second factor can make new ones."""
+        self._add(uow, RECOVERY_CODE_USED, user, caller, is_bounded=True, remaining=remaining)
+
     def wake(self) -> None:
         """Let the mail be sent now. Call it after the unit was committed."""
         self._outbox.wake()
@@ -121,21 +180,27 @@ class Notices:
 
     async def _admits(self, kind: MailKind, user_id: UUID) -> bool:
         try:
-            await self._limiter.spend(NOTICES, f"{kind.name}:{user_id}")
+            await self._limiter.spend(NOTICES, _key(kind, user_id))
         except TooManyRequests:
             return False
         return True
 
-    def _add(self, uow: UnitOfWork, kind: MailKind, user: User, caller: Caller) -> None:
+    def _add(
+        self, uow: UnitOfWork, kind: MailKind, user: User, caller: Caller, *, is_bounded: bool = False, **more: Any
+    ) -> None:
+        """With `is_bounded`, the mail counts for NOTICES, and is not stored if there were too many."""
         if user.email is None or not self._sends(kind):
+            return
+        now = self._clock()
+        if is_bounded and not self._limiter.admits(uow, NOTICES, _key(kind, user.id), now):
             return
         self._outbox.add(
             uow,
             kind,
-            at=self._clock(),
+            at=now,
             # What belongs to a deleted user is deleted too, except for this mail.
             user_id=user.id if kind is not ACCOUNT_DELETED else None,
             recipient=user.email,
-            details={"username": user.username, "address": caller.address, "user_agent": caller.user_agent},
+            details={"username": user.username, "address": caller.address, "user_agent": caller.user_agent} | more,
             language=caller.language,
         )

@@ -11,5 +11,7 @@ class NoticeSettings(BaseModel):
     notice_new_device: bool = True
     notice_token_reused: bool = True
     notice_account_deleted: bool = True
+    notice_second_factor_changed: bool = True
+    notice_recovery_code_used: bool = True
     notice_rate_limit: RateLimit = "10/day"
-    """For one account, of new devices and reused tokens."""
+    """For one account, by kind: of new devices, reused tokens, second factors and recovery codes."""

@@ -10,7 +10,8 @@ import pytest
 from jwtapi.security.link_tokens import LinkPurpose, LinkTokens
 from jwtapi.security.passwords import Overloaded, PasswordHasher
 from jwtapi.sign_in.documentation import example_password
-from tests.support.api import PASSWORD, Api, register
+from tests.features.passkeys.provoked import added
+from tests.support.api import PASSWORD, Api, register, sign_in
 from tests.support.provoking import Provoke, Request, alice, by
 
 FORGOT, RESET, CHANGE = "/password/forgot", "/password/reset", "/api/password"
@@ -65,6 +66,37 @@ async def reset_bob(api: Api, _: httpx.AsyncClient) -> httpx.Response:
     return await client.post(RESET, json={"token": await token_of(api, "bob"), "password": password})
 
 
+_names = iter(f"erin{number}" for number in range(1_000_000))
+
+
+async def _erin(api: Api) -> httpx.AsyncClient:
+    name, password = next(_names), example_password(api.services.settings.password_min_length)
+    client = api.client("203.0.113.251")
+    await register(client, name, password)
+    return await sign_in(client, name, password)
+
+
+async def without_a_password(api: Api, method: str, path: str) -> httpx.Response:
+    client = await _erin(api)
+    await api.sql("UPDATE users SET password_hash = NULL WHERE username LIKE 'erin%'")
+    return await client.request(method, path)
+
+
+async def after_eleven_minutes(api: Api, method: str, path: str) -> httpx.Response:
+    client = await _erin(api)
+    if method == "PUT":  # with a password, no sign-in is too old
+        await api.sql("UPDATE users SET password_hash = NULL WHERE username LIKE 'erin%'")
+    api.clock.advance(11 * 60)
+    return await client.request(method, path, json={"newPassword": PASSWORD} if method == "PUT" else None)
+
+
+async def remove_a_password(api: Api, _: httpx.AsyncClient) -> httpx.Response:
+    client = await _erin(api)
+    for _number in range(2):
+        await added(client)
+    return await client.delete(CHANGE)
+
+
 PROVOKED: dict[str | tuple[str, str], Provoke] = {
     "link_invalid": by(json={"token": "forged", "password": PASSWORD}),
     "link_expired": by_a_reset(expires_at=datetime(2000, 1, 1, tzinfo=UTC)),
@@ -81,6 +113,8 @@ PROVOKED: dict[str | tuple[str, str], Provoke] = {
     ("password_too_common", RESET): by_a_reset("passwordpassword"),
     ("password_too_common", CHANGE): by_a_change("passwordpassword"),
     ("overloaded", RESET): while_hashes_wait,
+    ("insufficient_user_authentication", CHANGE): after_eleven_minutes,
+    ("not_found", CHANGE): without_a_password,
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "mail_unavailable": {"environment": "production", "bcrypt_rounds": 10, "docs_enabled": True}
@@ -90,5 +124,5 @@ BODIES: dict[str, dict[str, Any]] = {
     RESET: {"json": {"token": FORGED, "password": PASSWORD}},
     CHANGE: {"json": {"currentPassword": PASSWORD, "newPassword": PASSWORD}},
 }
-WRONG: dict[str, Any] = {CHANGE: {"newPassword": "x"}}
-REQUESTS: dict[str, Request] = {"resetPassword": reset_bob}
+WRONG: dict[str, Any] = {CHANGE: {"newPassword": PASSWORD}}
+REQUESTS: dict[str, Request] = {"resetPassword": reset_bob, "removePassword": remove_a_password}

@@ -1,1 +1,1 @@
-"""Forgotten and new passwords: POST /password/forgot and /password/reset, PUT /api/password."""
+"""Forgotten and new passwords: POST /password/forgot and /password/reset, PUT and DELETE /api/password."""

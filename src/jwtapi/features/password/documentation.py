@@ -5,8 +5,10 @@ from typing import Any
 from fastapi import Response
 
 from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
-from jwtapi.errors import TooManyRequests
+from jwtapi.authentication.errors import SignInTooOld
+from jwtapi.errors import NotFound, TooManyRequests
 from jwtapi.mail.errors import MailUnavailable
+from jwtapi.second_factors.ways_in import LastWayIn
 from jwtapi.security.password_policy import PasswordRefused, PasswordTooCommon, PasswordTooLong, PasswordTooShort
 from jwtapi.security.passwords import Overloaded
 from jwtapi.settings import Settings
@@ -50,6 +52,7 @@ RESET = error_responses(
 CHANGE = limited_by_account(
     error_responses(
         *ACCESS_TOKEN_ERRORS,
+        SignInTooOld(),
         WrongPassword(),
         _of_change(PasswordTooShort(8)),
         _of_change(PasswordTooLong()),
@@ -60,6 +63,9 @@ CHANGE = limited_by_account(
         *json_body(_missing("currentPassword")),
     )
 ) | {204: success("The password was changed.")}
+REMOVE = error_responses(*ACCESS_TOKEN_ERRORS, SignInTooOld(), CrossOriginRefused(), NotFound(), LastWayIn()) | {
+    204: success("There is no password any more.")
+}
 
 _CHANGE_PATH, _RESET_PATH = "/api/password", "/password/reset"
 

@@ -8,6 +8,7 @@ from jwtapi.features.password.settings import PasswordSettings
 from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.passkeys import Passkeys
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.services import Services
@@ -20,12 +21,23 @@ from jwtapi.users.service import NewPasswords
 def _services(services: Services) -> tuple[ForgottenPasswords, PasswordService]:
     database, limiter, outbox = services[Database], services[RateLimiter], services[Outbox]
     passwords, prover, sessions = services[NewPasswords], services[PasswordProver], services[SessionService]
-    notices, clock = services[Notices], services.clock
+    notices, passkeys, clock = services[Notices], services[Passkeys], services.clock
     return (
         ForgottenPasswords(
             database, limiter, outbox, services[LinkTokens], passwords, prover, sessions, notices, clock
         ),
-        PasswordService(database, limiter, outbox, passwords, prover, sessions, services[DeviceTokens], notices, clock),
+        PasswordService(
+            database,
+            limiter,
+            outbox,
+            passwords,
+            prover,
+            sessions,
+            services[DeviceTokens],
+            notices,
+            clock,
+            rp_id=passkeys.rp_id if passkeys.is_available else None,
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, WithJsonSchema
 
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
 from jwtapi.web.schemas import Schema
@@ -27,6 +27,11 @@ class ResetRequest(Schema):
 
 class ChangeRequest(Schema):
     current_password: Annotated[
-        SecretStr, Field(min_length=1, examples=[EXAMPLE_PASSWORD], json_schema_extra={"format": "password"})
-    ]
+        Annotated[SecretStr, Field(min_length=1)] | None,
+        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1}),
+        Field(
+            description="Required, unless the user has no password. Then the sign-in must be recent.",
+            examples=[EXAMPLE_PASSWORD],
+        ),
+    ] = None
     new_password: NewPassword

@@ -3,14 +3,17 @@
 from uuid import UUID
 
 from jwtapi import audit
+from jwtapi.authentication.lock import lock_user
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
+from jwtapi.errors import NotFound
 from jwtapi.features.password.limits import CHANGE, FORGOT_LOGIN
 from jwtapi.features.password.mails import PASSWORD_RESET
 from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
 from jwtapi.principal import Principal
 from jwtapi.rate_limiting.limiter import RateLimiter
+from jwtapi.second_factors.ways_in import LastWayIn, may_lose_the_password
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.link_tokens import LinkClaims, LinkPurpose, LinkTokens
 from jwtapi.security.password_policy import PasswordRefused
@@ -21,7 +24,7 @@ from jwtapi.storage.events import Event
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 from jwtapi.users.errors import LinkInvalid
-from jwtapi.users.events import PASSWORD_CHANGED
+from jwtapi.users.events import PASSWORD_CHANGED, PASSWORD_REMOVED
 from jwtapi.users.links import read_link
 from jwtapi.users.logins import parse_login
 from jwtapi.users.service import NewPasswords
@@ -120,7 +123,10 @@ class PasswordService:
         device_tokens: DeviceTokens,
         notices: Notices,
         clock: Clock,
+        *,
+        rp_id: str | None,
     ) -> None:
+        """`rp_id` is the domain of the passkeys that sign in here. None: passkeys do not."""
         self._database = database
         self._limiter = limiter
         self._outbox = outbox
@@ -130,12 +136,15 @@ class PasswordService:
         self._device_tokens = device_tokens
         self._notices = notices
         self._clock = clock
+        self._rp_id = rp_id
 
-    async def change(self, principal: Principal, current: str, new: str, caller: Caller) -> str:
+    async def change(self, principal: Principal, current: str | None, new: str, caller: Caller) -> str:
         """Set another password, end all other sessions, and return a new device token: the old ones are void now.
 
+        `current` is None if there is none. Then the caller has checked that the sign-in is recent.
+
         Raises:
-            WrongPassword: the current password is wrong, or there is none.
+            WrongPassword: the current password is not `current`.
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the new password.
             TooManyRequests: this user has tried too often.
             Overloaded: too many hashes are waiting.
@@ -150,11 +159,12 @@ class PasswordService:
             raise
 
         def change(uow: UnitOfWork) -> bool:
-            locked = uow.users.get_for_update(user.id)
-            if locked is None or locked.disabled_at is not None or locked.password_hash != user.password_hash:
+            locked = lock_user(uow, principal, self._clock())
+            if locked.password_hash != user.password_hash:
                 return False
             uow.users.change_password(user.id, password_hash)
-            uow.events.add(_changed(user.id, self._clock, caller, by="password"))
+            by = "password" if current is not None else "sign-in"
+            uow.events.add(_changed(user.id, self._clock, caller, by=by))
             self._sessions.end_all(uow, user.id, caller, keep=principal.session_id)
             self._notices.password_changed(uow, locked, caller)
             return True
@@ -164,6 +174,29 @@ class PasswordService:
             user = await self._prover.confirm(principal.user_id, current, caller)
         self._outbox.wake()
         return self._device_tokens.issue(user.id, password_hash, self._clock())
+
+    async def remove(self, principal: Principal, caller: Caller) -> None:
+        """Take the password away, and end all other sessions.
+
+        Raises:
+            NotFound: there is none.
+            LastWayIn: the user could not sign in without it, or not after the loss of the only passkey.
+            AccessTokenInvalid: as `lock_user`.
+        """
+
+        def remove(uow: UnitOfWork) -> None:
+            user = lock_user(uow, principal, self._clock())
+            if user.password_hash is None:
+                raise NotFound
+            if not may_lose_the_password(uow, user, rp_id=self._rp_id, sends_mail=self._outbox.is_on):
+                raise LastWayIn
+            uow.users.change_password(user.id, None)
+            uow.events.add(audit.event(PASSWORD_REMOVED, at=self._clock(), caller=caller, user_id=user.id))
+            self._sessions.end_all(uow, user.id, caller, keep=principal.session_id)
+            self._notices.password_removed(uow, user, caller)
+
+        await self._database.write(remove)
+        self._outbox.wake()
 
 
 def _changed(user_id: UUID, clock: Clock, caller: Caller, *, by: str) -> Event:
