@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jwtapi.secret_strength import new_secret
 from tests.cli.conftest import Run
+from tests.cli.test_reset_mfa import all_factors, with_api
 from tests.conftest import JWT_SECRET, REFRESH_SECRET
 from tests.support.api import PASSWORD
 from tests.support.postgresql import PostgreSQL
@@ -113,7 +115,7 @@ PRODUCTION = {"ENVIRONMENT": "production", "BCRYPT_ROUNDS": "12"}
     (
         (PRODUCTION | MAIL, "PUBLIC_URL: missing; links in mails need it"),
         ({"MAIL_URL": "smtps://mail.example.com"}, "MAIL_FROM: missing; MAIL_URL needs the address"),
-        (MAIL, "PUBLIC_URL is missing: links in mails lead to http://127.0.0.1:"),
+        (MAIL, "PUBLIC_URL is missing: links in mails lead to http://localhost:"),
         (PRODUCTION | {"MAIL_FROM": MAIL["MAIL_FROM"]}, "MAIL_URL is missing: this server sends no mail"),
         (
             MAIL | {"PUBLIC_URL": "https://auth.example.com", "ACCOUNT_PAGE_ENABLED": "false", "COOKIE_SECURE": "true"},
@@ -163,7 +165,7 @@ def test_the_doctor_reports_links_that_people_cannot_open_and_settings_that_cont
             "CORS_ORIGINS": "https://app.example.com",
         },
         {"PUBLIC_URL": "http://localhost:4000", "ACCOUNT_URL": "http://localhost:4000/me"},
-        {"PUBLIC_URL": "http://127.0.0.1:4000", "COOKIE_SECURE": "true"},
+        {"PUBLIC_URL": "http://localhost:4000", "COOKIE_SECURE": "true"},
     ),
 )
 def test_the_doctor_accepts_links_that_people_can_open(
@@ -283,8 +285,73 @@ def test_the_doctor_accepts_a_port_used_by_a_server_with_this_configuration(
         monkeypatch.setenv("PORT", str(server.port))
         (folder / "server.log").chmod(0o600)
         assert run("doctor").stdout == "✓ Nothing is wrong.\n"
-        here = "localhost" if host == EVERY_ADDRESS else host
-        assert f'"docs": "http://{here}:{server.port}/docs"' in server.log.read_text()
+        # Browsers have no passkeys for an IP address.
+        assert f'"docs": "http://localhost:{server.port}/docs"' in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    (
+        ({"PUBLIC_URL": "http://127.0.0.1:4000"}, "PUBLIC_URL has an IP address, for which browsers have no passkeys"),
+        ({"PUBLIC_URL": "http://auth.example.com"}, "PUBLIC_URL is http://, for which browsers have no passkeys"),
+    ),
+)
+def test_the_doctor_notes_an_address_for_which_browsers_have_no_passkeys(
+    run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], note: str
+) -> None:
+    assert "passkeys" not in run("doctor").stdout
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"• {note}")
+
+
+def test_the_doctor_counts_who_lacks_a_second_factor_that_is_required(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MFA_REQUIRED", "all")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"  # there is no database yet
+    for name, role in (("alice", "admin"), ("bob", 'not "admin"'), ("carol", "administrator"), ("dave", "staff")):
+        run("user", "create", name, "--role", role, stdin=f"{PASSWORD}\n")
+    run("user", "disable", "dave")
+    monkeypatch.setenv("MFA_GRACE", "60")
+    assert run("doctor").stdout.startswith(
+        "• MFA_REQUIRED: users without a second factor: 3: the password alone signs them in until 60 seconds ("
+    )
+    monkeypatch.setenv("MFA_REQUIRED", "admins")
+    assert run("doctor").stdout.startswith("• MFA_REQUIRED: administrators without a second factor: 1: ")
+    with sqlite3.connect(folder / "jwtapi.db") as database:
+        database.execute("UPDATE users SET second_factor_since = created_at WHERE username = 'alice'")
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
+def test_the_doctor_counts_authenticator_apps_whose_secrets_are_lost(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_api(folder, all_factors)
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+    monkeypatch.setenv("REFRESH_SECRET", new_secret())
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("✗ REFRESH_SECRET does not decrypt the secrets of 1 authenticator apps: ")
+    monkeypatch.setenv("REFRESH_SECRET_PREVIOUS", REFRESH_SECRET)
+    assert run("doctor").stdout == "✓ Nothing is wrong.\n"
+
+
+def test_the_doctor_reports_a_domain_of_passkeys_that_does_not_fit_the_address_and_what_else_is_wrong(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("migrate")
+    for name, value in {"PASSKEY_RP_ID": "example.net", "PUBLIC_URL": "https://auth.example.com"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ACCESS_TOKEN_TTL", "7200")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.count("✗ PASSKEY_RP_ID: must be auth.example.com, the host of PUBLIC_URL, or a domain") == 1
+    assert "✗ ACCESS_TOKEN_TTL is over an hour" in result.stdout
+    monkeypatch.setenv("PASSKEY_RP_ID", "example.com")
+    assert "PASSKEY_RP_ID" not in run("doctor").stdout
 
 
 def test_the_doctor_reports_an_address_of_another_machine_even_if_a_server_answers_there(

@@ -248,7 +248,7 @@ def test_commands_wait_only_for_outages_of_the_database(
     another = postgresql.new_database().replace("/test_", "/missing_")
     monkeypatch.setenv("DATABASE_URL", address.format(another=another))
     with structlog.testing.capture_logs() as logs:
-        assert run("migrate", "--wait-for-database=0.2").exit_code == 1
+        assert run("migrate", "--wait-for-database=1").exit_code == 1
     assert [entry["event"] for entry in logs] == ["waiting for the database"] * is_awaited
 
 

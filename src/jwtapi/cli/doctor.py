@@ -19,6 +19,7 @@ from jwtapi.cli.checks.keys import notes_of_keys, problems_of_keys, warnings_of_
 from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.mail import problems_of_mail
 from jwtapi.cli.checks.proxies import trusts_whole_internet
+from jwtapi.cli.checks.second_factors import notes_of_second_factors, problems_of_second_factors
 from jwtapi.composition import settings_class
 from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
@@ -44,7 +45,8 @@ def doctor() -> None:
     """
     try:
         settings = _settings_of_next_start()
-        problems, notes = _problems(settings), notes_of_keys(settings)
+        problems = _problems(settings)
+        notes = [*notes_of_keys(settings), *asyncio.run(notes_of_second_factors(settings))]
     except SettingsError as error:
         problems, notes = error.problems, []
     for problem in problems:
@@ -104,7 +106,7 @@ def _warnings_in_production(settings: Settings) -> list[str]:
 
 
 def _problems(settings: Settings) -> list[str]:
-    return [
+    problems = [
         *warnings_of(settings),
         *interpreter_problems(),
         *problems_of_open_files(),
@@ -114,7 +116,9 @@ def _problems(settings: Settings) -> list[str]:
         *asyncio.run(problems_of_keys(settings)),
         *asyncio.run(problems_of_limits(settings)),
         *asyncio.run(problems_of_mail(settings)),
+        *asyncio.run(problems_of_second_factors(settings)),
     ]
+    return list(dict.fromkeys(problems))  # more than one check may find the same setting unusable
 
 
 def _settings_of_next_start() -> Settings:

@@ -1,7 +1,7 @@
-"""`jwtapi user create | invite | list | roles | disable | enable | set-password | reset-link | delete`."""
+"""`jwtapi user create | invite | list | roles | disable | enable | set-password | reset-link | reset-mfa | delete`."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -12,6 +12,8 @@ from jwtapi.cli.running import exit_with_error, reporting_errors, run_with_servi
 from jwtapi.features.admin.roles import parse_roles
 from jwtapi.features.admin.service import AdminService
 from jwtapi.languages import DEFAULT, LANGUAGES
+from jwtapi.second_factors.changes import Reset
+from jwtapi.second_factors.settings import MfaRequirement, MfaSettings
 from jwtapi.security.email_addresses import parse_email
 from jwtapi.services import Services
 from jwtapi.storage.users import User
@@ -153,6 +155,46 @@ def print_reset_link(name: Name) -> None:
     It works once, for 30 minutes. Give it to nobody but the user.
     """
     typer.echo(run_with_services(lambda services: services[AdminService].reset_link(name), needs_secrets=True))
+
+
+@app.command()
+def reset_mfa(name: Name) -> None:
+    """Remove the second factors of a user who has lost them, and end every session immediately.
+
+    First make sure that it is this user who asks. The password stays.
+    """
+
+    async def run(services: Services) -> tuple[Reset, MfaRequirement]:
+        return await services[AdminService].reset_mfa(name), services.settings.of(MfaSettings).mfa_required
+
+    reset, required = run_with_services(run)
+    for line in _of_reset(name, reset):
+        typer.echo(line)
+    if required is not MfaRequirement.OFF and not reset.kept_passkeys:
+        whose = "administrators" if required is MfaRequirement.ADMINS else "users"
+        typer.echo(f"MFA_REQUIRED: the time in which {whose} set up a second factor (MFA_GRACE) begins anew.")
+
+
+def _of_reset(name: str, reset: Reset) -> Iterator[str]:
+    if not reset.has_removed and not reset.kept_passkeys:
+        yield f"{name} has no second factor."
+        return
+    if reset.has_removed:
+        removed = [
+            *(["the authenticator app"] if reset.totp else []),
+            *([f"passkeys: {reset.passkeys}"] if reset.passkeys else []),
+            *([] if reset.kept_passkeys else ["recovery codes"]),
+        ]
+        yield f"Removed from {name}: {', '.join(removed)}. Every session has ended, and no device is remembered."
+    if reset.has_password:
+        yield "The password stays, and signs in alone."
+    elif reset.kept_passkeys:
+        yield (
+            f"Passkeys that stay: {reset.kept_passkeys}. They are the only way in, because {name} has no password. To "
+            f"remove them too, give {name} a password first: `jwtapi user reset-link {name}`."
+        )
+    else:
+        yield f"{name} has no password, and gets a link for one by mail, or from `jwtapi user reset-link {name}`."
 
 
 @app.command()

@@ -4,6 +4,7 @@ from jwtapi.feature import Feature
 from jwtapi.features.admin.service import AdminService
 from jwtapi.mail.links import Links
 from jwtapi.mail.notices import Notices
+from jwtapi.second_factors.changes import FactorChanges
 from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.services import Services
 from jwtapi.sessions.service import SessionService
@@ -20,6 +21,7 @@ def _services(services: Services) -> tuple[AdminService]:
             services[Links],
             services[LinkTokens],
             services[Notices],
+            services[FactorChanges],
             services.clock,
         ),
     )

@@ -11,6 +11,7 @@ from jwtapi.features.admin.events import RESET_LINK_PRINTED
 from jwtapi.features.admin.roles import parse_roles
 from jwtapi.mail.links import Links
 from jwtapi.mail.notices import Notices
+from jwtapi.second_factors.changes import FactorChanges, Reset
 from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.security.usernames import parse_username
 from jwtapi.sessions.service import SessionService
@@ -40,6 +41,7 @@ class AdminService:
         links: Links,
         link_tokens: LinkTokens,
         notices: Notices,
+        factor_changes: FactorChanges,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -48,6 +50,7 @@ class AdminService:
         self._links = links
         self._link_tokens = link_tokens
         self._notices = notices
+        self._factor_changes = factor_changes
         self._clock = clock
 
     async def users(self, *, after: str = "") -> list[User]:
@@ -124,6 +127,20 @@ class AdminService:
         if user.disabled_at is not None:
             raise UserDisabled(username)
         return reset_link(user, self._links, self._link_tokens, self._clock())
+
+    async def reset_mfa(self, username: str) -> Reset:
+        """Remove all second factors of somebody who has lost them, and end every session.
+
+        Passkeys stay if they are the only way in.
+
+        Raises:
+            UnknownUser
+        """
+
+        def reset(uow: UnitOfWork) -> Reset:
+            return self._factor_changes.reset(uow, _locked_user(uow, username), COMMAND_LINE)
+
+        return await self._database.write(reset)
 
     async def delete(self, username: str) -> None:
         """Delete the user with settings and sessions. The name is free immediately.
