@@ -11,7 +11,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.runtime  ## serve on http://127.0.0.1:4000, on an embedded SQLite file
+run: $(VENV)/.runtime  ## serve on http://localhost:4000, on an embedded SQLite file
 	@exec $(BIN)/jwtapi serve
 
 install: $(VENV)/.development  ## create .venv with everything that a contributor needs

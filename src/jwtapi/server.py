@@ -63,6 +63,9 @@ would let each step of a login wait for it, after each statement and after the h
 _GARBAGE = 5000
 """New objects before the garbage collector looks at them. Few of ours refer to each other in circles."""
 
+_THIS_MACHINE = frozenset({"0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104  compared only
+"""What HOST can be for a server that a browser on this machine finds at localhost."""
+
 log = structlog.get_logger()
 
 
@@ -139,12 +142,15 @@ def _serve_together(config: uvicorn.Config, drain: Drain, sockets: list[socket.s
 
 
 def _address_for_browsers(settings: Settings) -> str | None:
-    """Return PUBLIC_URL, or else the address for a browser on this machine, which cannot connect to 0.0.0.0 or ::."""
+    """Return PUBLIC_URL, or else the address for a browser on this machine.
+
+    It cannot connect to 0.0.0.0 or ::, and has no passkeys for 127.0.0.1 or ::1.
+    """
     if settings.public_url is not None:
         return settings.public_url
     if settings.uds is not None:
         return None
-    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  compared only
+    host = "localhost" if settings.host in _THIS_MACHINE else settings.host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path or ''}"
 
 

@@ -390,8 +390,11 @@ class Settings(_FromOurSources):
 
     @property
     def base_url(self) -> str:
-        """PUBLIC_URL, without a slash at its end. Without PUBLIC_URL, the address on this machine."""
-        return self.public_url or f"http://127.0.0.1:{self.port}{self.root_path or ''}"
+        """PUBLIC_URL, without a slash at its end. Without PUBLIC_URL, the address on this machine.
+
+        It has a name, because browsers have no passkeys for an IP address.
+        """
+        return self.public_url or f"http://localhost:{self.port}{self.root_path or ''}"
 
     @property
     def issuer(self) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, Route
@@ -20,6 +20,13 @@ from tests.support.server import running_server
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
 CLIENT = Path(__file__).parents[2] / "src/jwtapi/features/account_page/client.js"
+
+
+class Site(NamedTuple):
+    origin: str
+    """Of the pages of the app. It is no IP address, because those have no passkeys."""
+    api: str
+    database: Path
 
 
 @dataclass
@@ -44,8 +51,11 @@ class App:
 
     @property
     def options(self) -> str:
-        """The options of the client, in JavaScript. A test may set `window.ask`."""
-        return f"{{ baseUrl: '{self.api}', askPassword: async (problem) => window.ask?.(problem) ?? null }}"
+        """The options of the client, in JavaScript. A test may set `window.ask` and `window.askFactor`."""
+        return (
+            f"{{ baseUrl: '{self.api}', askPassword: async (problem) => window.ask?.(problem) ?? null,"
+            " askSecondFactor: async (question) => window.askFactor?.(question) ?? null }"
+        )
 
     def paths(self) -> list[str]:
         """The paths of the requests to the server since the last look."""
@@ -84,7 +94,7 @@ def serving(folder: Path) -> Iterator[str]:
     """The origin at which the files of a folder are."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as files:
         Thread(target=files.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{files.server_port}"
+        yield f"http://localhost:{files.server_port}"
         files.shutdown()
 
 
@@ -105,19 +115,29 @@ def settings(request: pytest.FixtureRequest) -> dict[str, str]:
     return getattr(request, "param", {})
 
 
-@pytest.fixture
-def app(browser: Browser, tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
-    pages = tmp_path / "pages"
+@contextmanager
+def running_site(folder: Path, **settings: str) -> Iterator[Site]:
+    pages = folder / "pages"
     pages.mkdir()
     (pages / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>app</title>")
-    with (
-        serving(pages) as origin,
-        running_server(tmp_path / "server", CORS_ORIGINS=origin, **settings) as server,
-        browser.new_context() as context,
-    ):
-        (pages / "copy.js").write_text(patient(CLIENT.read_text()))
-        app = App(context, origin, server.base_url, server.folder / "jwtapi.db")
+    (pages / "copy.js").write_text(patient(CLIENT.read_text()))
+    with serving(pages) as origin:
+        allowed = {"CORS_ORIGINS": origin, "PASSKEY_ORIGINS": origin}
+        with running_server(folder / "server", **allowed, **settings) as server:
+            yield Site(origin, f"http://localhost:{server.port}", server.folder / "jwtapi.db")
+
+
+@contextmanager
+def opened(browser: Browser, site: Site) -> Iterator[App]:
+    with browser.new_context() as context:
+        app = App(context, site.origin, site.api, site.database)
         context.route(f"{app.api}/**", app.pass_on)
+        yield app
+
+
+@pytest.fixture
+def app(browser: Browser, tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
+    with running_site(tmp_path, **settings) as site, opened(browser, site) as app:
         yield app
 
 
@@ -147,7 +167,7 @@ def heard(page: Page, count: int) -> Any:
 
 
 ALICE = [200, {"username": "alice"}]
-NO_ANSWER = {"name": "ApiError", "code": "no_answer", "status": 0, "retryAfter": None, "fields": {}}
+NO_ANSWER = {"name": "ApiError", "code": "no_answer", "status": 0, "retryAfter": None, "fields": {}, "methods": []}
 
 
 def forget_sign_ins(database: Path) -> None:
@@ -156,9 +176,9 @@ def forget_sign_ins(database: Path) -> None:
         connection.execute("UPDATE sessions SET auth_time = '2020-01-01 00:00:00.000000'")
 
 
-def sign_in(page: Page) -> None:
-    assert outcome(page, f"client.register('alice', '{PASSWORD}')")["message"] == "User registered successfully"
-    assert outcome(page, f"client.signIn('alice', '{PASSWORD}')") is None
+def sign_in(page: Page, name: str = "alice") -> None:
+    assert outcome(page, f"client.register('{name}', '{PASSWORD}')")["message"] == "User registered successfully"
+    assert outcome(page, f"client.signIn('{name}', '{PASSWORD}')") is None
 
 
 def test_errors_state_what_a_form_needs(app: App) -> None:

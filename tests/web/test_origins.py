@@ -91,6 +91,8 @@ async def test_requests_of_pages_of_other_origins_are_not_counted(run_api: RunAp
         {"Origin": "https://api.example"},  # the proxy in front speaks TLS
         {"Origin": "https://api.example", "Host": "API.example:443"},  # as some proxies pass it on
         {"Origin": "http://api.example", "Host": "api.example:80"},
+        {"Origin": "http://127.0.0.1:4000", "Host": "127.0.0.1:4000"},  # although the server prints localhost
+        {"Origin": "http://localhost:4000", "Host": "localhost:4000"},
         {"Origin": "https://app.example"},
         {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"},
     ),

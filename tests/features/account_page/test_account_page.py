@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -125,3 +126,19 @@ async def test_an_app_of_another_origin_may_import_the_client(run_api: RunApi) -
     async with run_api(cors_origins="https://app.example.com") as api:
         script = await api.client(Origin="https://app.example.com").get("/account/client.js")
         assert script.headers["access-control-allow-origin"] == "https://app.example.com"
+
+
+@on_sqlite
+async def test_the_page_knows_where_passkeys_work_and_for_how_long_a_device_is_remembered(run_api: RunApi) -> None:
+    async def known(**settings: Any) -> list[str]:
+        async with run_api(**settings) as api:
+            page = (await api.client().get("/account")).text
+            return re.findall(r'<meta name="(?:passkey-origins|remember-device)" content="(.*?)">', page)
+
+    assert await known(port=4567) == ["http://localhost:4567", "2592000"]
+    elsewhere = {"passkey_origins": "https://app.example.com", "mfa_remember_device": 0}
+    assert await known(public_url="https://auth.example.com", **elsewhere) == [
+        "https://auth.example.com https://app.example.com",
+        "0",
+    ]
+    assert await known(public_url="http://192.0.2.1:4000") == ["", "2592000"]

@@ -10,6 +10,8 @@ from string import Template
 from fastapi import APIRouter, Request, Response
 
 from jwtapi.errors import NotFound
+from jwtapi.second_factors.relying_party import relying_party
+from jwtapi.second_factors.settings import MfaSettings
 from jwtapi.web.assets import PAGE_HEADERS, Asset, asset_of
 from jwtapi.web.dependencies import services_of
 from jwtapi.web.errors import ErrorResponse
@@ -18,7 +20,7 @@ from jwtapi.web.routes import StrictRoute
 _HERE = Path(__file__).parent
 _ASSETS = {path.name: path for path in (_HERE / "assets").iterdir() if path.suffix in {".js", ".css", ".svg"}}
 
-VIEWS = ("forgot", "password", "register", "reset", "sessions", "undo", "verify")
+VIEWS = ("forgot", "password", "register", "reset", "security", "sessions", "undo", "verify")
 """The paths below `/account` that show the page. The links in mails lead to them. A script reads the path."""
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
@@ -51,13 +53,20 @@ def _page(request: Request, *, below: str) -> Response:
     """
     settings = services_of(request.scope).settings
     mail = "required" if settings.email_required else "optional" if settings.sends_mail else "off"
-    page = _filled_in(below, settings.registration.value, mail, str(settings.password_min_length))
+    passkeys = relying_party(settings)
+    page = _filled_in(
+        below=below,
+        registration=settings.registration.value,
+        email=mail,
+        password_min_length=str(settings.password_min_length),
+        passkey_origins=" ".join(passkeys.origins) if passkeys is not None else "",
+        remember_device=str(settings.of(MfaSettings).mfa_remember_device),
+    )
     return page.response_to(request, PAGE_HEADERS)
 
 
 @cache
-def _filled_in(below: str, registration: str, email: str, password_min_length: str) -> Asset:
+def _filled_in(**values: str) -> Asset:
     """Write into the page what it must know of the settings, so that it offers nothing that they switch off."""
-    values = {"below": below, "registration": registration, "email": email, "password_min_length": password_min_length}
     page = _HERE / "assets" / "index.html"
     return Asset.of(Template(page.read_text()).substitute(values).encode(), page.name)

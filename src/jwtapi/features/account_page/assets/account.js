@@ -1,15 +1,17 @@
 /** The account: who it is, its address, its data, and its end. */
 
 import { ApiError } from "../client.js";
-import { card, h, moment, paragraph } from "./elements.js";
+import { card, h, moment, more, paragraph } from "./elements.js";
 import * as fields from "./fields.js";
+import { save } from "./files.js";
 import { actionButton, form } from "./form.js";
 import { onDate, atTime, words } from "./words.js";
 
 const text = words.account;
 
-export function accountView(page) {
-  const { account } = page;
+export async function accountView(page) {
+  const { account, client } = page;
+  const { hasPassword } = await client.request("GET", "/api/mfa");
   return {
     heading: text.heading,
     wide: true,
@@ -24,7 +26,7 @@ export function accountView(page) {
       emailCard(page),
       nameCard(page),
       dataCard(page),
-      removalCard(page),
+      removalCard(page, hasPassword),
     ],
   };
 }
@@ -88,26 +90,20 @@ function dataCard({ client, again }) {
       throw error instanceof ApiError ? error : new ApiError(ApiError.NO_ANSWER, String(error));
     });
     if (!answer.ok) throw await ApiError.of(answer);
-    save(await answer.blob());
+    save(await answer.blob(), text.file);
     await again(text.downloaded);
   };
   return card(text.data, paragraph(text.dataText), actionButton(text.download, text.downloading, download));
 }
 
-function save(content) {
-  const href = URL.createObjectURL(content);
-  h("a", { href, download: text.file }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000); // the browser may read it a moment later
-}
-
-function removalCard({ client, account, go }) {
+function removalCard({ client, account, go }, hasPassword) {
   const remove = form({
-    before: [fields.ownerOf(account.username)],
-    fields: [fields.currentPassword("password", words.fields.password)],
+    before: hasPassword ? [fields.ownerOf(account.username)] : [],
+    fields: hasPassword ? [fields.currentPassword("password", words.fields.password)] : [],
     action: text.removeAction,
     busy: text.removing,
     send: async ({ password }) => {
-      await client.reauthenticate(password); // so that the server does not ask for it again
+      if (hasPassword) await client.reauthenticate(password); // so that the server does not ask for it again
       await client.request("DELETE", "/api/account", { password });
       await client.signOut();
       await go("", text.removed);
@@ -118,6 +114,3 @@ function removalCard({ client, account, go }) {
 }
 
 const detail = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-
-/** What is hidden until somebody wants it. */
-const more = (summary, content) => h("details", {}, h("summary", {}, summary), content);

@@ -29,9 +29,14 @@ export function card(heading, ...children) {
   return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, heading), ...children);
 }
 
+/** What is hidden until somebody wants it. */
+export const more = (summary, ...content) => h("details", {}, h("summary", {}, summary), ...content);
+
 export const paragraph = (text, kind) => h("p", { class: kind }, text);
 
 /** Text that only screen readers read. */
 export const unseen = (text) => h("span", { class: "unseen" }, text);
+
+export const badge = (text, kind = "") => h("span", { class: `badge ${kind}`.trim() }, text);
 
 export const moment = (when, text) => h("time", { dateTime: when }, text);

@@ -7,6 +7,7 @@ import { words } from "./words.js";
 /**
  * @typedef {object} Field
  * @property {string} name As in the request.
+ * @property {() => string | boolean} value
  * @property {HTMLElement} element With label, hint, input and error.
  * @property {HTMLInputElement} input
  * @property {string[]} codes Codes of the server that are about this field.
@@ -38,7 +39,21 @@ function field(name, label, { hint, codes = [], wrong = () => "", required = tru
   };
   input.addEventListener("input", () => complain(""));
   const check = () => (required && !input.value.trim() ? words.fields.missing : input.value && wrong(input));
-  return { name, element, input, codes, complain, check };
+  return { name, element, input, codes, value: () => input.value, complain, check };
+}
+
+/** @returns {Field} */
+function checkbox(name, label, { hint }) {
+  const id = newId();
+  const input = h("input", { id, name, type: "checkbox", "aria-describedby": `${id}-hint` });
+  const element = h(
+    "div",
+    { class: "choice" },
+    input,
+    h("label", { htmlFor: id }, label),
+    h("p", { class: "hint", id: `${id}-hint` }, hint),
+  );
+  return { name, element, input, codes: [], value: () => input.checked, complain: () => {}, check: () => "" };
 }
 
 /** A button that shows the password, and hides it again. */
@@ -61,8 +76,9 @@ const PASSWORD = { type: "password", maxLength: 1024, ...EXACT };
 export const username = (label = words.fields.username) =>
   field("username", label, { ...EXACT, autocomplete: "username", codes: ["username_taken", "username_reserved"] });
 
-/** Sign-in takes a name or an address. */
-export const login = (name) => field(name, words.fields.login, { ...EXACT, autocomplete: "username" });
+/** Sign-in takes a name or an address. With `passkeys`, browsers offer them here too. */
+export const login = (name, { passkeys = false } = {}) =>
+  field(name, words.fields.login, { ...EXACT, autocomplete: passkeys ? "username webauthn" : "username" });
 
 export const email = ({ required = true, hint = undefined } = {}) =>
   field("email", required ? words.fields.email : words.fields.emailOptional, {
@@ -84,6 +100,33 @@ export const newPassword = (name, label = words.fields.newPassword) =>
     autocomplete: "new-password",
     hint: words.fields.passwordHint(facts.passwordMinLength),
   });
+
+/** What an authenticator app shows. */
+export const oneTimeCode = () =>
+  field("code", words.fields.oneTimeCode, {
+    ...EXACT,
+    autocomplete: "one-time-code",
+    inputMode: "numeric",
+    maxLength: 32,
+    autofocus: true,
+    wrong: (input) => (/^\d{6}$/.test(input.value.replace(/\s/g, "")) ? "" : words.fields.notSixDigits),
+    codes: ["mfa_invalid", "mfa_code_wrong"],
+  });
+
+export const recoveryCode = () =>
+  field("code", words.fields.recoveryCode, {
+    ...EXACT,
+    autocomplete: "off",
+    maxLength: 64,
+    autofocus: true,
+    codes: ["mfa_invalid"],
+  });
+
+export const rememberDevice = () =>
+  checkbox("remember", words.fields.remember(facts.rememberDevice), { hint: words.fields.rememberHint });
+
+export const passkeyName = (value) =>
+  field("name", words.fields.passkeyName, { value, maxLength: 64, autocomplete: "off" });
 
 /** Lets password managers know whose password a form is about. */
 export const ownerOf = (username) =>

@@ -9,13 +9,15 @@ import { explain } from "./words.js";
  * @param {string} options.action The words on the button.
  * @param {string} [options.target] What the button is about, for screen readers, if there are several alike.
  * @param {string} options.busy What the button says while the server works.
- * @param {(values: Record<string, string>) => Promise<unknown>} options.send Gets what was typed. An ApiError that it
+ * @param {(values: Record<string, any>) => Promise<unknown>} options.send Gets what was typed. An ApiError that it
  *   throws is shown.
+ * @param {import("../client.js").ApiError | null} [options.problem] What was wrong when the form was sent before.
  * @param {Element[]} [options.before] Stands above the fields.
  * @param {Element[]} [options.beside] Stands beside the button.
  * @param {string} [options.kind] The class of the button.
  */
-export function form({ fields, action, target, busy, send, before = [], beside = [], kind = "primary" }) {
+export function form(options) {
+  const { fields, action, target, busy, send, before = [], beside = [], kind = "primary" } = options;
   const problem = h("p", { class: "problem", role: "alert", tabIndex: -1 });
   const button = h("button", { type: "submit", class: kind });
   let working = false;
@@ -56,7 +58,7 @@ export function form({ fields, action, target, busy, send, before = [], beside =
     }
     work(true);
     try {
-      await send(Object.fromEntries(fields.map((field) => [field.name, field.input.value])));
+      await send(Object.fromEntries(fields.map((field) => [field.name, field.value()])));
     } catch (error) {
       report(error);
     } finally {
@@ -75,6 +77,7 @@ export function form({ fields, action, target, busy, send, before = [], beside =
   );
   show("");
   work(false);
+  if (options.problem) report(options.problem);
   return element;
 }
 

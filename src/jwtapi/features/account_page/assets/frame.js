@@ -37,7 +37,7 @@ export function showUser(username, signOut) {
  *
  * @param {View} view
  * @param {{ name: string, moved: boolean }} state `moved`: the user came from another view, so the focus goes to the
- *   heading.
+ *   heading, or to the field that a step asks for.
  */
 export function show({ heading, content, wide = false }, { name, moved }) {
   document.title = words.title(heading, facts.site);
@@ -57,7 +57,7 @@ export function show({ heading, content, wide = false }, { name, moved }) {
   if (moved) {
     const title = viewBox.querySelector("h1");
     title.tabIndex = -1;
-    title.focus();
+    (viewBox.querySelector("[autofocus]") ?? title).focus();
     scrollTo(0, 0);
   }
 }

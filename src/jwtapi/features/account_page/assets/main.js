@@ -8,12 +8,13 @@ import { actionButton } from "./form.js";
 import * as frame from "./frame.js";
 import { takeLink } from "./link.js";
 import { addressOf, currentView, visit } from "./navigation.js";
-import { askPassword } from "./password-dialog.js";
 import { passwordView } from "./password.js";
 import { registerView } from "./register.js";
 import { resetView } from "./reset.js";
+import { securityView } from "./security.js";
 import { sessionsView } from "./sessions.js";
 import { signInView } from "./sign-in.js";
+import { askPassword, askSecondFactor } from "./step-up.js";
 import { undoView } from "./undo.js";
 import { verifyView } from "./verify.js";
 import { explain, words } from "./words.js";
@@ -25,9 +26,12 @@ const FOR_EVERYBODY = {
   undo: undoView,
   verify: verifyView,
 };
-const FOR_OWNERS = { "": accountView, password: passwordView, sessions: sessionsView };
+const FOR_OWNERS = { "": accountView, password: passwordView, security: securityView, sessions: sessionsView };
 
-const client = new Client({ askPassword: (problem) => askPassword(page.account?.username ?? "", problem) });
+const client = new Client({
+  askPassword: (problem) => askPassword(page, problem),
+  askSecondFactor: async (question) => (question.signingIn ? null : askSecondFactor(question)), // a view asks
+});
 
 /** What views get. */
 const page = {
@@ -41,27 +45,39 @@ const page = {
     visit(view);
     await render({ news, moved: true });
   },
+  /** Show a step of this view in its place, until the user goes on or elsewhere. */
+  show(view) {
+    rendering++;
+    showing.abort();
+    frame.notice("");
+    frame.show(view, { name: currentView(), moved: true });
+  },
   /** Show this view again, with what has changed. */
   again: (news = "") => render({ news, moved: true }),
 };
 
 const signOut = () => client.signOut();
 let rendering = 0;
+/** Aborted when the view that is shown gives way to another. */
+let showing = new AbortController();
 
 async function render({ news = "", moved = false } = {}) {
   const own = ++rendering;
   const name = currentView();
+  const shown = new AbortController();
   let view;
   try {
     const wasSignedIn = client.signedIn;
     page.account = await loadAccount();
-    if (wasSignedIn && !client.signedIn) news ||= words.signedOutElsewhere;
+    if (wasSignedIn && !client.signedIn) news = news ? `${news} ${words.signInAgain}` : words.signedOutElsewhere;
     const make = FOR_EVERYBODY[name] ?? (page.account ? (FOR_OWNERS[name] ?? accountView) : signInView);
-    view = await make(page);
+    view = await make(page, shown.signal);
   } catch (error) {
     view = unreachable(error);
   }
-  if (own !== rendering) return; // another view was asked for meanwhile
+  if (own !== rendering) return shown.abort(); // another view was asked for meanwhile
+  showing.abort();
+  showing = shown;
   frame.notice(news);
   frame.showUser(page.account?.username, signOut);
   frame.show(view, { name, moved });

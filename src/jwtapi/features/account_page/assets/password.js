@@ -1,30 +1,49 @@
-/** Changes the password. */
+/** Changes the password, sets one, or removes it. */
 
-import { card, h, paragraph } from "./elements.js";
+import { card, h, more, paragraph } from "./elements.js";
 import * as fields from "./fields.js";
-import { form } from "./form.js";
+import { actionButton, form } from "./form.js";
 import { words } from "./words.js";
 
-export function passwordView({ client, account, again }) {
+const text = words.password;
+
+export async function passwordView(page) {
+  const { hasPassword, passkeys } = await page.client.request("GET", "/api/mfa");
   return {
-    heading: words.password.heading,
+    heading: text.heading,
     wide: true,
     content: [
-      h("h1", {}, words.password.heading),
-      card(
-        words.password.card,
-        paragraph(words.password.note),
-        form({
-          before: [fields.ownerOf(account.username)],
-          fields: [fields.currentPassword("currentPassword"), fields.newPassword("newPassword")],
-          action: words.password.action,
-          busy: words.password.busy,
-          send: async (values) => {
-            await client.request("PUT", "/api/password", values);
-            await again(words.password.done);
-          },
-        }),
-      ),
-    ],
+      h("h1", {}, text.heading),
+      changeCard(page, hasPassword),
+      hasPassword && passkeys > 0 && removalCard(page),
+    ].filter(Boolean),
   };
+}
+
+function changeCard({ client, account, again }, hasPassword) {
+  const own = hasPassword ? text.change : text.set;
+  const change = form({
+    before: [fields.ownerOf(account.username)],
+    fields: [...(hasPassword ? [fields.currentPassword("currentPassword")] : []), fields.newPassword("newPassword")],
+    action: own.action,
+    busy: own.busy,
+    send: async (values) => {
+      await client.request("PUT", "/api/password", values);
+      await again(own.done);
+    },
+  });
+  return card(own.heading, paragraph(own.note), change);
+}
+
+function removalCard({ client, again }) {
+  const remove = async () => {
+    await client.request("DELETE", "/api/password");
+    await again(text.remove.done);
+  };
+  const { heading, note, more: moreWords, action, busy } = text.remove;
+  return card(
+    heading,
+    paragraph(note),
+    more(moreWords, actionButton(action, busy, remove, { kind: "danger" })),
+  );
 }

@@ -53,7 +53,7 @@ export async function sessionsView({ client, again }) {
 const nameOf = (session) => session.device || text.unknown;
 
 function details({ createdAt, lastUsedAt, address, methods }) {
-  const by = (methods ?? []).map((method) => text.methods[method] ?? method).join(", ");
+  const by = (methods ?? []).map((method) => text.methods[method]).filter(Boolean);
   return h(
     "p",
     { class: "note" },
@@ -61,6 +61,6 @@ function details({ createdAt, lastUsedAt, address, methods }) {
     address ? ` ${text.from(address)}` : "",
     h("br"),
     moment(createdAt, text.created(atTime(createdAt))),
-    by ? ` ${text.by(by)}` : "",
+    by.length ? ` ${text.by(by.join(", "))}` : "",
   );
 }
