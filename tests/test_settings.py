@@ -344,8 +344,8 @@ def test_a_redis_uri_without_a_port_has_the_usual_one(make_settings: MakeSetting
     (
         ({"public_url": "HTTPS://Auth.Example.com:443/"}, "https://auth.example.com"),
         ({"public_url": "https://example.com/sso/", "root_path": "/sso"}, "https://example.com/sso"),
-        ({"root_path": "/sso", "port": 4711}, "http://127.0.0.1:4711/sso"),
-        ({"host": "192.0.2.1"}, "http://127.0.0.1:4000"),
+        ({"root_path": "/sso", "port": 4711}, "http://localhost:4711/sso"),
+        ({"host": "192.0.2.1"}, "http://localhost:4000"),
     ),
 )
 def test_links_are_made_from_public_url_or_else_lead_to_this_machine(

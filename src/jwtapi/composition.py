@@ -28,6 +28,13 @@ from jwtapi.rate_limiting.fallback import FallbackStorage
 from jwtapi.rate_limiting.limiter import RateLimiter
 from jwtapi.rate_limiting.memory import MemoryStorage
 from jwtapi.rate_limiting.storage import RateLimitStorage
+from jwtapi.second_factors.changes import FactorChanges
+from jwtapi.second_factors.passkeys import Passkeys
+from jwtapi.second_factors.recovery import RecoveryCodeFactor
+from jwtapi.second_factors.relying_party import relying_party
+from jwtapi.second_factors.service import SecondFactors
+from jwtapi.second_factors.settings import MfaSettings
+from jwtapi.second_factors.totp import TotpFactor
 from jwtapi.security.access_tokens import AccessTokens
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.security.key_ring import KeyRing
@@ -35,8 +42,10 @@ from jwtapi.security.link_tokens import LinkTokens
 from jwtapi.security.name_macs import NameMacs
 from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import WAITING_PER_THREAD, PasswordHasher
+from jwtapi.security.recovery_codes import RecoveryCodes
 from jwtapi.security.refresh_tokens import RefreshTokens
 from jwtapi.security.secret_keys import SecretKeys
+from jwtapi.security.totp import TotpSecrets
 from jwtapi.security.usernames import UsernamePolicy
 from jwtapi.services import Services
 from jwtapi.sessions.cache import MAX_SESSIONS, SessionCache
@@ -61,6 +70,7 @@ from jwtapi.web.rate_limits import AddressLimiter
 
 FEATURES = (
     "login",
+    "login_mfa",
     "oauth",
     "discovery",
     "forward_auth",
@@ -68,6 +78,8 @@ FEATURES = (
     "email",
     "password",
     "sessions",
+    "mfa",
+    "passkeys",
     "account_page",
     "revocations",
     "admin",
@@ -92,7 +104,7 @@ def settings_class() -> type[Settings]:
     of_features = [feature.settings for feature in features().values() if feature.settings is not None]
     # Workers get the settings by `pickle`, which cannot find a class that was made at run time by its name.
     members = {"__module__": __name__, "__reduce__": lambda self: (_empty_settings, (), self.__getstate__())}
-    return type("Settings", (Settings, NoticeSettings, *of_features), members)
+    return type("Settings", (Settings, NoticeSettings, MfaSettings, *of_features), members)
 
 
 def _empty_settings() -> Settings:
@@ -210,6 +222,8 @@ def _add_security(services: Services, tuning: Tuning) -> None:
         RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
         DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
         LinkTokens(refresh_secret, previous_secret=previous_refresh_secret),
+        TotpSecrets(refresh_secret, previous_secret=previous_refresh_secret),
+        RecoveryCodes(refresh_secret, previous_secret=previous_refresh_secret),
         HeldNames(NameMacs(refresh_secret, previous_secret=previous_refresh_secret), services.clock),
     )
 
@@ -248,6 +262,24 @@ def _add_sign_in(services: Services) -> None:
     outbox, links = services[Outbox], services[Links]
     invitations = InvitationService(settings, database, outbox, services[LinkTokens], links, clock)
     passwords, usernames = services[NewPasswords], services[UsernamePolicy]
+    sign_in = SignIn(database, sessions, device_tokens, notices, metrics, clock)
+    second_factors = SecondFactors(settings, database, limiter, metrics, clock)
+    sign_in.add_further_factor(second_factors)
+    party = relying_party(settings)
+    changes = FactorChanges(
+        sessions,
+        services[RecoveryCodes],
+        notices,
+        clock,
+        rp_id=party.rp_id if party is not None else None,
+        sends_mail=settings.sends_mail,
+    )
+    totp = TotpFactor(settings, database, services[TotpSecrets], changes, clock)
+    second_factors.add(totp)
+    passkeys = Passkeys(party, database, sessions, changes, device_tokens, metrics, clock)
+    if passkeys.is_available:
+        second_factors.add(passkeys)
+    second_factors.add(RecoveryCodeFactor(database, services[RecoveryCodes], notices, clock))
     services.add(
         sessions,
         Authenticator(access_tokens, services[SigningKeys], services[SessionCache], arrivals, clock),
@@ -256,7 +288,11 @@ def _add_sign_in(services: Services) -> None:
         UserService(database, usernames, services[HeldNames], passwords, invitations, outbox, limiter, metrics, clock),
         AccountExport(database, _personal_data(), clock),
         PasswordProver(database, services[PasswordHasher], limiter, device_tokens, metrics, clock),
-        SignIn(database, sessions, device_tokens, notices, metrics, clock),
+        sign_in,
+        second_factors,
+        changes,
+        totp,
+        passkeys,
         cookies,
         CookieDiagnosis(settings, cookies),
     )
@@ -279,6 +315,9 @@ def _prunes(services: Services) -> dict[str, Prune]:
         "events": lambda uow, limit: uow.events.prune(clock() - event_age, limit=limit),
         "mails": lambda uow, limit: uow.mails.prune(clock() - FAILED_MAIL_AGE, limit=limit),
         "invitations": lambda uow, limit: uow.invitations.prune(clock(), limit=limit),
+        "tickets": services[SecondFactors].prune,
+        "passkey challenges": services[Passkeys].prune,
+        "remembered devices": services[SecondFactors].prune_devices,
         "rate limits": lambda uow, limit: uow.rate_limits.prune(clock().timestamp(), limit=limit),
         "signing keys": services[SigningKeys].prune,
     }

@@ -17,7 +17,10 @@ EXAMPLE = ROOT / ".env.example"
 
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 NAMES = sorted(name.upper() for name in settings_class().model_fields)
-WITHOUT_VALUE = {"none", "the value of `LOGIN_RATE_LIMIT`", "this host only"}
+WITHOUT_VALUE = {"none", "the value of `LOGIN_RATE_LIMIT`", "this host only"} | {
+    "the host of `PUBLIC_URL`",
+    "the host of `PUBLIC_URL`, or `jwtapi`",
+}
 """What the table says of settings whose default is no value."""
 
 

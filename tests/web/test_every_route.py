@@ -35,6 +35,18 @@ UNLIMITED = {
     RouteOfApp("POST", "/api/reauthenticate"): "It has a limit on the account: tests/features/sessions.",
     RouteOfApp("PATCH", "/api/account"): "Other names count by user: tests/features/account/test_renaming.py.",
     RouteOfApp("DELETE", "/api/account"): "Only a signed-in user can send passwords, and they count by user.",
+    RouteOfApp("POST", "/api/mfa/totp"): "Only a signed-in user can begin, and each beginning replaces the one before.",
+    RouteOfApp("POST", "/api/mfa/totp/confirm"): "Codes count by user: tests/features/mfa.",
+    RouteOfApp("DELETE", "/api/mfa/totp"): "It is turned off once.",
+    RouteOfApp(
+        "POST", "/api/mfa/recovery-codes"
+    ): "Only a signed-in user can make codes, which replace those of before.",
+    RouteOfApp("DELETE", "/api/mfa/devices"): "Only a signed-in user can forget devices.",
+    RouteOfApp("DELETE", "/api/mfa/devices/{id}"): "Each device is forgotten once.",
+    RouteOfApp("POST", "/api/passkeys"): "Each challenge is used once, and a user has at most 20 passkeys.",
+    RouteOfApp("PATCH", "/api/passkeys/{id}"): "Only a signed-in user can rename, and a user has at most 20 passkeys.",
+    RouteOfApp("DELETE", "/api/passkeys/{id}"): "Each passkey is removed once.",
+    RouteOfApp("DELETE", "/api/password"): "A password is removed once.",
     RouteOfApp("PATCH", "/api/settings"): "Only a signed-in user can change settings, and the logins are limited.",
 }
 """The routes without a limit, each with the reason."""

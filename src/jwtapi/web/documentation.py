@@ -135,7 +135,8 @@ def limited_by_account(responses: Responses) -> Responses:
 
 
 def _described(status: int, errors: Iterable[JwtapiError]) -> dict[str, Any]:
-    examples = {error.code: {"description": error.meaning, "value": ErrorResponse(error).content} for error in errors}
+    contents = [(error.meaning, ErrorResponse(error).content) for error in errors]
+    examples = {content["code"]: {"description": meaning, "value": content} for meaning, content in contents}
     return {
         "description": HTTPStatus(status).phrase,
         "headers": headers(*_HEADERS_OF.get(status, ())),

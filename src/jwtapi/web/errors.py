@@ -52,6 +52,11 @@ class ValidationFailed(InvalidInput):
         return {"errors": self._faults} if self._faults else {}
 
 
+def missing_field(name: str) -> ValidationFailed:
+    """Return the error of a body without a member that only some requests can leave out."""
+    return ValidationFailed([{"field": name, "message": "Field required"}])
+
+
 class BodyTooLarge(TooLarge):
     code = "body_too_large"
     meaning = "the request body exceeds 64 KiB"

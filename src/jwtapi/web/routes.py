@@ -12,13 +12,14 @@ from collections.abc import Callable, Coroutine
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi import strict_json
-from jwtapi.errors import InvalidInput, UnsupportedMediaType
+from jwtapi.errors import InvalidInput, NotFound, UnsupportedMediaType
 from jwtapi.rate_limiting.limits import Limit
 from jwtapi.web.dependencies import services_of
 from jwtapi.web.origins import refuse_other_origins
@@ -118,3 +119,14 @@ class _JsonRequest(Request):
 def _is_json(content_type: str) -> bool:
     essence = content_type.partition(";")[0].strip().lower()
     return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
+
+
+def parse_id(text: str) -> UUID:
+    """Return the id in a path. Raise NotFound for text that is the id of nothing."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        raise NotFound from None
+    if str(parsed) != text.lower():  # Python also accepts other spellings
+        raise NotFound
+    return parsed

@@ -72,3 +72,9 @@ class ErrorBody(Schema):
         int | SkipJsonSchema[None],
         Field(description="Seconds. The user must have signed in at most so long ago (RFC 9470)."),
     ] = None
+    ticket: Annotated[
+        str | SkipJsonSchema[None], Field(description="If a second factor is required: what takes it, at `/login/mfa`.")
+    ] = None
+    methods: Annotated[list[str] | SkipJsonSchema[None], Field(description="The second factors that are possible.")] = (
+        None
+    )
