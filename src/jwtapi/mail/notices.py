@@ -39,18 +39,18 @@ def _letter(mail: QueuedMail, template: str, **more: Any) -> Letter | None:
     return Letter(mail.recipient, template, variables | more)
 
 
-def _compose_password_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+def _letter_of_protection(mail: QueuedMail, composing: Composing, template: str, **more: Any) -> Letter | None:
+    """Return a letter about what protects the account, with links to protect it again."""
     links = composing.links
-    return _letter(
-        mail, "notice_password_changed", forgot_link=links.page("forgot"), security_link=links.page("security")
-    )
+    return _letter(mail, template, forgot_link=links.page("forgot"), security_link=links.page("security"), **more)
+
+
+def _compose_password_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    return _letter_of_protection(mail, composing, "notice_password_changed")
 
 
 def _compose_password_removed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
-    links = composing.links
-    return _letter(
-        mail, "notice_password_removed", forgot_link=links.page("forgot"), security_link=links.page("security")
-    )
+    return _letter_of_protection(mail, composing, "notice_password_removed")
 
 
 def _compose_email_changed(uow: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
@@ -80,25 +80,11 @@ def _compose_account_deleted(_: UnitOfWork, mail: QueuedMail, __: Composing) -> 
 
 
 def _compose_second_factor_changed(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
-    links = composing.links
-    return _letter(
-        mail,
-        "notice_second_factor_changed",
-        change=mail.details["change"],
-        security_link=links.page("security"),
-        forgot_link=links.page("forgot"),
-    )
+    return _letter_of_protection(mail, composing, "notice_second_factor_changed", change=mail.details["change"])
 
 
 def _compose_recovery_code_used(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
-    links = composing.links
-    return _letter(
-        mail,
-        "notice_recovery_code_used",
-        remaining=mail.details["remaining"],
-        security_link=links.page("security"),
-        forgot_link=links.page("forgot"),
-    )
+    return _letter_of_protection(mail, composing, "notice_recovery_code_used", remaining=mail.details["remaining"])
 
 
 PASSWORD_CHANGED = MailKind("notice_password_changed", _compose_password_changed)
