@@ -99,6 +99,8 @@ class _Judged:
 class PasskeyProof(Proof):
     """A passkey alone. It counts as two factors, because the authenticator has verified its user."""
 
+    refusal = PasskeyRefused
+
     judged: _Judged
     metrics: Metrics = field(repr=False)
     new_device_of: User | None = None

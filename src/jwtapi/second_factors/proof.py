@@ -23,6 +23,8 @@ from jwtapi.storage.users import User
 class CompletedProof(Proof):
     """Both proofs were right."""
 
+    refusal = TicketInvalid
+
     ticket: LoginTicket
     factor: FactorProof
     user: User

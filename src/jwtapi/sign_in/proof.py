@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from jwtapi.errors import JwtapiError
+from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
 
@@ -35,6 +36,9 @@ class Proof(ABC):
     """`amr` of the session and of its access tokens."""
     proved_at: datetime
     """`auth_time` of the session and of its access tokens."""
+
+    refusal: ClassVar[type[JwtapiError]] = InvalidCredentials
+    """What the caller gets if the user has been disabled or deleted since the proof."""
 
     unchanged_user: User | None = None
     """The user as proved, if nothing else is to be accepted than that the password hash is still the same and the user

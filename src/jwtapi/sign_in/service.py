@@ -16,7 +16,6 @@ from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import IssuedAccessToken
 from jwtapi.security.device_tokens import DeviceTokens
 from jwtapi.sessions.service import SessionService, TokenPair
-from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.events import LOGIN_FAILED, LOGIN_SUCCEEDED
 from jwtapi.sign_in.proof import FurtherFactor, Proof, Wanted
 from jwtapi.storage.database import Database
@@ -69,8 +68,8 @@ class SignIn:
         """Open a session, if the proof still holds and is enough. Only the client can refresh it, if there is one.
 
         Raises:
-            InvalidCredentials: the user has been disabled or deleted since the proof, or the proof no longer holds.
-            JwtapiError: a further factor is required.
+            JwtapiError: the user has been disabled or deleted meanwhile (`proof.refusal`), the proof no longer holds
+                (as `proof.renewed`), or a further factor is required.
         """
         wanted = Wanted(client_id=client_id)
         user = proof.new_device_of
@@ -93,7 +92,7 @@ class SignIn:
                     raise outcome
                 case None:
                     self._metrics.count_login(LoginOutcome.FAILED)
-                    raise InvalidCredentials
+                    raise proof.refusal
 
     async def reauthenticate(self, principal: Principal, proof: Proof, caller: Caller) -> IssuedAccessToken:
         """Give the session of a signed-in user a new time of sign-in, if the proof holds and is enough.

@@ -13,7 +13,6 @@ from jwtapi.second_factors.schemas import FactorAnswerRequest, TicketRequest, To
 from jwtapi.second_factors.service import SecondFactors
 from jwtapi.second_factors.totp import TotpFactor
 from jwtapi.sign_in.dependencies import CookiesDep, DiagnoseCookies, token_response
-from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.service import SignIn
 from jwtapi.web.dependencies import CallerDep, provided
 from jwtapi.web.rate_limits import rate_limited
@@ -47,10 +46,7 @@ async def complete_login(  # noqa: PLR0913, PLR0917  each is a dependency
     """
     ticket = body.ticket.get_secret_value()
     proof = await second_factors.prove(ticket, body.answer, caller, remember=body.remember)
-    try:
-        signed_in = await sign_in.proceed(proof, caller)
-    except InvalidCredentials:  # the user was disabled or deleted meanwhile
-        raise TicketInvalid from None
+    signed_in = await sign_in.proceed(proof, caller)
     if proof.device is not None:
         cookies.set_remembered_device(response, proof.device.cookie, max_age=second_factors.remember_seconds)
     cookies.set_device_token(response, signed_in.device_token)

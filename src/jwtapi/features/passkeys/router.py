@@ -19,14 +19,12 @@ from jwtapi.features.passkeys.schemas import (
     RenameRequest,
     UserPasskey,
 )
-from jwtapi.second_factors.errors import PasskeyRefused
 from jwtapi.second_factors.limits import PASSKEY_OPTIONS
 from jwtapi.second_factors.passkeys import Passkeys
 from jwtapi.second_factors.service import SecondFactors
 from jwtapi.second_factors.settings import MfaSettings
 from jwtapi.security.passkeys import authenticator_name, text_of
 from jwtapi.sign_in.dependencies import CookiesDep, DiagnoseCookies, token_response
-from jwtapi.sign_in.errors import InvalidCredentials
 from jwtapi.sign_in.limits import LOGIN
 from jwtapi.sign_in.schemas import LoginAnswer
 from jwtapi.sign_in.service import SignIn
@@ -80,10 +78,7 @@ async def log_in_with_passkey(  # noqa: PLR0913, PLR0917  each is a dependency
     The response is that of a login.
     """
     proof = await passkeys.prove(body.credential, caller, cookies.device_tokens(request))
-    try:
-        signed_in = await sign_in.proceed(proof, caller)
-    except InvalidCredentials:  # the user was disabled or deleted meanwhile
-        raise PasskeyRefused from None
+    signed_in = await sign_in.proceed(proof, caller)
     cookies.set_device_token(response, signed_in.device_token)
     return token_response(LoginAnswer, signed_in.tokens, response, cookies)
 
