@@ -43,6 +43,10 @@ the client sends after the response, and the framing of chunks: a chunk of one b
 MAX_PIPELINED_BYTES = 64 * 1024
 """Of requests that the client has sent before the response to the previous one."""
 
+LINGER_SECONDS = 1
+"""How long an idle connection stays open when the server stops. A request that is under way on it gets a response,
+which closes the connection. A client whose connection is cut does not know whether its request was handled."""
+
 ON_SHUTDOWN = "jwtapi.on_shutdown"
 """The key of the lifespan's state for what to call when the server stops, before requests in progress must end."""
 
@@ -104,6 +108,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """When the last response was complete, if no bytes have arrived since."""
     _receive_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
+    _is_stopping = False
+    """The server stops: the next response closes the connection."""
 
     def __init__(
         self,
@@ -131,7 +137,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        super().shutdown()
+        self._is_stopping = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+        self.loop.call_later(LINGER_SECONDS, self._close_unless_responding)
         if (on_shutdown := self.app_state.get(ON_SHUTDOWN)) is not None:
             on_shutdown()  # for each connection, because the server itself calls nothing
 
@@ -166,6 +175,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._parsed = 0
             if self._receive_timer is not None:
                 self._stop_receive_timer()
+            if self._is_stopping:
+                self.cycle.keep_alive = False
             if self.cycle.more_body:
                 self._begin_body()
         else:
@@ -241,6 +252,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if left > 0:
             self._await_next_request(left)
         else:
+            self._close()
+
+    def _close_unless_responding(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
             self._close()
 
     def on_message_complete(self) -> None:

@@ -30,8 +30,8 @@ async def go_on_asking(server: Server) -> set[int]:
                 statuses.add((await client.get("/")).status_code)
             except httpx.ConnectError:
                 return statuses
-            except httpx.TransportError:
-                pass  # an idle connection was closed at the moment when the request was sent
+            except httpx.ReadError:
+                pass  # the connection waited to be accepted
 
 
 @pytest.mark.parametrize("workers", ("1", "2"))
@@ -56,6 +56,26 @@ async def test_a_stopping_server_finishes_the_requests_in_flight(tmp_path: Path,
     assert "Traceback" not in server.log.read_text()
     for client in clients:
         await client.aclose()
+
+
+@pytest.mark.parametrize("workers", ("1", "2"))
+async def test_a_request_on_an_idle_connection_of_a_stopping_server_gets_the_last_response(
+    tmp_path: Path, workers: str
+) -> None:
+    server = Server(tmp_path, WORKERS=workers)
+    server.start()
+    async with server.async_client() as client, server.async_client() as unused:
+        assert "connection" not in (await client.get("/")).headers
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)  # sends nothing until the stop
+        await unused.get("/")
+        os.kill(server.pid, signal.SIGTERM)
+        await asyncio.to_thread(await_refusal, ("127.0.0.1", server.port))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answers = [await client.get("/"), await unused.get("/")]
+        assert [(answer.status_code, answer.headers["connection"]) for answer in answers] == [(200, "close")] * 2
+        assert b"\r\nconnection: close\r\n" in await reader.read()
+        writer.close()
+    assert server.wait(MOST_SECONDS) == 0
 
 
 def await_refusal(address: tuple[str, int]) -> None:
