@@ -1,7 +1,8 @@
 """How a server reacts to signals: SIGTERM starts a drain (DRAIN_SECONDS); SIGHUP, SIGUSR1 and SIGUSR2 do not end it.
 
 This file overrides methods that uvicorn does not document: `handle_exit` and `on_tick` of its `Server`; `handle_term`,
-`handle_signals` and `terminate_all` of its `Multiprocess`. It uses their attributes `sockets` and `should_exit`.
+`handle_signals` and `terminate_all` of its `Multiprocess`, and `target` of its `Process`. It uses their attributes
+`sockets`, `should_exit` and `server`, and replaces the class `Process` that `Multiprocess` makes workers of.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from jwtapi.storage.readiness import Readiness
 
@@ -68,6 +69,22 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         return self._drain.has_ended() or await super().on_tick(counter)
+
+
+class Worker(multiprocess.Process):
+    """A process of several that respond to requests."""
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        """Make the server before the thread that answers health checks begins.
+
+        uvicorn makes it where it is first used, and both threads use it when a health check waits for the worker. So
+        each of them could make one, and a worker that runs the other one would never count as ready.
+        """
+        _ = self.server
+        super().target(sockets)
+
+
+multiprocess.Process = Worker  # type: ignore[misc]  # there is no other way to choose the class
 
 
 class Supervisor(Multiprocess):
