@@ -129,7 +129,7 @@ export class ApiError extends Error {
  *   this module was loaded from. A copy of the module needs it.
  * @property {(problem: ApiError | null) => Promise<string | ByPasskey | null>} [askPassword] Asks for the password
  *   before a change that needs a recent sign-in, and may let the user choose a passkey instead. `problem` is what was
- *   wrong with the proof before. null gives up.
+ *   wrong with the previous proof. null gives up.
  * @property {(question: Question) => Promise<Answer | null>} [askSecondFactor] Asks for a second factor, after the
  *   password of a user who has one. null gives up.
  */

@@ -24,9 +24,9 @@ CONFIRM = limited_by_account(
         TooManyLogins(EXAMPLE_WAIT),
         *json_body(FieldError(field="code", message="Field required")),
     )
-) | {200: success("The authenticator app is set up. Without a factor before, there are recovery codes.")}
+) | {200: success("The authenticator app is set up. If it is the first factor, there are recovery codes.")}
 REMOVE = error_responses(*_FRESH, NotFound()) | {204: success("It is turned off, and all other sessions end.")}
-NEW_CODES = error_responses(*_FRESH, MfaOff()) | {200: success("The codes. Those of before are void.")}
+NEW_CODES = error_responses(*_FRESH, MfaOff()) | {200: success("The codes. All older ones are void.")}
 DEVICES = error_responses(*ACCESS_TOKEN_ERRORS) | {200: success("The devices.")}
 FORGET = error_responses(*_CHANGE, NotFound()) | {204: success("The device is forgotten.")}
 FORGET_ALL = error_responses(*_CHANGE) | {204: success("They are forgotten.")}

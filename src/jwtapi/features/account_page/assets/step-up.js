@@ -14,7 +14,7 @@ const PASSKEY = { method: "passkey" };
  * Return what the user proves it with, or null if the user closes the dialog.
  *
  * @param {{ client: import("../client.js").Client, account: any }} page
- * @param {import("../client.js").ApiError | null} problem What was wrong with the proof before.
+ * @param {import("../client.js").ApiError | null} problem What was wrong with the previous proof.
  * @returns {Promise<string | import("../client.js").ByPasskey | null>}
  */
 export async function askPassword({ client, account }, problem) {
