@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from jwtapi.storage.change_feed import ChangeFeed
+from jwtapi.storage.engine import POOL_SIZE
 from tests.conftest import RunApi, on_sqlite
-from tests.support.api import Api, error_of, register
+from tests.support.api import PASSWORD, Api, error_of, register
 from tests.support.postgresql import PostgreSQL
+from tests.support.wire import wire_to
 
 pytestmark = on_sqlite  # once: the tests bring a database of their own
 
@@ -78,3 +80,20 @@ async def test_without_any_connection_requests_get_a_503_until_there_is_one_agai
         assert "TooManyConnectionsError: too many connections for role" in capsys.readouterr().out
         granted.at_most(2)
         await register(api.client())
+
+
+@pytest.mark.parametrize("path", ("/login", "/register"))  # asks the driver itself, and asks SQLAlchemy
+async def test_a_connection_whose_end_is_announced_is_an_outage_once(
+    run_api: RunApi, postgresql: PostgreSQL, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with wire_to(postgresql.new_database()) as (wire, url), run_api(database_url=url) as api:
+        await register(api.client())
+        await wire.announce_shutdown()
+        answer = await api.client().post(path, json={"username": "bob", "password": PASSWORD})
+        assert error_of(answer)[:2] == (503, "storage_unavailable")
+        assert "InternalClientError: the connection is lost" in capsys.readouterr().out
+        for _ in range(POOL_SIZE):  # each connection that heard it fails once
+            answer = await api.client().post("/register", json={"username": "bob", "password": PASSWORD})
+            if answer.status_code != 503:
+                break
+        assert answer.status_code == 201

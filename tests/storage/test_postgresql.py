@@ -12,6 +12,7 @@ from jwtapi.caller import COMMAND_LINE
 from jwtapi.errors import StorageUnavailable
 from jwtapi.sessions.events import SESSION_REVOKED, SESSIONS_REVOKED
 from jwtapi.storage.database import Database, OutdatedSchema
+from jwtapi.storage.faults import describe, may_pass
 from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
@@ -20,6 +21,7 @@ from tests.support.api import PASSWORD, error_of, sign_in
 from tests.support.gate import Gate, held
 from tests.support.postgresql import PostgreSQL
 from tests.support.server import JWTAPI, clean_environment, free_port
+from tests.support.wire import wire_to
 
 
 @pytest.fixture
@@ -259,3 +261,20 @@ async def test_a_unit_that_is_cancelled_on_postgresql_is_rolled_back_and_its_con
     )
     assert acquired is not None
     await database.close()
+
+
+async def test_a_server_that_closes_the_connections_it_accepts_is_an_outage(postgresql: PostgreSQL) -> None:
+    async with wire_to(postgresql.new_database()) as (wire, url):
+        database = Database(url)
+        async with held(database.read):
+            to_connect = -wire.round_trips
+            async with held(database.read):
+                to_connect += wire.round_trips
+                wire.closes_after = to_connect
+                with pytest.raises(StorageUnavailable) as outage:
+                    await database.read(lambda _: None)
+                assert "ConnectionResetError: Connection reset by peer" in describe(outage.value)
+                assert may_pass(outage.value)
+                wire.closes_after = None
+                await database.read(lambda _: None)
+        await database.close()

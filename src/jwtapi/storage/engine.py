@@ -1,5 +1,6 @@
 """Opens connections, with the settings that each kind of database needs, and with a limit on every wait."""
 
+import errno
 import itertools
 import os
 import select
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from jwtapi.storage.faults import belongs_to_connection
 
@@ -38,6 +40,9 @@ _MIGRATION_WAIT_SECONDS = 600
 
 _CLOSED_BY_PEER = getattr(select, "POLLRDHUP", 0)
 """Only Linux has it. Other systems report POLLHUP, which need not be asked for."""
+
+_USED = "jwtapi_used"
+"""Whether the connection was good once."""
 
 _PROCESS = os.urandom(8).hex()
 _numbers = itertools.count()
@@ -176,9 +181,15 @@ def _replace_closed_connections(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "checkout")
-    def _refuse_closed(dbapi_connection: Any, *_: Any) -> None:
-        if _is_closed(dbapi_connection.driver_connection):
+    def _refuse_closed(dbapi_connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        if not _is_closed(dbapi_connection.driver_connection):
+            record.info[_USED] = True  # the pool forgets it with the connection
+        elif _USED in record.info:
             raise InvalidatePoolError
+        else:
+            # The server closes what it accepts, as it does when it stops. If the pool tried again, and failed again, it
+            # would raise an error that does not look like an outage.
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 def _is_closed(connection: Any) -> bool:

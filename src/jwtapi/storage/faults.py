@@ -67,7 +67,7 @@ _ADVICE: Mapping[str, str] = MappingProxyType(
         "gaierror": "Is the host in DATABASE_URL right, and does its name resolve here?",
     }
 )
-_OF_CONNECTION = frozenset({"SQLITE_READONLY", "25006", "42P01", "3F000"})
+_OF_CONNECTION = frozenset({"SQLITE_READONLY", "25006", "42P01", "3F000", "InternalClientError"})
 _LOST_CONNECTIONS = "08"
 """The class of SQLSTATEs that the driver itself sets if there is no answer."""
 
@@ -81,6 +81,8 @@ _OUTAGES = frozenset(
         # the operating system's: the server does not listen yet (ENOENT: on a socket file), no route, no answer
         *("ECONNREFUSED", "ENOENT", "EHOSTUNREACH", "ENETUNREACH", "ECONNRESET", "EPIPE"),
         *("ETIMEDOUT", "TimeoutError", "ConnectionError", "gaierror"),
+        # the driver's: the server ends the connection
+        "InternalClientError",
     }
 )
 
@@ -140,7 +142,7 @@ def belongs_to_connection(error: BaseException) -> bool:
     """Return whether a new connection may succeed where this one failed.
 
     A connection to SQLite stays read-only if the file was read-only when it was opened. A connection to PostgreSQL
-    keeps the settings that were valid when it was opened.
+    keeps the settings that were valid when it was opened. The driver cannot use a connection that the server ends.
     """
     return not _OF_CONNECTION.isdisjoint(_names_of(_root_of(error)))
 
@@ -163,6 +165,8 @@ def _message_of(root: Any) -> str:
         return str(root).splitlines()[0]
     if isinstance(root, TimeoutError | PoolTimeoutError):
         return "no answer in time"
+    if type(root).__name__ == "InternalClientError":
+        return "the connection is lost"
     return "the connection is closed" if "connection is closed" in str(root) else "the driver refuses its arguments"
 
 

@@ -93,4 +93,5 @@ def _errors(dialect: Dialect) -> tuple[type[Exception], ...]:
         return (sqlite3.Error,)
     import asyncpg  # noqa: PLC0415  only PostgreSQL needs it
 
-    return asyncpg.PostgresError, asyncpg.InterfaceError, OSError
+    # InternalClientError: the server has said that it ends the connection, but has not ended it yet, for example.
+    return asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
