@@ -9,6 +9,9 @@ from jwtapi.urls.writing import NOT_ESCAPED
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
 NO_PUBLIC_URL = "must be a URL such as https://auth.example.com or https://example.com/auth; no user, no ?, no #"
+NO_MEMBER = "must be names of members of metadata, comma separated, of at most 100 characters"
+NO_NAME = "must be a name or a URL such as https://example.com/claims, without spaces"
+TAKEN = "must not be the name of another claim; take a name of your own, or a URL"
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 
 
@@ -106,6 +109,14 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
             "REFRESH_SECRET_PREVIOUS=short",
             "REFRESH_SECRET_PREVIOUS: shorter than 32 bytes; make one with `jwtapi secrets`",
         ),
+        ("TOKEN_CLAIMS=" + "x" * 101, f"TOKEN_CLAIMS: {NO_MEMBER}"),
+        ("TOKEN_CLAIMS=a\tb", f"TOKEN_CLAIMS: {NO_MEMBER}"),
+        *(
+            (f"TOKEN_CLAIMS_NAMESPACE={name}", f"TOKEN_CLAIMS_NAMESPACE: {TAKEN}")
+            for name in ("sub", "roles", "active")
+        ),
+        ("TOKEN_CLAIMS_NAMESPACE=my claims", f"TOKEN_CLAIMS_NAMESPACE: {NO_NAME}"),
+        ("TOKEN_CLAIMS_NAMESPACE=" + "x" * 101, f"TOKEN_CLAIMS_NAMESPACE: {NO_NAME}"),
         ("MAX_SESSIONS_PER_USER=0", "MAX_SESSIONS_PER_USER: Input should be greater than or equal to 1"),
         ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: must be 10 or more in production"),
         ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),

@@ -19,7 +19,7 @@ from tests.support.server import running_server
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
-CLIENT = Path(__file__).parents[2] / "src/jwtapi/features/account_page/client.js"
+CLIENT = Path(__file__).parents[2] / "src/jwtapi/pages/client.js"
 
 
 class Site(NamedTuple):

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,6 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from jwtapi.cli.main import app
+from jwtapi.storage.database import Database
+from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.urls.database import parse_database_url
 from tests.support.server import free_port
 
 Run = Callable[..., Result]
@@ -30,3 +34,22 @@ def run(folder: Path) -> Run:  # noqa: ARG001  in which it runs
         return CliRunner().invoke(app, words, input=stdin)
 
     return run
+
+
+Store = Callable[[Callable[[UnitOfWork], None]], None]
+
+
+@pytest.fixture
+def store(folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:  # noqa: ARG001  it sets more
+    """Runs a unit of work on the database that commands then use: SQLite or PostgreSQL."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    def store(unit: Callable[[UnitOfWork], None]) -> None:
+        async def write() -> None:
+            database = Database(parse_database_url(database_url))
+            await database.write(unit)
+            await database.close()
+
+        asyncio.run(write())
+
+    return store

@@ -101,7 +101,7 @@ def test_a_revocation_asks_first_and_names_the_key_that_signs_now(run: Run) -> N
     assert states(run) == {successor[1]: "active", kid: "revoked"}
     again = run("keys", "revoke", "--yes", "--", kid)
     assert (again.exit_code, again.stderr) == (
-        1,
+        3,
         f"There is no key {kid} that verifies tokens: see `jwtapi keys list`.\n",
     )
 

@@ -72,7 +72,9 @@ def declared(name: str) -> dict[Any, Any]:
     """Return a table of the modules `provoked`, such as BODIES, of all features together."""
     together: dict[Any, Any] = {}
     for module in provoked_by_features():
-        together |= getattr(module, name, {})
+        for key, value in getattr(module, name, {}).items():
+            # Several features can need settings for the same code.
+            together[key] = together.get(key, {}) | value if name == "SETTINGS" else value
     return together
 
 

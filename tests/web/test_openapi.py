@@ -71,6 +71,21 @@ DIFFER = {
     "until",
     "x",
     "y",
+    "actorId",
+    "clients",
+    "countedAt",
+    "hashQueue",
+    "limitsHit",
+    "mailsFailed",
+    "mailsWaiting",
+    "next",
+    "nextAttemptAt",
+    "requestId",
+    "sessionId",
+    "sessionsAlive",
+    "signIns",
+    "userId",
+    "users",
 }
 """Members of answers that differ from user to user."""
 
@@ -128,11 +143,11 @@ async def test_the_examples_of_requests_work_and_those_of_successes_are_what_com
         cookies = described["headers"].get("Set-Cookie", {}).get("examples", {}).values()
         real_cookies = answer.headers.get_list("set-cookie")
         assert {without_tokens(cookie["value"]) for cookie in cookies} == set(map(without_tokens, real_cookies))
-        for media_type, content in described.get("content", {}).items():
-            assert answer.headers["content-type"].startswith(media_type)
-            if media_type == "application/json":
-                example = content.get("example") or example_of(content["schema"], document)
-                assert_is_like(example, answer.json())
+        contents = described.get("content", {})
+        assert not contents or any(answer.headers["content-type"].startswith(media_type) for media_type in contents)
+        if (content := contents.get("application/json")) is not None:
+            example = content.get("example") or example_of(content["schema"], document)
+            assert_is_like(example, answer.json())
 
 
 async def an_old_token(api: Api, method: str, path: str) -> httpx.Response:

@@ -1,15 +1,13 @@
 """`jwtapi db copy`."""
 
 import asyncio
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
+from jwtapi.cli.progress import progress
 from jwtapi.cli.running import exit_with_error
-from jwtapi.copying.copy import Advance, Copied, TargetHasMore, copy_database
+from jwtapi.copying.copy import Copied, TargetHasMore, copy_database
 from jwtapi.copying.endpoints import CannotCopy
 from jwtapi.urls.database import parse_database_url
 
@@ -46,7 +44,7 @@ def copy(
     """
     source_url, target_url = _url("FROM", source), _url("TO", target)
     try:
-        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=_progress))
+        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=progress))
     except CannotCopy as error:
         exit_with_error(str(error))
     except TargetHasMore as error:
@@ -74,20 +72,6 @@ def _url(name: str, text: str) -> str:
         return parse_database_url(text)
     except ValueError as error:
         exit_with_error(f"{name} {error}.")
-
-
-def _is_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-@contextmanager
-def _progress(what: str, rows: int) -> Iterator[Advance]:
-    if _is_terminal():
-        with typer.progressbar(length=rows, label=f"{what:18}", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        typer.echo(f"{what}: {rows} rows", err=True)
-        yield lambda _: None
 
 
 def _report(copied: list[Copied]) -> None:

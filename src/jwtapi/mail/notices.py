@@ -187,6 +187,12 @@ class Notices:
             # What belongs to a deleted user is deleted too, except for this mail.
             user_id=user.id if kind is not ACCOUNT_DELETED else None,
             recipient=user.email,
-            details={"username": user.username, "address": caller.address, "user_agent": caller.user_agent} | more,
+            details={"username": user.username, **_origin(user, caller)} | more,
             language=caller.language,
         )
+
+
+def _origin(user: User, caller: Caller) -> dict[str, str | None]:
+    """Return from where the change was made. From where administrators work is not the business of users."""
+    is_own = caller.actor_id is None or caller.actor_id == user.id
+    return {"address": caller.address if is_own else None, "user_agent": caller.user_agent if is_own else None}

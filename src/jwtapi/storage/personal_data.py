@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, literal, select, tuple_
 
+from jwtapi.storage.api_keys import api_keys
 from jwtapi.storage.events import events
 from jwtapi.storage.invitations import invitations
 from jwtapi.storage.mails import mails
@@ -141,6 +142,19 @@ PERSONAL_DATA = (
         ),
         key=(remembered_devices.c.created_at, remembered_devices.c.id),
         belongs_to=lambda user: remembered_devices.c.user_id == user.id,
+    ),
+    PersonalData(
+        "api_keys",
+        (
+            api_keys.c.id,
+            api_keys.c.name,
+            api_keys.c.roles,
+            api_keys.c.created_at,
+            api_keys.c.expires_at,
+            api_keys.c.last_used_at,
+        ),
+        key=(api_keys.c.created_at, api_keys.c.id),
+        belongs_to=lambda user: api_keys.c.user_id == user.id,
     ),
 )
 """That of the tables that every installation has."""

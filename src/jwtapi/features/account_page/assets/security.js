@@ -6,7 +6,7 @@ import { actionButton } from "./form.js";
 import { passkeysCard } from "./passkeys.js";
 import { recoveryCodesView } from "./recovery-codes.js";
 import { devicesCard } from "./remembered-devices.js";
-import { onDate, words } from "./words.js";
+import { onDate, words } from "./account-words.js";
 
 const text = words.security;
 
