@@ -6,8 +6,10 @@ import pytest
 
 from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.engine import POOL_SIZE
-from tests.conftest import RunApi, on_sqlite
+from tests.conftest import MakeSettings, RunApi, on_sqlite
+from tests.storage.test_work_of_requests import running_without_jobs
 from tests.support.api import PASSWORD, Api, error_of, register
+from tests.support.clock import FakeClock
 from tests.support.postgresql import PostgreSQL
 from tests.support.wire import wire_to
 
@@ -84,9 +86,13 @@ async def test_without_any_connection_requests_get_a_503_until_there_is_one_agai
 
 @pytest.mark.parametrize("path", ("/login", "/register"))  # asks the driver itself, and asks SQLAlchemy
 async def test_a_connection_whose_end_is_announced_is_an_outage_once(
-    run_api: RunApi, postgresql: PostgreSQL, path: str, capsys: pytest.CaptureFixture[str]
+    make_settings: MakeSettings, clock: FakeClock, postgresql: PostgreSQL, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with wire_to(postgresql.new_database()) as (wire, url), run_api(database_url=url) as api:
+    # Without the change feed, which may be the first to hear it, and then all connections are replaced.
+    async with (
+        wire_to(postgresql.new_database()) as (wire, url),
+        running_without_jobs(make_settings, clock, database_url=url, rate_limit_enabled=False) as api,
+    ):
         await register(api.client())
         await wire.announce_shutdown()
         answer = await api.client().post(path, json={"username": "bob", "password": PASSWORD})
