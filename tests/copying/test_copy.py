@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jwtapi.copying.copy import Advance, Changes, Copied, Progress, TargetHasMore, copy_database
 from jwtapi.copying.endpoints import PAGE, CannotCopy
 from jwtapi.sign_in.events import LOGIN_FAILED
+from jwtapi.storage.api_keys import ApiKey, api_keys
 from jwtapi.storage.database import Database
 from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.events import Event, events
@@ -30,7 +31,7 @@ from jwtapi.storage.sessions import Session, sessions
 from jwtapi.storage.users import User, users
 from jwtapi.urls.database import parse_database_url
 from jwtapi.users.events import PASSWORD_CHANGED
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import error_of, sign_in
 from tests.support.postgresql import PostgreSQL
 
@@ -38,7 +39,7 @@ NOW = datetime(2026, 11, 23, 14, 56, 54, 1, tzinfo=UTC)
 
 RECORDS = ((users, User), (sessions, Session), (events, Event))
 NAMES = [table.name for table, _ in RECORDS]
-FURTHER_RECORDS = ((mails, QueuedMail), (invitations, Invitation), (held_names, HeldName))
+FURTHER_RECORDS = ((mails, QueuedMail), (invitations, Invitation), (held_names, HeldName), (api_keys, ApiKey))
 WAYS = (("sqlite", "postgresql"), ("postgresql", "sqlite"))
 AWKWARD = {
     "\0": "\0",
@@ -79,7 +80,7 @@ async def writing(url: str) -> AsyncIterator[AsyncConnection]:
     await engine.dispose()
 
 
-async def fill(url: str, *rows: User | Session | Event | QueuedMail | Invitation | HeldName) -> None:
+async def fill(url: str, *rows: User | Session | Event | QueuedMail | Invitation | HeldName | ApiKey) -> None:
     async with writing(url) as connection:
         for table, record in (*RECORDS, *FURTHER_RECORDS):
             if values := [asdict(row) for row in rows if isinstance(row, record)]:
@@ -167,7 +168,7 @@ async def test_a_copy_there_and_back_equals_the_original(new_url: NewUrl, source
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
-async def test_a_copy_has_addresses_deleted_users_mails_invitations_and_held_names(
+async def test_a_copy_has_addresses_deleted_users_mails_invitations_held_names_and_api_keys(
     new_url: NewUrl, source: str, target: str
 ) -> None:
     here, there = new_url(source), new_url(target)
@@ -185,9 +186,11 @@ async def test_a_copy_has_addresses_deleted_users_mails_invitations_and_held_nam
     mail = QueuedMail(uuid4(), "verify_email", alice.id, None, {}, "de", NOW, NOW, 2, NOW, "timeout")
     await fill(here, alice, gone, mail, replace(mail, id=uuid4(), user_id=None, recipient="x@example.com"))
     await fill(here, new_invitation("bob@example.com"), HeldName(uuid4(), bytes(range(32)), NOW))
+    key = ApiKey(uuid4(), alice.id, "a key 🦆", bytes(range(32)), ["staff", "käse"], NOW, NOW, NOW)
+    await fill(here, key, replace(key, id=uuid4(), roles=None, expires_at=None, last_used_at=None))
     tables = await copied(here, there, page_size=1)
     written = {name: table.changes.inserted for name, table in tables.items() if table.changes.inserted}
-    assert written == {"users": 2, "mails": 2, "invitations": 1, "held_names": 1}
+    assert written == {"users": 2, "mails": 2, "invitations": 1, "held_names": 1, "api_keys": 2}
 
 
 def new_invitation(email: str) -> Invitation:
@@ -421,6 +424,7 @@ async def test_after_an_interrupted_copy_the_next_one_writes_the_rest(new_url: N
     assert changes(await copied(here, there, page_size=SMALL)) == [Changes(inserted=10 - rows) for rows in written]
 
 
+@on_sqlite
 @pytest.mark.parametrize(("source", "target"), WAYS)
 async def test_users_stay_signed_in_after_a_copy(run_api: RunApi, new_url: NewUrl, source: str, target: str) -> None:
     here, there = new_url(source), new_url(target)

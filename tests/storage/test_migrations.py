@@ -3,6 +3,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -19,6 +20,7 @@ from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import create_migration_engine, with_transactions
 from jwtapi.storage.migrations import VERSION_TABLE, Schema, UnusableSchema, known_revisions
 from jwtapi.storage.schema import metadata
+from jwtapi.storage.user_roles import rows_of
 from jwtapi.urls.database import parse_database_url
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings
 from tests.support.postgresql import PostgreSQL
@@ -149,6 +151,18 @@ async def test_the_schema_of_an_earlier_version_is_taken_over(own: Own, revision
     # The former version sees a later one there, on which it runs but from which it does not copy.
     assert await own.run("SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert await own.run("SELECT version_num FROM jwtapi_schema_version") == [(HEAD,)]
+
+
+async def test_who_had_a_role_in_an_earlier_version_is_found_by_it(own: Own) -> None:
+    await own.migrate_to("0002")
+    await own.run(
+        "INSERT INTO users (id, username, canonical_username, password_hash, roles, settings, created_at) "
+        "VALUES ('00000000000040008000000000000001', 'a', 'a', 'x', '[\"staff\", \"admin\", \"staff\"]', '{}', "
+        "'2026-01-01 00:00:00')"
+    )
+    await own.database.migrate()
+    expected = {(row["id"], row["role"]) for row in rows_of(UUID(int=0x40008000000000000001), ["staff", "admin"])}
+    assert {(UUID(str(id_)), role) for id_, role in await own.run("SELECT id, role FROM user_roles")} == expected
 
 
 async def test_our_revision_is_found_beside_that_of_another_program_in_the_same_table(own: Own) -> None:

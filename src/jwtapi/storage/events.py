@@ -47,11 +47,12 @@ from jwtapi.storage.types import UtcDateTime
 
 
 class Invalidates(Enum):
-    """What a process must remove from its cache of sessions after an event."""
+    """What a process must remove from its caches of sessions and of API keys after an event."""
 
     SESSION = "the session that the event names"
-    USER = "all sessions of the user that the event names"
-    ALL = "all sessions"
+    API_KEYS = "all API keys of the user that the event names"
+    USER = "all sessions and API keys of the user that the event names"
+    ALL = "all sessions and API keys"
     NOTHING = "nothing"
 
 
@@ -87,7 +88,7 @@ _types: dict[str, EventType] = {}
 
 
 def invalidated_by(event: "Event") -> Invalidates:
-    """Return what the event invalidates. An unknown type, of a later version, invalidates all sessions of the user."""
+    """Return what the event invalidates. An unknown type, of a later version, is of USER."""
     declared = _types.get(event.type)
     return declared.invalidates if declared is not None else Invalidates.USER
 
@@ -109,6 +110,22 @@ events = Table(
     Column("transaction_id", BigInteger, index=True, info=COMPUTED),
     Index(None, "user_id", "id"),
     Index(None, "at"),
+    # For the administration, which lists events by one of these, the newest first.
+    Index(None, "type", "id"),
+    Index(
+        None,
+        "actor_id",
+        "id",
+        sqlite_where=text("actor_id IS NOT NULL"),
+        postgresql_where=text("actor_id IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "address",
+        "id",
+        sqlite_where=text("address IS NOT NULL"),
+        postgresql_where=text("address IS NOT NULL"),
+    ),
     info=INSERT_ONLY | PRUNED,
 )
 

@@ -44,6 +44,11 @@ class HeldNameRepository:
         held = select(held_names.c.id).where(held_names.c.name_mac.in_(macs), held_names.c.held_until > now).limit(1)
         return self._connection.execute(held).first() is not None
 
+    def held_among(self, macs: Collection[bytes], now: datetime) -> set[bytes]:
+        """Return those of the hashes that are held."""
+        held = select(held_names.c.name_mac).where(held_names.c.name_mac.in_(macs), held_names.c.held_until > now)
+        return set(self._connection.execute(held).scalars())
+
     def prune(self, now: datetime, *, limit: int) -> int:
         """Delete up to `limit` names that are free again, and return how many."""
         free = select(held_names.c.id).where(held_names.c.held_until <= now).order_by(held_names.c.held_until)

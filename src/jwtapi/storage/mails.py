@@ -155,8 +155,17 @@ class MailRepository:
         """End the last attempt. Does nothing if another attempt has begun since."""
         self._connection.execute(_in_progress([mail]).values(failed_at=at, last_error=error[:LONGEST_ERROR]))
 
+    def get(self, mail_id: UUID) -> QueuedMail | None:
+        row = self._connection.execute(select(*_COLUMNS).where(mails.c.id == mail_id)).one_or_none()
+        return QueuedMail(*row) if row is not None else None
+
     def delete(self, mail_id: UUID) -> None:
         self._connection.execute(delete(mails).where(mails.c.id == mail_id))
+
+    def take(self, mail_id: UUID) -> QueuedMail | None:
+        """Delete the mail, and return it."""
+        row = self._connection.execute(delete(mails).where(mails.c.id == mail_id).returning(*_COLUMNS)).one_or_none()
+        return QueuedMail(*row) if row is not None else None
 
     def delete_given_up_of(self, user_ids: Sequence[UUID], *, limit: int) -> int:
         """Delete up to `limit` mails about these users that were given up, and return how many."""
@@ -179,6 +188,10 @@ class MailRepository:
         later = [mails.c.id > after] if after is not None else []
         rows = self._connection.execute(select(*_COLUMNS).where(*later).order_by(mails.c.id).limit(limit))
         return [QueuedMail(*row) for row in rows]
+
+    def existing(self, mail_ids: Collection[UUID]) -> set[UUID]:
+        """Return those of the ids that a mail has."""
+        return set(self._connection.execute(select(mails.c.id).where(mails.c.id.in_(mail_ids))).scalars())
 
     def count(self) -> MailCounts:
         waiting = select(func.count()).where(_WAITS, mails.c.due_at > _EPOCH).scalar_subquery()

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Label, Row, case, literal, or_, select, tuple_
 
+from jwtapi.storage.api_keys import api_keys
 from jwtapi.storage.events import events
 from jwtapi.storage.invitations import invitations
 from jwtapi.storage.mails import mails
@@ -24,7 +25,7 @@ class PersonalData:
 
     name: str
     """The member of the export, which is a list. That of a table with a column `user_id` is the name of the table."""
-    columns: Sequence[Column[Any]]
+    columns: Sequence[Column[Any] | Label[Any]]
     """What is exported of a row. Never a secret, and never a key."""
     key: Sequence[Column[Any]]
     """The order of the rows: some of `columns`, whose values no two rows have in common. An index finds the rows."""
@@ -38,6 +39,11 @@ class PersonalData:
             query = query.where(tuple_(*self.key) > tuple_(*last))
         return uow.connection.execute(query).all()
 
+
+# From where administrators work is not the business of users.
+_OWN_ADDRESS = case(
+    (or_(events.c.actor_id.is_(None), events.c.actor_id == events.c.user_id), events.c.address),
+).label("address")
 
 PERSONAL_DATA = (
     PersonalData(
@@ -65,7 +71,7 @@ PERSONAL_DATA = (
             events.c.at,
             events.c.type,
             events.c.session_id,
-            events.c.address,
+            _OWN_ADDRESS,
             events.c.request_id,
             events.c.details,
         ),
@@ -141,6 +147,19 @@ PERSONAL_DATA = (
         ),
         key=(remembered_devices.c.created_at, remembered_devices.c.id),
         belongs_to=lambda user: remembered_devices.c.user_id == user.id,
+    ),
+    PersonalData(
+        "api_keys",
+        (
+            api_keys.c.id,
+            api_keys.c.name,
+            api_keys.c.roles,
+            api_keys.c.created_at,
+            api_keys.c.expires_at,
+            api_keys.c.last_used_at,
+        ),
+        key=(api_keys.c.created_at, api_keys.c.id),
+        belongs_to=lambda user: api_keys.c.user_id == user.id,
     ),
 )
 """That of the tables that every installation has."""

@@ -1,6 +1,7 @@
 """The tables that every installation has. Importing the module of a table adds the table to `metadata`."""
 
 from jwtapi.storage import (
+    api_keys,
     events,
     held_names,
     invitations,
@@ -13,11 +14,13 @@ from jwtapi.storage import (
     remembered_devices,
     sessions,
     totp_secrets,
+    user_roles,
     users,
 )
 from jwtapi.storage.metadata import metadata
 
 __all__ = [
+    "api_keys",
     "events",
     "held_names",
     "invitations",
@@ -31,5 +34,6 @@ __all__ = [
     "remembered_devices",
     "sessions",
     "totp_secrets",
+    "user_roles",
     "users",
 ]

@@ -150,38 +150,51 @@ def _alive(
 
 
 # Built once, because building a statement takes a third as long as running it. These statements run most often.
-_WITH_USER = HotStatement(
-    select(users.c.username, users.c.roles, users.c.disabled_at, *_COLUMNS)
-    .join_from(sessions, users)
-    .where(sessions.c.id == bindparam("session_id"))
-)
 _user = select(users.c.id).where(users.c.id == sessions.c.user_id).correlate(sessions)
-_ROTATE = HotStatement(
-    update(sessions)
-    .where(
-        sessions.c.id == bindparam("session_id"),
-        sessions.c.user_id == bindparam("of_user"),
-        sessions.c.generation == bindparam("present_generation"),
-        # Without a client, a session of a client does not match: NULL equals nothing.
-        or_(sessions.c.client_id.is_(None), sessions.c.client_id == bindparam("of_client")),
-        *_alive(bindparam("now")),
-        _user.where(users.c.disabled_at.is_(None)).exists(),
+
+
+def _with_user(*of_owner: Column[Any]) -> HotStatement:
+    """Select columns of the owner, and then those of the session."""
+    return HotStatement(
+        select(*of_owner, *_COLUMNS).join_from(sessions, users).where(sessions.c.id == bindparam("session_id"))
     )
-    .values(
-        generation=bindparam("next_generation"),
-        previously_refreshed_at=sessions.c.refreshed_at,
-        refreshed_at=bindparam("now"),
-        expires_at=case(
-            (sessions.c.ends_at < bindparam("idle_until"), sessions.c.ends_at), else_=bindparam("idle_until")
-        ),
+
+
+def _rotate(*of_owner: Column[Any]) -> HotStatement:
+    """Return columns of the owner, and then those of the session."""
+    return HotStatement(
+        update(sessions)
+        .where(
+            sessions.c.id == bindparam("session_id"),
+            sessions.c.user_id == bindparam("of_user"),
+            sessions.c.generation == bindparam("present_generation"),
+            # Without a client, a session of a client does not match: NULL equals nothing.
+            or_(sessions.c.client_id.is_(None), sessions.c.client_id == bindparam("of_client")),
+            *_alive(bindparam("now")),
+            _user.where(users.c.disabled_at.is_(None)).exists(),
+        )
+        .values(
+            generation=bindparam("next_generation"),
+            previously_refreshed_at=sessions.c.refreshed_at,
+            refreshed_at=bindparam("now"),
+            expires_at=case(
+                (sessions.c.ends_at < bindparam("idle_until"), sessions.c.ends_at), else_=bindparam("idle_until")
+            ),
+        )
+        # SQLite returns columns of another table only from subqueries.
+        .returning(*(_user.with_only_columns(column).scalar_subquery() for column in of_owner), *_COLUMNS)
     )
-    # SQLite returns columns of another table only from subqueries.
-    .returning(
-        _user.with_only_columns(users.c.username).scalar_subquery(),
-        _user.with_only_columns(users.c.roles).scalar_subquery(),
-        *_COLUMNS,
-    )
-)
+
+
+# Only installations that copy metadata into tokens (TOKEN_CLAIMS) read them.
+_WITH_USER = {
+    False: _with_user(users.c.username, users.c.roles, users.c.disabled_at),
+    True: _with_user(users.c.username, users.c.roles, users.c.disabled_at, users.c.metadata),
+}
+_ROTATE = {
+    False: _rotate(users.c.username, users.c.roles),
+    True: _rotate(users.c.username, users.c.roles, users.c.metadata),
+}
 _OTHERS_ALIVE = (
     select(func.count())
     .select_from(_others)
@@ -304,6 +317,8 @@ class Owner(NamedTuple):
     username: str
     roles: Sequence[str]
     disabled_at: datetime | None
+    metadata: Mapping[str, Any] | None = None
+    """None: nothing needs them, so they were not read."""
 
 
 class SessionOfUser(NamedTuple):
@@ -355,9 +370,12 @@ class SessionRepository:
         row = self._connection.execute(select(*_COLUMNS).where(sessions.c.id == session_id)).one_or_none()
         return Session(*row) if row is not None else None
 
-    def with_user(self, session_id: UUID) -> SessionOfUser | None:
-        row = _WITH_USER.row(self._connection, {"session_id": session_id})
-        return SessionOfUser(Session(*row[3:]), Owner(*row[:3])) if row is not None else None
+    def with_user(self, session_id: UUID, *, with_metadata: bool = False) -> SessionOfUser | None:
+        row = _WITH_USER[with_metadata].row(self._connection, {"session_id": session_id})
+        if row is None:
+            return None
+        of_owner, of_session = _split(row)
+        return SessionOfUser(Session(*of_session), Owner(*of_owner))
 
     def alive_of(self, user_id: UUID, now: datetime, *, limit: int) -> list[Session]:
         """Return up to `limit` sessions of the user that are alive, the last refreshed first."""
@@ -378,6 +396,7 @@ class SessionRepository:
         now: datetime,
         idle_until: datetime,
         client_id: UUID | None = None,
+        with_metadata: bool = False,
     ) -> SessionOfUser | None:
         """Move a session from `generation` to the next one. It expires at `idle_until`, or at `ends_at` if earlier.
 
@@ -393,8 +412,11 @@ class SessionRepository:
             "idle_until": idle_until,
             "of_client": client_id,
         }
-        row = _ROTATE.row(self._connection, values)
-        return SessionOfUser(Session(*row[2:]), Owner(row[0], row[1], None)) if row is not None else None
+        row = _ROTATE[with_metadata].row(self._connection, values)
+        if row is None:
+            return None
+        (username, roles, *metadata), of_session = _split(row)
+        return SessionOfUser(Session(*of_session), Owner(username, roles, None, *metadata))
 
     def reissue_late(self, session: Session, *, now: datetime) -> Session | None:
         """Record that the current token is issued again, after the grace, to a client that has its predecessor.
@@ -496,3 +518,9 @@ class SessionRepository:
 
     def _end(self, which: ReturningUpdate[tuple[UUID]], templates: Sequence[Event], **values: Any) -> list[UUID]:
         return self._events.add_for_each_session(which, values | {"now": templates[0].at}, templates)
+
+
+def _split(row: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Split a row into the columns of the owner and those of the session."""
+    of_owner = len(row) - len(_COLUMNS)
+    return row[:of_owner], row[of_owner:]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, func, select
 
+from jwtapi.storage.api_keys import ApiKeyRepository
 from jwtapi.storage.clients import ClientRepository
 from jwtapi.storage.events import EventRepository
 from jwtapi.storage.held_names import HeldNameRepository
@@ -26,6 +27,7 @@ class UnitOfWork:
         self.invitations = InvitationRepository(connection)
         self.signing_keys = SigningKeyRepository(connection)
         self.clients = ClientRepository(connection)
+        self.api_keys = ApiKeyRepository(connection)
 
     def try_lock(self, task: str) -> bool:
         """Lock `task` until the transaction ends. Return False if another transaction of any process has the lock."""

@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -20,9 +22,9 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
-    case,
     cast,
     delete,
+    false,
     func,
     insert,
     not_,
@@ -36,6 +38,7 @@ from sqlalchemy.exc import IntegrityError
 from jwtapi.storage.hot_statement import HotStatement
 from jwtapi.storage.metadata import PRUNED, columns_of, metadata
 from jwtapi.storage.types import UtcDateTime
+from jwtapi.storage.user_roles import add_roles, replace_roles, user_roles
 
 users = Table(
     "users",
@@ -44,7 +47,13 @@ users = Table(
     Column("username", String(64), nullable=False),
     # Two user names are the same name if these are equal; see security/usernames.py. It can be longer than the user
     # name: ﷺ becomes 18 letters.
-    Column("canonical_username", String(255), nullable=False, unique=True),
+    # PostgreSQL compares by code points, as SQLite does, so that an index finds the names that begin with some letters.
+    Column(
+        "canonical_username",
+        String(255).with_variant(String(255, collation="C"), "postgresql"),
+        nullable=False,
+        unique=True,
+    ),
     # NULL: the user signs in without a password.
     Column("password_hash", String(255)),
     Column("roles", JSON, nullable=False),
@@ -53,7 +62,7 @@ users = Table(
     Column("disabled_at", UtcDateTime),
     # The verified address, as written and in the form that is compared; see security/email_addresses.py.
     Column("email", String(320)),
-    Column("canonical_email", String(320)),
+    Column("canonical_email", String(320).with_variant(String(320, collation="C"), "postgresql")),
     # An address that waits for verification. It owns nothing: several users may have the same one.
     Column("pending_email", String(320)),
     # The verified address before the last change, while its owner can undo the change.
@@ -71,7 +80,28 @@ users = Table(
     Column("webauthn_handle", LargeBinary(64)),
     # When the user was deleted. Housekeeping deletes the row after everything that belonged to the user.
     Column("deleted_at", UtcDateTime),
+    # What administrators note about the user. The user cannot change it; TOKEN_CLAIMS may copy some of it into tokens.
+    Column("metadata", JSON, nullable=False, server_default="{}"),
+    # The id in the system that the user was imported from.
+    Column("external_id", String(255)),
+    # A user without any way to sign in, whose API keys a program uses.
+    Column("is_service_account", Boolean, nullable=False, server_default=false()),
     Index(None, "canonical_email", unique=True),
+    Index(None, "external_id", unique=True),
+    Index(None, "created_at", "id"),
+    # The administration lists these few among all users.
+    Index(
+        "ix_users_disabled_canonical_username",
+        "canonical_username",
+        sqlite_where=text("disabled_at IS NOT NULL"),
+        postgresql_where=text("disabled_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_users_service_canonical_username",
+        "canonical_username",
+        sqlite_where=text("is_service_account"),
+        postgresql_where=text("is_service_account"),
+    ),
     Index(
         None,
         "deleted_at",
@@ -115,6 +145,17 @@ class User:
     """Until when the user may sign in without a second factor, where one is required. None: no sign-in has asked."""
     deleted_at: datetime | None = None
     """When the user was deleted. The row remains for a while, without name, address and password."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What administrators note about the user. The user cannot change it."""
+    external_id: str | None = None
+    """The id in the system that the user was imported from."""
+    is_service_account: bool = False
+    """Whether the user has no way to sign in, and never gets one: a program uses the user's API keys."""
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether the user gets sessions, links and passwords at all."""
+        return self.disabled_at is None and not self.is_service_account
 
     @property
     def link_state(self) -> bytes:
@@ -193,6 +234,7 @@ class UserRepository:
             self._connection.execute(insert(users).values(values))
         except IntegrityError as error:
             raise _duplicate(error) from None
+        add_roles(self._connection, user.id, user.roles)
 
     def get(self, user_id: UUID) -> User | None:
         """Return the user. A deleted user is nobody."""
@@ -213,6 +255,11 @@ class UserRepository:
         row = _BY_EMAIL_OR_NAME.row(self._connection, {"email": canonical_email, "name": canonical_username})
         return User(*row) if row is not None else None
 
+    def names(self, user_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return the user names by id, of at most a few thousand ids. Users who are deleted are left out."""
+        query = select(users.c.id, users.c.username).where(users.c.id.in_(user_ids), users.c.deleted_at.is_(None))
+        return {row.id: row.username for row in self._connection.execute(query)}
+
     def list(self, *, after: str = "", limit: int = 1000) -> list[User]:
         """Return up to `limit` users in the order of their canonical names, from the first one after `after`."""
         query = (
@@ -229,21 +276,15 @@ class UserRepository:
         row = self._connection.execute(query).one_or_none()
         return User(*row) if row is not None else None
 
-    def count_hashes(self, *, known: Sequence[str], others: Mapping[str, Sequence[str]]) -> dict[str, int]:
-        """Count the password hashes that begin with no prefix in `known`, by the kind of hash.
+    def count_hashes(self, *, own: Sequence[str], kind_of: Callable[[str], str | None]) -> dict[str, int]:
+        """Count the password hashes that begin with no prefix in `own`, by the kind that `kind_of` returns.
 
-        `others` has the prefixes of each kind. A hash with no prefix in `others` is counted as "another". Checks at
-        most _MAX_CHECKED users.
+        A hash for which it returns None is not counted. Checks at most _MAX_CHECKED users.
         """
         stored = select(func.ltrim(users.c.password_hash, " \t\r\n").label("hash")).limit(_MAX_CHECKED).subquery()
-        names = [(_begins_with_one_of(stored.c.hash, prefixes), name) for name, prefixes in others.items()]
-        unknown = (
-            select(case(*names, else_="another").label("name"))
-            .where(not_(_begins_with_one_of(stored.c.hash, known)))
-            .subquery()
-        )
-        counts = select(unknown.c.name, func.count()).group_by(unknown.c.name).order_by(unknown.c.name)
-        return {row[0]: row[1] for row in self._connection.execute(counts)}
+        others = select(stored.c.hash).where(not_(_begins_with_one_of(stored.c.hash, own)))
+        counts = Counter(kind_of(row[0].strip()) for row in self._connection.execute(others))
+        return {kind: counts[kind] for kind in sorted(filter(None, counts))}
 
     def count_names_with_at(self) -> int:
         """Count the user names that contain @, among at most _MAX_CHECKED users."""
@@ -257,14 +298,14 @@ class UserRepository:
         Checks at most _MAX_CHECKED users.
         """
         query = (
-            select(users.c.second_factor_since, cast(users.c.roles, String).label("roles"))
-            .where(users.c.disabled_at.is_(None))
+            select(users.c.second_factor_since, users.c.roles)
+            .where(users.c.disabled_at.is_(None), users.c.is_service_account.is_(False))
             .limit(_MAX_CHECKED)
         )
         checked = query.subquery()
         count = select(func.count()).select_from(checked).where(checked.c.second_factor_since.is_(None))
         if role is not None:
-            count = count.where(checked.c.roles.contains(json.dumps(role), autoescape=True))
+            count = count.where(_has_role(checked.c.roles, role))
         return int(self._connection.execute(count).scalar_one())
 
     def set_settings(self, user_id: UUID, settings: dict[str, Any]) -> None:
@@ -328,6 +369,27 @@ class UserRepository:
 
     def set_roles(self, user_id: UUID, roles: Sequence[str]) -> None:
         self._set(user_id, roles=list(roles))
+        replace_roles(self._connection, user_id, roles)
+
+    def has_another(self, user_id: UUID, *, role: str) -> bool:
+        """Return whether an enabled user other than this one has the role and can sign in."""
+        query = (
+            select(users.c.id)
+            .join_from(user_roles, users)
+            .where(
+                user_roles.c.role == role,
+                user_roles.c.user_id != user_id,
+                users.c.disabled_at.is_(None),
+                users.c.is_service_account.is_(False),
+                # Somebody may have changed the roles by SQL, and forgotten the rows that repeat them.
+                _has_role(users.c.roles, role),
+            )
+            .limit(1)
+        )
+        return self._connection.execute(query).one_or_none() is not None
+
+    def set_metadata(self, user_id: UUID, metadata: Mapping[str, Any]) -> None:
+        self._set(user_id, metadata=dict(metadata))
 
     def set_disabled(self, user_id: UUID, disabled_at: datetime | None) -> None:
         """Disable the user, or enable the user again for None.
@@ -377,7 +439,10 @@ class UserRepository:
             second_factor_due_at=None,
             webauthn_handle=None,
             deleted_at=at,
+            metadata={},
+            external_id=None,
         )
+        replace_roles(self._connection, user_id, ())
 
     def deleted(self, *, before: datetime, limit: int) -> Sequence[UUID]:
         """Return the ids of up to `limit` users who were marked as deleted before, and whose rows remain."""
@@ -399,6 +464,11 @@ def _new_stamp() -> bytes:
 
 def _duplicate(error: IntegrityError) -> DuplicateUsername | DuplicateEmail:
     return DuplicateEmail() if "canonical_email" in str(error.orig) else DuplicateUsername()
+
+
+def _has_role(roles: ColumnElement[Any], role: str) -> ColumnElement[bool]:
+    """Look for the role in the JSON text of a list of roles."""
+    return cast(roles, String).contains(json.dumps(role), autoescape=True)
 
 
 def _begins_with_one_of(text: ColumnElement[str], prefixes: Sequence[str]) -> ColumnElement[bool]:
