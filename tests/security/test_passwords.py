@@ -1,16 +1,22 @@
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
+import re
 import sys
 import threading
 import unicodedata
 from hashlib import sha256
 from threading import get_native_id
-from typing import Literal
+from typing import Any, Literal
 
 import bcrypt
 import pytest
 import structlog
-from passlib.hash import bcrypt_sha256
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.kdf import argon2
+from passlib.hash import bcrypt_sha256, phpass, sha512_crypt
 
 from jwtapi.security.passwords import Overloaded, PasswordHasher
 
@@ -126,16 +132,105 @@ async def test_a_hash_of_the_first_72_bytes_verifies_the_password_that_its_libra
     assert hasher.needs_update(stored)
 
 
+async def test_a_plain_bcrypt_hash_verifies_the_password_up_to_its_first_zero_byte(
+    hasher: PasswordHasher, computed: list[threading.Thread]
+) -> None:
+    """Libraries in C saw no more of it."""
+    cut, whole = plain_bcrypt("correct"), plain_bcrypt("correct horse")
+    computed.clear()
+    assert await hasher.verify("correct\0horse", cut)
+    assert not await hasher.verify("correct\0horse", whole)
+    assert len(computed) == 2
+
+
+COMPOSED = "Ångström ﬁ"
+
+
+@pytest.mark.parametrize("form", ("NFC", "NFD", "NFKC"))
+async def test_a_foreign_hash_of_a_text_that_was_not_normalised_verifies_as_it_is_typed(
+    hasher: PasswordHasher, form: Literal["NFC", "NFD", "NFKC"]
+) -> None:
+    hashed = unicodedata.normalize(form, COMPOSED)
+    assert await hasher.verify(hashed, plain_bcrypt(hashed))
+
+
+@pytest.mark.parametrize(
+    ("password", "most"), (("correct horse", 1), ("Ångström", 1), (COMPOSED, 2), ("A\u030angström ﬁ", 3))
+)
+async def test_a_wrong_password_computes_at_most_three_foreign_hashes_and_one_for_ascii(
+    hasher: PasswordHasher, computed: list[threading.Thread], password: str, most: int
+) -> None:
+    foreign, own = plain_bcrypt("another"), await hasher.hash("another")
+    computed.clear()
+    assert not await hasher.verify(password, foreign)
+    assert len(computed) == most
+    assert not await hasher.verify(password, own)
+    assert len(computed) == most + 1
+
+
+@pytest.mark.parametrize("typed", ("correct horse", """it's "correct" \\ horse"""))
+@pytest.mark.parametrize("source", ("form", "wp-cli"))
+async def test_a_hash_of_wordpress_verifies_with_the_backslashes_that_its_forms_put_before_quotes(
+    hasher: PasswordHasher, typed: str, source: str
+) -> None:
+    hashed = re.sub(r"(['\"\\])", r"\\\1", typed) if source == "form" else typed
+    digest = base64.b64encode(hmac.digest(b"wp-sha384", hashed.encode(), "sha384"))
+    for stored in (f"$wp{bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()}", phpass.using(rounds=11).hash(hashed)):
+        assert await hasher.verify(f" {typed}\n", stored)
+        assert not await hasher.verify(f"{typed}.", stored)
+
+
+async def test_a_foreign_hash_is_computed_on_a_hashing_thread_with_its_memory_bounded(
+    hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def spy(secret: bytes, **parameters: Any) -> bytes:
+        calls.append((threading.current_thread().name, parameters["maxmem"]))
+        return scrypt(secret, **parameters)
+
+    scrypt = hashlib.scrypt
+    monkeypatch.setattr(hashlib, "scrypt", spy)
+    stored = f"$scrypt$ln=16,r=8,p=1$c29tZXNhbHQ${'A' * 43}"
+    assert not await hasher.verify("correct horse", stored)
+    [(thread, memory)] = calls
+    assert thread.startswith("hashing")
+    assert memory == 65 * 1024 * 1024
+
+
+@pytest.mark.parametrize("handler", (sha512_crypt.using(rounds=1000), phpass.using(rounds=11)), ids=("crypt", "phpass"))
+async def test_no_password_of_more_than_512_bytes_matches_a_hash_whose_every_round_hashes_it(
+    hasher: PasswordHasher, handler: Any
+) -> None:
+    longest, longer = "x" * 512, "x" * 513
+    assert await hasher.verify(longest, handler.hash(longest))
+    assert not await hasher.verify(longer, handler.hash(longest))
+    assert not await hasher.verify(longer, handler.hash(longer))
+
+
+async def test_a_hash_of_an_algorithm_that_this_installation_lacks_matches_no_password(
+    hasher: PasswordHasher, computed: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `cryptography` that was built with OpenSSL before 3.2 has no argon2."""
+
+    def refuse(**_: object) -> None:
+        raise UnsupportedAlgorithm("argon2")
+
+    monkeypatch.setattr(argon2, "Argon2id", refuse)
+    assert not await hasher.verify("correct horse", f"$argon2id$v=19$m=64,t=1,p=1${'A' * 22}${'A' * 43}")
+    assert len(computed) == 1
+
+
 async def test_a_hash_that_cannot_be_checked_is_logged_once_by_its_scheme(hasher: PasswordHasher) -> None:
     with structlog.testing.capture_logs() as logs:
-        for stored in ("$argon2id$v=19$hunter2", "$argon2i$v=19$x", "hunter2", "$2x$04$hunter2", "$2b$04$hunter2", ""):
+        for stored in ("$argon2d$v=19$hunter2", "$argon2i$v=19$x", "hunter2", "$2x$04$hunter2", "$2b$04$hunter2", ""):
             assert not await hasher.verify("hunter2", stored)
         assert not await hasher.verify("hunter2", None)
     assert [(line["log_level"], line["scheme"]) for line in logs] == [
         ("warning", "argon2"),
+        ("warning", "damaged or too costly argon2"),
         ("warning", "another"),
-        ("warning", "bcrypt of another kind or cost"),
-        ("warning", "bcrypt, damaged"),
+        ("warning", "damaged or too costly bcrypt"),
     ]
     assert "hunter2" not in str(logs)
 
@@ -153,6 +248,7 @@ async def test_a_hash_of_another_cost_needs_an_update_and_one_of_ours_does_not(h
         ("correct horse", "garbage"),
         ("correct horse", "$2b$31$abcdefghijklmnopqrstuuPLkVLuWfXvEtvKQ1nLRT8oJMVC.Pa/W"),
         ("correct horse", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$AAAA"),
+        ("correct horse", f"$pbkdf2-sha256$2000001$c29tZXNhbHQ${'A' * 43}"),
         ("x" * 100, plain_bcrypt("correct horse")),
         ("correct horse", plain_bcrypt("correct horse").replace("$2b$", "$2x$")),
         ("correct horse", plain_bcrypt("correct horse")[:-1]),
@@ -162,7 +258,7 @@ async def test_a_hash_of_another_cost_needs_an_update_and_one_of_ours_does_not(h
         ("nul\0", plain_bcrypt("correct horse")),
         ("wrong", plain_bcrypt("correct horse")),
     ),
-    ids=range(12),
+    ids=range(13),
 )
 async def test_refusing_a_password_computes_one_hash_for_every_kind_of_stored_hash(
     hasher: PasswordHasher, computed: list[threading.Thread], password: str, stored: str | None

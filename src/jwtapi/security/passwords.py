@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Literal, TypeVar
@@ -13,7 +13,9 @@ from typing import Literal, TypeVar
 import structlog
 
 from jwtapi.errors import Unavailable
-from jwtapi.security.password_schemes import BCRYPT_BYTES, cuts_passwords, is_known, name_of, new_context
+from jwtapi.security.foreign_hashes.errors import RefusedHash
+from jwtapi.security.foreign_hashes.reading import read_stored
+from jwtapi.security.password_schemes import is_own, kind_of, new_context
 
 T = TypeVar("T")
 
@@ -38,10 +40,11 @@ class Overloaded(Unavailable):
 class PasswordHasher:
     """Runs `bcrypt_sha256` on a pool of threads. bcrypt releases the interpreter lock, so the event loop goes on.
 
-    Imported bcrypt hashes verify too; see password_schemes.py.
-
     A password is normalised to NFC first, because keyboards encode the same characters in different ways
     (SP 800-63B-4 §3.1.1.2).
+
+    Hashes of other systems verify too, with the algorithm and the cost of that system. Each runs on one of these
+    threads, so at most as many as there are threads need their memory at the same time, each up to 100 MiB.
     """
 
     def __init__(
@@ -73,6 +76,11 @@ class PasswordHasher:
         """Return how many hashes are computed or wait for a thread."""
         return self._pending
 
+    @property
+    def most_pending(self) -> int:
+        """Return how many can be pending. More are refused."""
+        return self._most_pending
+
     async def hash(self, password: str, *, after: Callable[[], None] | None = None) -> str:
         """Hash a new password. `after`, a check that may raise, runs first on the same thread.
 
@@ -97,29 +105,29 @@ class PasswordHasher:
 
     def needs_update(self, password_hash: str) -> bool:
         """Return whether the scheme or the cost of the hash differs from those of new hashes."""
-        return bool(self._context.needs_update(password_hash.strip()))
+        stored = password_hash.strip()
+        return not is_own(stored) or bool(self._context.needs_update(stored))
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, password_hash: str | None) -> bool:
-        stored = (password_hash or "").strip()
-        if password_hash is not None and not is_known(stored):
-            self._warn_of(stored)
-        if not is_known(stored) or len(password) > MAX_LENGTH:
+        if password_hash is None:
             return self._verify_dummy_hash()
-        secret: str | bytes = normalised(password)
-        if cuts_passwords(stored):
-            # The library that made this hash cut the password, so cut it here too. After this login a hash of the whole
-            # password replaces it.
-            secret = normalised(password).encode()[:BCRYPT_BYTES]
-            if b"\0" in secret:
-                return self._verify_dummy_hash()  # bcrypt accepts no zero byte, so no such password was ever set
+        stored = password_hash.strip()
         try:
-            return bool(self._context.verify(secret, stored))
-        except ValueError:
+            is_right = self._check_against(stored)
+            if len(password) <= MAX_LENGTH:
+                return is_right(password)
+        except (ValueError, RefusedHash):
             self._warn_of(stored)
-            return self._verify_dummy_hash()
+        return self._verify_dummy_hash()
+
+    def _check_against(self, stored: str) -> Callable[[str], bool]:
+        if is_own(stored):
+            return lambda password: bool(self._context.verify(normalised(password), stored))
+        foreign = read_stored(stored)
+        return lambda password: any(foreign.matches(secret) for secret in _spellings(password))
 
     def _verify_dummy_hash(self) -> Literal[False]:
         """Compute a hash anyway. Otherwise the time of the answer would show whether there is a usable hash."""
@@ -128,7 +136,7 @@ class PasswordHasher:
 
     def _warn_of(self, stored: str) -> None:
         """Log each kind of hash that nobody can sign in with once."""
-        if (name := name_of(stored)) not in self._logged_kinds:
+        if (name := kind_of(stored)) not in self._logged_kinds:
             self._logged_kinds.add(name)
             log.warning("a user cannot sign in, because the stored password hash cannot be checked", scheme=name)
 
@@ -162,6 +170,15 @@ def normalised(password: str) -> str:
     if len(password) > MAX_LENGTH:
         raise ValueError(f"more than {MAX_LENGTH} code points")
     return unicodedata.normalize("NFC", password)
+
+
+def _spellings(password: str) -> Iterator[bytes]:
+    """Yield the ways in which another system may have encoded the password: at most three, and one for ASCII.
+
+    It may have hashed what the keyboard sent, or normalised it to NFKC.
+    """
+    forms = (normalised(password), password, unicodedata.normalize("NFKC", password))
+    return (form.encode() for form in dict.fromkeys(forms))
 
 
 def _lower_priority() -> None:
