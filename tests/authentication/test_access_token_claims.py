@@ -70,17 +70,17 @@ async def test_the_issuer_is_the_public_url_and_the_audience_is_the_setting_or_t
 async def test_a_token_of_a_key_pair_names_roles_only_if_there_are_some(run_api: RunApi) -> None:
     async with run_api(signing_algorithm="ES256") as api:
         without = await api.signed_in()
-        await api.set_roles("admin", "staff")
-        of_admin = await sign_in(api.client())
+        await api.set_roles("editor", "staff")
+        of_editor = await sign_in(api.client())
         await api.set_roles()
         again = await sign_in(api.client())
-        assert [claims_of(token_of(each)).get("roles") for each in (without, of_admin, again)] == [
+        assert [claims_of(token_of(each)).get("roles") for each in (without, of_editor, again)] == [
             None,
-            ["admin", "staff"],
+            ["editor", "staff"],
             None,
         ]
         # Each token states the roles of its moment, so only one without roles is good now.
-        assert [await status_with(api, token_of(each)) for each in (without, of_admin, again)] == [200, 401, 200]
+        assert [await status_with(api, token_of(each)) for each in (without, of_editor, again)] == [200, 401, 200]
 
 
 @on_sqlite

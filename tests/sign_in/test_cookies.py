@@ -93,6 +93,7 @@ async def test_a_cookie_of_arbitrary_bytes_is_not_a_token(run_api: RunApi, value
             assert answer.status_code == 200
 
 
+@on_sqlite
 async def test_a_refresh_token_is_found_in_any_of_several_cookie_headers(run_api: RunApi) -> None:
     async with run_api() as api:
         token = (await api.signed_in()).cookies["refreshToken"]

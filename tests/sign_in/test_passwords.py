@@ -3,7 +3,7 @@
 import pytest
 
 from jwtapi.security.passwords import PasswordHasher
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, register
 from tests.support.emails import set_email, set_pending_email
 from tests.support.statements import sent_by_requests, statements
@@ -54,6 +54,7 @@ async def test_an_old_name_that_is_no_address_works(api: Api) -> None:
     assert [await log_in(api, login) for login in ("me@home", "ME@home", "me\uff20home")] == [200, 200, 200]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "login", ("a@", "@", "a" * 300 + "@example.com", "a@b@c", "\u0000@example.com", "ﬀ@example.com", "x@localhost")
 )
@@ -108,6 +109,7 @@ async def test_failed_logins_count_together_by_name_and_by_address(run_api: RunA
         assert [await log_in(api, login) for login in ("alice", ALICE)] == [429, 429]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("one", "other"),
     (

@@ -15,7 +15,7 @@ from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
-from tests.conftest import JWT_SECRET, RunApi
+from tests.conftest import JWT_SECRET, RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of, register
 
 RIGHT = {"username": "alice", "password": PASSWORD}
@@ -116,6 +116,7 @@ async def test_an_access_token_of_an_earlier_version_is_accepted(api: Api, alice
         assert (await api.client().get(path, headers={"Authorization": f"Bearer {old}"})).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "changed", ({"amr": ["pwd", "otp"]}, {"auth_time": 2**40}, {"amr": "pwd"}, {"auth_time": "now"}, {"amr": []})
 )

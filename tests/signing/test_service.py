@@ -32,7 +32,7 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
 from jwtapi.storage.signing_keys import SigningKey, SigningKeyRepository
 from jwtapi.storage.unit_of_work import UnitOfWork
-from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, RunApi, on_sqlite
 from tests.support.api import Api, error_of, sign_in
 from tests.support.clients import new_client, service_token
 
@@ -621,6 +621,7 @@ async def test_a_key_of_signing_key_that_is_not_due_signs_if_the_one_before_was_
         assert await is_accepted(api, token)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("key", "problem"),
     (

@@ -1,55 +1,67 @@
-"""Finds the principal of a request by its access token."""
+"""Finds the principal of a request by its access token or its API key."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeAlias
 
+from jwtapi.api_keys.cache import ApiKeyCache, CachedKey
+from jwtapi.api_keys.uses import EXACTNESS, ApiKeyUses
 from jwtapi.authentication.errors import AccessTokenExpired, AccessTokenInvalid, AccessTokenRequired
 from jwtapi.clock import Clock
 from jwtapi.principal import Principal
 from jwtapi.security.access_tokens import AccessTokens
+from jwtapi.security.api_keys import LENGTH as KEY_LENGTH
+from jwtapi.security.api_keys import hash_of, is_api_key, parse_key
 from jwtapi.security.signed_tokens import ExpiredToken, InvalidToken
 from jwtapi.sessions.cache import SessionCache, VerifiedToken
 from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.arrivals import Arrivals
 
+Verified: TypeAlias = VerifiedToken | CachedKey
+
 
 class Authenticator:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  it needs all of them
         self,
         access_tokens: AccessTokens,
         signing_keys: SigningKeys,
         sessions: SessionCache,
         arrivals: Arrivals,
+        api_keys: ApiKeyCache,
+        api_key_uses: ApiKeyUses,
         clock: Clock,
     ) -> None:
         self._access_tokens = access_tokens
         self._signing_keys = signing_keys
         self._sessions = sessions
         self._arrivals = arrivals
+        self._api_keys = api_keys
+        self._api_key_uses = api_key_uses
         self._clock = clock
 
-    async def authenticate(self, access_token: str | None) -> Principal:
-        """Return the principal of the token.
+    async def authenticate(self, bearer: str | None) -> Principal:
+        """Return the principal of the token or of the API key.
 
         Raises:
             AccessTokenRequired: there is no token.
-            AccessTokenExpired, AccessTokenInvalid: the token is not valid, or no longer valid.
+            AccessTokenExpired, AccessTokenInvalid: the token or the key is not valid, or no longer valid.
             StorageUnavailable
         """
-        verified = await self.verify(access_token)
+        verified = await self.verify(bearer)
         assert verified.principal is not None  # noqa: S101  `verify` raises otherwise
         return verified.principal
 
-    async def verify(self, access_token: str | None) -> VerifiedToken:
-        """Check a token. Its `principal` and that of its session are not None.
+    async def verify(self, bearer: str | None) -> Verified:
+        """Check a token or an API key. The `principal`, and that of the session of the token, are not None.
 
         Raises:
             as `authenticate`.
         """
-        if access_token is None:
+        if bearer is None:
             raise AccessTokenRequired
         now = self._clock()
-        verified = self._sessions.token(access_token)
+        verified = self._sessions.token(bearer)
         if (
             verified is not None
             and now < verified.expires_at
@@ -59,9 +71,29 @@ class Authenticator:
             if verified.principal is None:
                 raise AccessTokenInvalid
             return verified
-        return await self._verify(access_token, now)
+        return await (self._verify_key(bearer, now) if is_api_key(bearer) else self._verify_token(bearer, now))
 
-    async def _verify(self, access_token: str, now: datetime) -> VerifiedToken:
+    def remember_answer(self, verified: Verified, endpoint: Hashable, answer: Any) -> None:
+        """Keep a ready answer in `verified.answers`, for as long as what the token or the key allows stays the same."""
+        if isinstance(verified, CachedKey):
+            self._api_keys.remember_answer(verified, endpoint, answer)
+        else:
+            self._sessions.remember_answer(verified.session, endpoint, answer)
+
+    async def _verify_key(self, text: str, now: datetime) -> CachedKey:
+        # A text that was only made up to look like a key is refused here, because its checksum is wrong.
+        key = self._api_keys.by_hash(hash_of(text)) if len(text) == KEY_LENGTH else None
+        if key is None or not self._api_keys.is_live():
+            sent = parse_key(text)
+            key = await self._api_keys.find(sent) if sent is not None else None
+        if key is None or key.principal is None or now >= key.expires_at:
+            raise AccessTokenInvalid
+        if now >= key.use_is_due_at and key.principal.key_id is not None:
+            key.use_is_due_at = now + EXACTNESS
+            self._api_key_uses.note(key.principal.key_id, now)
+        return key
+
+    async def _verify_token(self, access_token: str, now: datetime) -> VerifiedToken:
         await self._signing_keys.refresh_unless_current()
         changes, keys_until = self._signing_keys.changes, self._signing_keys.next_end()
         try:
@@ -96,9 +128,13 @@ def _principal(claimed: Principal, actual: Principal) -> Principal | None:
 
     A token from before a re-authentication of its session stays valid, but does not become a recent sign-in: a thief of
     the token could wait for that. `amr` only grows. Tokens from before migration 0004 have none.
+
+    A token from before TOKEN_CLAIMS was set gives its user nothing by claims. Others must have those of now.
     """
     if claimed == actual:
         return actual
+    if claimed.claims_json is None:
+        claimed = replace(claimed, claims_json=actual.claims_json)
     if not claimed.amr:
         claimed = replace(claimed, amr=actual.amr, auth_time=actual.auth_time)
     is_of_then = claimed.auth_time <= actual.auth_time and claimed.amr == actual.amr[: len(claimed.amr)]

@@ -14,7 +14,6 @@ from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.authentication.dependencies import bearer_token
 from jwtapi.errors import JwtapiError
 from jwtapi.principal import Principal
-from jwtapi.sessions.cache import SessionCache
 from jwtapi.web.errors import handle_error
 
 
@@ -22,7 +21,8 @@ from jwtapi.web.errors import handle_error
 class PrincipalEndpoint:
     """An endpoint whose response depends on the principal and on nothing else.
 
-    It is kept for the session, so it must not depend on `amr` and `auth_time`: the session's tokens can differ in them.
+    It is kept for the session or the API key, so it must not depend on `amr` and `auth_time`: the session's tokens can
+    differ in them.
     """
 
     path: str
@@ -37,12 +37,9 @@ class FastPath:
     `dependency_overrides` or a middleware of the program that embeds it.
     """
 
-    def __init__(
-        self, app: ASGIApp, authenticator: Authenticator, sessions: SessionCache, *endpoints: PrincipalEndpoint
-    ) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, *endpoints: PrincipalEndpoint) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._sessions = sessions
         self._endpoints = {endpoint.path: endpoint for endpoint in endpoints}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,15 +49,15 @@ class FastPath:
             return
         scope["route"] = endpoint  # the metrics read its path
         try:
-            session = (await self._authenticator.verify(bearer_token(scope["headers"]))).session
+            verified = await self._authenticator.verify(bearer_token(scope["headers"]))
         except JwtapiError as error:
             answer: Response = await handle_error(Request(scope), error)
         else:
-            remembered = session.answers.get(endpoint)
+            remembered = verified.answers.get(endpoint)
             if remembered is None:
-                assert session.principal is not None  # noqa: S101  the authenticator raises otherwise
-                remembered = _answer(endpoint, session.principal)
-                self._sessions.remember_answer(session, endpoint, remembered)
+                assert verified.principal is not None  # noqa: S101  the authenticator raises otherwise
+                remembered = _answer(endpoint, verified.principal)
+                self._authenticator.remember_answer(verified, endpoint, remembered)
             answer = remembered
         await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
         await send({"type": "http.response.body", "body": answer.body})

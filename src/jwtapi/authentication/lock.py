@@ -23,7 +23,7 @@ def lock_user(uow: UnitOfWork, principal: Principal, now: datetime) -> User:
     """
     user = uow.users.get_for_update(principal.user_id)
     session = uow.sessions.get(principal.session_id) if principal.session_id is not None else None
-    if user is None or user.disabled_at is not None or session is None or not session.is_alive(now):
+    if user is None or not user.may_sign_in or session is None or not session.is_alive(now):
         raise AccessTokenInvalid
     if lacks_a_factor(user, session):
         raise SignInTooOld

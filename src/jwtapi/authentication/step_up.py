@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from jwtapi.authentication.dependencies import PrincipalDep
+from jwtapi.authentication.dependencies import SessionPrincipalDep
 from jwtapi.authentication.errors import MAX_AGE, SignInTooOld
 from jwtapi.authentication.lock import lacks_a_factor
 from jwtapi.principal import Principal
@@ -14,13 +14,14 @@ from jwtapi.web.dependencies import ClockDep, provided
 
 
 async def require_recent_sign_in(
-    principal: PrincipalDep, clock: ClockDep, database: Annotated[Database, provided(Database)]
+    principal: SessionPrincipalDep, clock: ClockDep, database: Annotated[Database, provided(Database)]
 ) -> None:
     """Refuse the request if its user signed in longer ago than MAX_AGE, or without the second factor that the user has.
 
     A remembered device, or a session from before the first factor, would otherwise be enough to remove the factor.
 
     Raises:
+        SessionRequired: an API key authenticates the request.
         SignInTooOld
     """
     if clock().timestamp() - principal.auth_time > MAX_AGE:

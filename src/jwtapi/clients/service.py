@@ -73,16 +73,18 @@ class ClientService:
         Raises:
             UnknownClient
         """
-
-        def delete(uow: UnitOfWork) -> bool:
-            client = uow.clients.by_name(name)
-            if client is None or not uow.clients.delete(client.id):
-                return False
-            self._record(uow, CLIENT_DELETED, client, caller)
-            return True
-
-        if not await self._database.write(delete):
+        if not await self._database.write(lambda uow: self._delete(uow, uow.clients.by_name(name), caller)):
             raise UnknownClient(name)
+
+    def delete_by_id(self, uow: UnitOfWork, client_id: UUID, caller: Caller) -> bool:
+        """As `delete`, in a unit. Return False if there is no such client."""
+        return self._delete(uow, uow.clients.get(client_id), caller)
+
+    def _delete(self, uow: UnitOfWork, client: Client | None, caller: Caller) -> bool:
+        if client is None or not uow.clients.delete(client.id):
+            return False
+        self._record(uow, CLIENT_DELETED, client, caller)
+        return True
 
     async def authenticate(self, client_id: str, secret: str) -> Client:
         """Return the client of this id and secret. An unknown id takes the same work as a wrong secret.

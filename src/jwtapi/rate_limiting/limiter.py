@@ -66,6 +66,8 @@ class RateLimiter:
         """By window: admitted attempts that are not settled yet."""
         self._refusals: dict[str, _Refusal] = {}
         """By window: the last refusal."""
+        self.refused: Counter[str] = Counter()
+        """By the name of the limit: the attempts that this process has refused since it started."""
 
     async def acquire(self, limit: Limit, key: str) -> Standing:
         """Count an attempt, or refuse it. Every standing must be settled; meanwhile its attempt is in flight.
@@ -94,6 +96,7 @@ class RateLimiter:
             if window not in self._refusals:
                 log.warning("rate limit reached", limit=limit.name, key=key)
             wait = self._remember_refusal(limit, window, attempt.wait)
+        self.refused[limit.name] += 1
         return Standing(limit, item, window, admitted=False, remaining=0, wait=wait)
 
     async def settle(self, standing: Standing, *, succeeded: bool) -> None:
@@ -128,6 +131,7 @@ class RateLimiter:
         item = self.item_of(limit)
         attempt = await self._storage.acquire(item, item.key_for(key, limit.name))
         if not attempt.admitted:
+            self.refused[limit.name] += 1
             raise limit.error(retry_after=_whole_seconds(attempt.wait))
 
     def admits(self, uow: UnitOfWork, limit: Limit, key: str, at: datetime) -> bool:

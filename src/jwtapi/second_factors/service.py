@@ -27,9 +27,7 @@ from jwtapi.storage.login_tickets import LoginTicket, LoginTicketRepository
 from jwtapi.storage.remembered_devices import RememberedDeviceRepository
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
-
-ADMIN = "admin"
-"""The role of administrators."""
+from jwtapi.users.administrators import ADMIN
 
 
 class SecondFactors(FurtherFactor):
@@ -206,4 +204,4 @@ class SecondFactors(FurtherFactor):
 
 
 def _holds(ticket: LoginTicket, user: User) -> bool:
-    return user.disabled_at is None and ticket.user_state == tickets.state_of(user)
+    return user.may_sign_in and ticket.user_state == tickets.state_of(user)

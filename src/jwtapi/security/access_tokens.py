@@ -19,11 +19,13 @@ from jwtapi.security.signed_tokens import (
     uuid_claim,
 )
 from jwtapi.settings import ISSUER
+from jwtapi.token_claims import canonical
 
 
 class DecodedToken(NamedTuple):
     principal: Principal
-    """`amr` is empty if the token has none, because an earlier version issued it."""
+    """`amr` is empty if the token has none, because an earlier version issued it. `claims_json` is None if it has none,
+    because it was issued before TOKEN_CLAIMS was set."""
     session_id: UUID
     generation: int
     """How often the session had been refreshed when the token was issued."""
@@ -43,8 +45,18 @@ class IssuedAccessToken:
 
 
 class AccessTokens:
-    def __init__(self, keys: Keys, *, ttl: int, issuer: str = ISSUER, audience: str | None = None) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        ttl: int,
+        issuer: str = ISSUER,
+        audience: str | None = None,
+        own_claim: str | None = None,
+    ) -> None:
+        """`own_claim` is the name of the claim with `Principal.claims`. None: tokens have no such claim."""
         self._keys = keys
+        self._own_claim = own_claim
         self._signer = TokenSigner(keys, "at+jwt", issuer=issuer, audience=audience)
         self._ttl = ttl
 
@@ -58,6 +70,9 @@ class AccessTokens:
         issued = seconds(now)
         expires = min(issued + self._ttl, max(seconds(until), issued + 1))
         key = self._keys.signing_key()
+        own: dict[str, Any] = {}
+        if self._own_claim is not None and principal.claims_json is not None:
+            own[self._own_claim] = principal.claims
         # Authlib refuses an empty list. But services that have JWT_SECRET expect one.
         has_roles = bool(principal.roles) or key.kid is None
         token = self._signer.sign(
@@ -73,7 +88,8 @@ class AccessTokens:
                 "auth_time": principal.auth_time,
                 "amr": principal.amr,
             }
-            | ({"roles": principal.roles} if has_roles else {}),
+            | ({"roles": principal.roles} if has_roles else {})
+            | own,
             key=key,
         )
         return IssuedAccessToken(token, expires - issued)
@@ -96,6 +112,7 @@ class AccessTokens:
             session_id=session_id,
             amr=amr,
             auth_time=auth_time,
+            claims_json=_own_claim(claims, self._own_claim) if self._own_claim is not None else None,
         )
         generation = (
             generation_claim(claims, "gen") if "gen" in claims else 0
@@ -142,6 +159,15 @@ def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidToken
     return tuple(values)
+
+
+def _own_claim(claims: dict[str, Any], name: str) -> str | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    if not isinstance(value, dict):
+        raise InvalidToken
+    return canonical(value)
 
 
 def _amr(claims: dict[str, Any]) -> tuple[str, ...]:

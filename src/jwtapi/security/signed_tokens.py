@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from jwtapi import strict_json
 from jwtapi.settings import ISSUER
 
-_MAX_LENGTH = 4096
+_MAX_LENGTH = 8192
 _CLOCK_SKEW = 30
 _LAST_GENERATION = 2**31 - 1  # the largest number that the column can hold
 _LATEST = 2**53  # larger numbers are not exact, and arithmetic with them can overflow

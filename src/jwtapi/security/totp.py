@@ -6,7 +6,7 @@ form is checked here, and the step of a right code is returned for the database,
 
 import re
 import secrets
-from base64 import b32encode
+from base64 import b32decode, b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,9 +23,30 @@ WINDOW = 1
 _SECRET_BYTES = 20
 """As long as the hash (RFC 4226 §4)."""
 
+_FEWEST_SECRET_BYTES, _MOST_SECRET_BYTES = 10, 64
+"""Of a secret that another system has made. Google Authenticator began with 10."""
+
 _MAX_TYPED = 32
 _CODE = re.compile("[0-9]{6}")
 _PURPOSE = b"jwtapi totp secrets"
+
+
+def canonical_secret(text: str) -> str:
+    """Return a secret in base32 as `TotpSecrets` encrypts it: capitals, without spaces and without padding.
+
+    Raises:
+        ValueError: it is not base32, or it does not have 10 to 64 bytes. The message does not repeat it.
+    """
+    secret = "".join(text.split()).replace("-", "").upper().rstrip("=")
+    if len(secret) > 2 * _MOST_SECRET_BYTES:
+        raise ValueError("too long")
+    try:
+        size = len(b32decode(secret + "=" * (-len(secret) % 8)))
+    except ValueError:
+        raise ValueError("not base32") from None
+    if not _FEWEST_SECRET_BYTES <= size <= _MOST_SECRET_BYTES:
+        raise ValueError("not 10 to 64 bytes")
+    return secret
 
 
 @dataclass(frozen=True, slots=True)

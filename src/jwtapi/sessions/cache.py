@@ -1,7 +1,7 @@
 """Caches sessions in this process, while the change feed is sure to deliver every change."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,6 +11,7 @@ from jwtapi.storage.change_feed import ChangeFeed
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event, Invalidates, invalidated_by
 from jwtapi.storage.sessions import Session, SessionOfUser
+from jwtapi.token_claims import claims_of
 
 MAX_SESSIONS = 10_000
 """About 7 MB. With more sessions, the one that was read first is read again at its next request."""
@@ -53,14 +54,18 @@ class VerifiedToken(NamedTuple):
     expires_at: datetime
     """When the token, its session or its key may have ended. Until then, only changes that are heard of end them."""
 
+    @property
+    def answers(self) -> dict[Hashable, Any]:
+        return self.session.answers
+
 
 def methods_of(session: Session) -> tuple[str, ...]:
     """Return `amr`. A session from before migration 0004 was opened with a password."""
     return tuple(session.amr if session.amr is not None else ("pwd",))
 
 
-def principal_of(found: SessionOfUser) -> Principal:
-    """Return what the session allows."""
+def principal_of(found: SessionOfUser, token_claims: Collection[str] = ()) -> Principal:
+    """Return what the session allows. `token_claims` are the names of the members of metadata that tokens contain."""
     session, owner = found
     return Principal(
         user_id=session.user_id,
@@ -69,12 +74,21 @@ def principal_of(found: SessionOfUser) -> Principal:
         session_id=session.id,
         amr=methods_of(session),
         auth_time=int((session.auth_time or session.created_at).timestamp()),
+        claims_json=claims_of(owner.metadata, token_claims) if token_claims else None,
     )
 
 
 class SessionCache:
-    def __init__(self, database: Database, feed: ChangeFeed, *, max_sessions: int = MAX_SESSIONS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        feed: ChangeFeed,
+        *,
+        max_sessions: int = MAX_SESSIONS,
+        token_claims: Collection[str] = (),
+    ) -> None:
         self._max_sessions = max_sessions
+        self._token_claims = token_claims
         self._database = database
         self.is_live = feed.is_live
         """Return whether valid entries can be relied on: changes of the last seconds would have arrived."""
@@ -84,7 +98,7 @@ class SessionCache:
         self.token = self._tokens.get
         """Return the VerifiedToken of an access token, or None."""
         feed.subscribe(
-            lambda type_: type_.invalidates is not Invalidates.NOTHING,
+            lambda type_: type_.invalidates not in {Invalidates.NOTHING, Invalidates.API_KEYS},
             on_events=self._invalidate,
             on_gap=self._invalidate_all,
         )
@@ -165,7 +179,7 @@ class SessionCache:
                     self._drop_user(event.user_id)
                 case Invalidates.SESSION | Invalidates.USER | Invalidates.ALL:
                     self._invalidate_all()  # perhaps it names less than it invalidates, as one of a later version may
-                case Invalidates.NOTHING:
+                case Invalidates.API_KEYS | Invalidates.NOTHING:
                     pass
 
     def _drop(self, session_id: UUID) -> None:
@@ -188,11 +202,12 @@ class SessionCache:
             self._drop(session_id)
 
     async def _read(self, session: CachedSession, session_id: UUID, now: datetime) -> CachedSession:
-        found = await self._database.read(lambda uow: uow.sessions.with_user(session_id))
+        with_metadata = bool(self._token_claims)
+        found = await self._database.read(lambda uow: uow.sessions.with_user(session_id, with_metadata=with_metadata))
         if found is None or not found.lets_in(now):
             session.principal, session.expires_at = None, _UNREAD
         else:
-            principal = principal_of(found)
+            principal = principal_of(found, self._token_claims)
             if principal != session.principal:
                 session.answers.clear()
                 session.principal = principal

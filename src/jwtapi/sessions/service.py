@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,6 +32,7 @@ from jwtapi.storage.events import Event
 from jwtapi.storage.sessions import Session, SessionOfUser
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.token_claims import NONE, chosen, fit
 
 _SIMULTANEOUS_LOGINS = 8
 """With so many sessions less than the maximum, a login counts again, exactly."""
@@ -97,6 +98,8 @@ class SessionService:
         notices: Notices,
         metrics: Metrics,
         clock: Clock,
+        *,
+        token_claims: Collection[str] = (),
     ) -> None:
         self._database = database
         self._arrivals = arrivals
@@ -106,6 +109,7 @@ class SessionService:
         self._notices = notices
         self._metrics = metrics
         self._clock = clock
+        self._token_claims = token_claims
         self._keys = KnownKeys()
 
     def new(
@@ -231,8 +235,15 @@ class SessionService:
     def _access_token(self, issued: SessionOfUser, now: datetime, *, generation: int) -> IssuedAccessToken:
         session = issued.session
         client_id = str(session.client_id) if session.client_id is not None else ISSUER
+        principal = principal_of(issued, self._token_claims)
+        if principal.claims_json == NONE and not fit(chosen(issued.owner.metadata or {}, self._token_claims)):
+            log.error(
+                "the metadata of a user do not fit into access tokens, which have none of them",
+                user_id=str(principal.user_id),
+                remedy="make smaller what TOKEN_CLAIMS chooses: `jwtapi user metadata`",
+            )
         return self._access_tokens.issue(
-            principal_of(issued), now, generation=generation, until=session.expires_at, client_id=client_id
+            principal, now, generation=generation, until=session.expires_at, client_id=client_id
         )
 
     async def refresh(
@@ -281,7 +292,7 @@ class SessionService:
                 if valid is not None:
                     outcome = RefreshOutcome.NEXT
                     break
-            found = _proven_session(uow, claims)
+            found = _proven_session(uow, claims, with_metadata=bool(self._token_claims))
             if found is None or not found.lets_in(now) or not found.session.may_be_refreshed_by(client_id):
                 continue
             valid, outcome = self._exchange(uow, found, claims.generation, now)
@@ -326,8 +337,15 @@ class SessionService:
         client_id: UUID | None,
         now: datetime,
     ) -> SessionOfUser | None:
-        idle_until = now + self._policy.idle
-        return uow.sessions.rotate(session_id, user_id, generation, now=now, idle_until=idle_until, client_id=client_id)
+        return uow.sessions.rotate(
+            session_id,
+            user_id,
+            generation,
+            now=now,
+            idle_until=now + self._policy.idle,
+            client_id=client_id,
+            with_metadata=bool(self._token_claims),
+        )
 
     async def _end_reused(self, session: Session, now: datetime, caller: Caller) -> bool:
         """End the session of a token that was used before, and tell its owner. Return False if it had ended before."""
@@ -456,9 +474,9 @@ def _lets_in(uow: UnitOfWork, decoded: DecodedToken, now: datetime) -> bool:
     return found is not None and found.lets_in(now) and found.session.user_id == decoded.principal.user_id
 
 
-def _proven_session(uow: UnitOfWork, claims: RefreshClaims) -> SessionOfUser | None:
+def _proven_session(uow: UnitOfWork, claims: RefreshClaims, *, with_metadata: bool = False) -> SessionOfUser | None:
     """Return the session of the token, if the token proves that its issuer knew the session's key."""
-    found = uow.sessions.with_user(claims.session_id)
+    found = uow.sessions.with_user(claims.session_id, with_metadata=with_metadata)
     if found is None or found.session.user_id != claims.user_id or not claims.is_proven_by(found.session.key):
         return None
     return found

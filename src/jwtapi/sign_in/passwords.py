@@ -82,7 +82,7 @@ class PasswordProver:
         try:
             # No connection and no lock is held during the hash.
             matches = await self._hasher.verify(attempt.password, user.password_hash if user is not None else None)
-            if user is not None and matches and user.disabled_at is None:
+            if user is not None and matches and user.may_sign_in:
                 return PasswordProof(
                     prover=self,
                     attempt=attempt,
@@ -117,7 +117,7 @@ class PasswordProver:
         await self._limiter.spend(WRONG_PASSWORDS, str(user_id))
         user = await self._database.read(lambda uow: uow.users.get(user_id))
         matches = await self._hasher.verify(password, user.password_hash if user is not None else None)
-        if user is None or not matches or user.disabled_at is not None:
+        if user is None or not matches or not user.may_sign_in:
             await self._record_failure(user, caller)
             raise WrongPassword
         await self._limiter.clear(WRONG_PASSWORDS, str(user_id))
@@ -125,7 +125,7 @@ class PasswordProver:
 
     async def _without_password(self, user_id: UUID) -> User:
         user = await self._database.read(lambda uow: uow.users.get(user_id))
-        if user is None or user.password_hash is not None or user.disabled_at is not None:
+        if user is None or user.password_hash is not None or not user.may_sign_in:
             raise WrongPassword
         return user
 

@@ -119,7 +119,7 @@ class SignIn:
         self, uow: UnitOfWork, *, principal: Principal, proof: Proof, caller: Caller
     ) -> SessionOfUser | User | JwtapiError:
         user = uow.users.get_for_update(principal.user_id)
-        if user is None or user.disabled_at is not None or user.id != proof.user_id:
+        if user is None or not user.may_sign_in or user.id != proof.user_id:
             return AccessTokenInvalid()
         accepted = proof.accept(uow, user)
         if accepted is None:
@@ -131,7 +131,7 @@ class SignIn:
         )
         if session is None:
             return AccessTokenInvalid()
-        return SessionOfUser(session, Owner(accepted.username, accepted.roles, accepted.disabled_at))
+        return SessionOfUser(session, _owner(accepted))
 
     def _concern(self, user: User, proof: Proof) -> bool:
         return any(factor.concerns(user, proof) for factor in self._further_factors)
@@ -153,7 +153,7 @@ class SignIn:
     def _open(self, uow: UnitOfWork, *, proof: Proof, caller: Caller, wanted: Wanted, tells_owner: bool) -> _Outcome:
         # Lock the user: a command that disables the user waits for this unit, and then also ends the new session.
         user = uow.users.get_for_update(proof.user_id)
-        if user is None or user.disabled_at is not None:
+        if user is None or not user.may_sign_in:
             uow.events.add(audit.event(LOGIN_FAILED, at=self._clock(), caller=caller, user_id=proof.user_id))
             return None
         accepted = proof.accept(uow, user)
@@ -179,8 +179,11 @@ class SignIn:
         self._metrics.count_login(LoginOutcome.SUCCEEDED)
         await proof.session_opened()
         session, user = opened
-        owner = Owner(user.username, user.roles, user.disabled_at)
         return SignedIn(
-            tokens=self._sessions.issue(SessionOfUser(session, owner)),
+            tokens=self._sessions.issue(SessionOfUser(session, _owner(user))),
             device_token=self._device_tokens.issue(user.id, user.password_hash, self._clock()),
         )
+
+
+def _owner(user: User) -> Owner:
+    return Owner(user.username, user.roles, user.disabled_at, user.metadata)

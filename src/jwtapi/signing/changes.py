@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from jwtapi.clock import Clock
 from jwtapi.security.key_ring import RingKey
-from jwtapi.signing.errors import KeyRefused
+from jwtapi.signing.errors import KeyExists, KeyRefused, UnknownKey
 from jwtapi.signing.events import SIGNING_KEY_ADDED, SIGNING_KEY_CHANGED, SIGNING_KEY_REVOKED
 from jwtapi.signing.planning import Found, Plan, Planner
 from jwtapi.signing.private_keys import PrivateKeys
@@ -63,7 +63,7 @@ class KeyChanges:
         elif row.revoked_at is not None:
             raise KeyRefused(f"The key {pair.kid} was revoked")
         elif row.encrypted_private is not None and not self._private.open(row).is_foreign:
-            raise KeyRefused(f"The key {pair.kid} is stored already")
+            raise KeyExists(f"The key {pair.kid} is stored already")
         else:
             uow.signing_keys.set_encrypted(pair.kid, self._private.encrypt(pair), instead_of=row.encrypted_private)
             _record(uow, SIGNING_KEY_CHANGED, pair.kid, now)
@@ -77,7 +77,7 @@ class KeyChanges:
                 uow.signing_keys.delete(key.kid, key.sign_from)
         secret_signed = next((term.key.pair is None for term in terms if term.signs(now)), False)
         if not uow.signing_keys.revoke(kid, now):
-            raise KeyRefused(f"There is no key {kid} that verifies tokens: see `jwtapi keys list`")
+            raise UnknownKey(f"There is no key {kid} that verifies tokens: see `jwtapi keys list`")
         _record(uow, SIGNING_KEY_REVOKED, kid, now)
         found = self.found(uow.signing_keys.all())
         plan = self._planner.after_revocation(found, now, secret_signed=secret_signed)

@@ -7,6 +7,7 @@ from jwtapi.caller import Caller
 from jwtapi.storage.remembered_devices import RememberedDeviceRepository
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.users.administrators import keep_an_administrator
 from jwtapi.users.events import USER_DELETED
 
 REMAINS = timedelta(minutes=5)
@@ -18,7 +19,11 @@ def delete_user(uow: UnitOfWork, user: User, at: datetime, caller: Caller) -> No
     """Delete a user whose row is locked. The time does not grow with what the user owns.
 
     The sessions need no statement: the event invalidates them in all caches, and they have no user any more.
+
+    Raises:
+        LastAdministrator
     """
+    keep_an_administrator(uow, user)
     if user.canonical_email is not None:
         uow.invitations.delete_used(user.canonical_email)
     uow.users.mark_deleted(user.id, at)
@@ -36,7 +41,7 @@ def prune_deleted_users(uow: UnitOfWork, now: datetime, *, limit: int) -> int:
         RememberedDeviceRepository(uow.connection).delete_of,
         uow.mails.delete_given_up_of,
         uow.events.erase_of,
-        uow.users.delete_marked,  # its authenticator app, recovery codes and passkeys, which are few, go with the row
+        uow.users.delete_marked,  # its factors, passkeys and API keys, which are few, go with the row
     ):
         pruned += prune(user_ids, limit=limit - pruned)
         if pruned >= limit:

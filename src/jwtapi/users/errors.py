@@ -21,6 +21,24 @@ class RegistrationClosed(Forbidden):
     message = "Registration is closed"
 
 
+class LastAdministrator(Conflict):
+    code = "last_administrator"
+    meaning = "nobody else who can sign in has the role admin: give it to somebody first"
+    message = "This is the last administrator. Give somebody else the role admin first."
+
+
+class IsServiceAccount(Conflict):
+    code = "service_account"
+    meaning = "a service account has no password and no e-mail address, and never gets any way to sign in"
+    message = "Nobody can sign in to a service account, so it has no password and no e-mail address"
+
+
+class MetadataInvalid(InvalidInput):
+    code = "metadata_invalid"
+    meaning = "the metadata are not of the allowed form, or too large"
+    field = "metadata"
+
+
 class EmailDiffers(InvalidInput):
     code = "email_differs"
     meaning = "the invitation is for another e-mail address: leave `email` out"

@@ -59,6 +59,8 @@ def _account(user: User) -> dict[str, Any]:
         "secondFactorDueAt": user.second_factor_due_at,
         "roles": user.roles,
         "settings": user.settings,
+        "metadata": user.metadata,
+        "externalId": user.external_id,
         "createdAt": user.created_at,
         "lastLoginAt": user.last_login_at,
     }

@@ -1,5 +1,6 @@
 """Holds back the names of users who have deleted their accounts, so that nobody can pose as them."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,6 +19,11 @@ class HeldNames:
 
     def is_held(self, uow: UnitOfWork, canonical_name: str) -> bool:
         return uow.held_names.is_held(self._macs.all(canonical_name), self._clock())
+
+    def held_among(self, uow: UnitOfWork, canonical_names: Iterable[str]) -> set[str]:
+        """Return those of the names that are held, by one statement."""
+        names = {mac: name for name in canonical_names for mac in self._macs.all(name)}
+        return {names[mac] for mac in uow.held_names.held_among(names, self._clock())} if names else set()
 
     def is_free(self, uow: UnitOfWork, canonical_name: str) -> bool:
         """Return whether a new user could have the name.

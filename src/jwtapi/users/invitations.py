@@ -1,7 +1,7 @@
 """Invites people to register, and checks the links of invitations."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -47,10 +47,18 @@ class InvitationService:
         self._links = links
         self._clock = clock
 
-    async def invite(self, address: EmailAddress, caller: Caller, *, roles: Sequence[str] = ()) -> str | None:
+    async def invite(
+        self,
+        address: EmailAddress,
+        caller: Caller,
+        *,
+        roles: Sequence[str] = (),
+        admit: Callable[[UnitOfWork], object] | None = None,
+    ) -> str | None:
         """Invite somebody by mail, or return the link if this server sends no mail.
 
-        The link registers one user within VALID_DAYS days. A former invitation of the same address is void.
+        The link registers one user within VALID_DAYS days. A former invitation of the same address is void. `admit` is
+        called first in the unit, and raises an error if nobody may be invited.
 
         Raises:
             EmailTaken: a user has verified the address.
@@ -74,6 +82,8 @@ class InvitationService:
         invited = audit.event(USER_INVITED, at=now, caller=caller, user_id=None, details=details)
 
         def add(uow: UnitOfWork) -> bool:
+            if admit is not None:
+                admit(uow)
             if uow.users.by_email(address.canonical) is not None:
                 return False
             uow.invitations.put(invitation)

@@ -1,4 +1,4 @@
-"""The mails that make users: to an address that a user has entered, and to somebody who is invited."""
+"""The mails that make users, and that let them in again: verification, invitation, and a link for a new password."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -8,7 +8,9 @@ from jwtapi.mail.unlinked import unlinked
 from jwtapi.security.link_tokens import LinkPurpose
 from jwtapi.storage.mails import QueuedMail
 from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.users.logins import Login
 from jwtapi.users.pending_email import pending_email_of
+from jwtapi.users.reset_links import VALID_MINUTES, reset_link
 
 VALID_HOURS = 24
 
@@ -58,3 +60,26 @@ def _compose_invitation(uow: UnitOfWork, mail: QueuedMail, composing: Composing)
 
 INVITATION = MailKind("invitation", _compose_invitation)
 """Has `invitation` in its details: the id of the invitation."""
+
+
+def _compose_reset(uow: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    """Write to the verified address of the user, never to the address that somebody typed."""
+    if mail.user_id is not None:
+        user = uow.users.get(mail.user_id)
+    else:
+        user = Login(mail.details["username"], mail.details["email"]).user(uow)
+    if user is None or user.email is None or not user.may_sign_in:
+        return None
+    variables = {
+        "username": unlinked(user.username),
+        "link": reset_link(user, composing.links, composing.tokens, composing.now),
+        "minutes": VALID_MINUTES,
+    }
+    return Letter(user.email, "password_reset", variables)
+
+
+PASSWORD_RESET = MailKind("password_reset", _compose_reset)
+"""Has `user_id` if an administrator sends it. Otherwise its details have the canonical login that somebody has typed.
+
+Only when the mail is composed, it is known whether anybody has that login.
+"""

@@ -14,8 +14,8 @@ class PendingEmail:
 
 
 def pending_email_of(user: User) -> PendingEmail | None:
-    """Return the address that waits, unless the user is disabled."""
-    if user.pending_email is None or user.disabled_at is not None:
+    """Return the address that waits, unless the user may not sign in."""
+    if user.pending_email is None or not user.may_sign_in:
         return None
     try:
         address = parse_email(user.pending_email)

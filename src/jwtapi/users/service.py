@@ -1,7 +1,7 @@
 """Creates users, and hashes new passwords."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import uuid4
 
 from jwtapi import audit
@@ -16,14 +16,17 @@ from jwtapi.security.password_policy import PasswordPolicy
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.security.usernames import UsernamePolicy, parse_username
 from jwtapi.storage.database import Database
+from jwtapi.storage.events import EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import DuplicateEmail, DuplicateUsername, User
-from jwtapi.users.errors import EmailDiffers, EmailTaken, LinkInvalid, UsernameTaken
-from jwtapi.users.events import USER_REGISTERED
+from jwtapi.users.errors import EmailDiffers, EmailTaken, IsServiceAccount, LinkInvalid, UsernameTaken
+from jwtapi.users.events import USER_CREATED, USER_REGISTERED
 from jwtapi.users.held_names import HeldNames
 from jwtapi.users.invitations import InvitationService, Invited
 from jwtapi.users.limits import EMAIL_RECIPIENT, key_of
-from jwtapi.users.mails import VERIFY_EMAIL
+from jwtapi.users.mails import PASSWORD_RESET, VERIFY_EMAIL
+from jwtapi.users.metadata import parse_metadata
+from jwtapi.users.roles import parse_roles
 
 
 class NewPasswords:
@@ -63,8 +66,12 @@ class UserService:
         limiter: RateLimiter,
         metrics: Metrics,
         clock: Clock,
+        *,
+        token_claims: Collection[str] = (),
     ) -> None:
+        """`token_claims` are the names of the members of metadata that access tokens contain."""
         self._database = database
+        self._token_claims = token_claims
         self._usernames = usernames
         self._held_names = held_names
         self._passwords = passwords
@@ -136,18 +143,96 @@ class UserService:
             pending_email=pending.display if pending is not None else None,
             security_stamp=secrets.token_bytes(16),
         )
-        if not await self._add(user, invited, caller):
+        if not await self._add(user, caller, USER_REGISTERED, invited=invited):
             raise LinkInvalid
-        if user.pending_email is not None:
-            self._outbox.wake()
         self._metrics.count_registration()
         return user
 
-    async def _add(self, user: User, invited: Invited | None, caller: Caller) -> bool:
+    async def create(  # noqa: PLR0913  the optional parts have names
+        self,
+        username: str,
+        password: str | None,
+        caller: Caller,
+        *,
+        email: EmailAddress | None = None,
+        email_is_verified: bool = False,
+        roles: Iterable[str] = (),
+        metadata: object = None,
+        is_service_account: bool = False,
+        sends_link: bool = False,
+        admit: Callable[[UnitOfWork], object] | None = None,
+    ) -> User:
+        """Store a user whom an administrator makes. REGISTRATION and RESERVED_USERNAMES do not matter.
+
+        Without a password, the user can sign in after a reset link or by nothing. An address that is not verified waits
+        until a link that is sent to it verifies it, as in `register`. `metadata` None means none. With `sends_link`, a
+        link to set a password is sent to the verified address. `admit` is called first in the unit, and raises an error
+        if the user must not be stored.
+
+        Raises:
+            UsernameInvalid, UsernameTaken: the name cannot be used.
+            PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
+            RolesInvalid, MetadataInvalid: as `parse_roles` and `parse_metadata`.
+            IsServiceAccount: a service account has neither password nor address.
+            EmailTaken: another user has verified the address.
+            MailUnavailable: a mail would be sent to the address, but none is sent.
+            TooManyRequests: people have entered this address too often.
+            Overloaded: too many hashes are waiting.
+        """
+        name = parse_username(username)
+        self._usernames.check(name, may_be_reserved=True)
+        if is_service_account and (password is not None or email is not None):
+            raise IsServiceAccount
+        parsed_roles = parse_roles(roles)
+        parsed_metadata = parse_metadata(metadata if metadata is not None else {}, self._token_claims)
+        if password is not None:
+            self._passwords.check_length(password)
+        pending = email if not email_is_verified else None
+        recipient = email if sends_link else pending
+        if recipient is not None:
+            self._outbox.require()
+        # This only avoids useless work. The unit below decides.
+        if not await self._database.read(lambda uow: self._held_names.is_free(uow, name.canonical)):
+            raise UsernameTaken
+        password_hash = await self._passwords.hash(password, username=name.display) if password is not None else None
+        if recipient is not None:
+            await self._limiter.spend(EMAIL_RECIPIENT, key_of(recipient))
+        verified = email if email_is_verified else None
+        user = User(
+            id=uuid4(),
+            username=name.display,
+            canonical_username=name.canonical,
+            password_hash=password_hash,
+            roles=parsed_roles,
+            settings={},
+            created_at=self._clock(),
+            disabled_at=None,
+            email=verified.display if verified is not None else None,
+            canonical_email=verified.canonical if verified is not None else None,
+            pending_email=pending.display if pending is not None else None,
+            security_stamp=secrets.token_bytes(16),
+            metadata=parsed_metadata,
+            is_service_account=is_service_account,
+        )
+        await self._add(user, caller, USER_CREATED, admit=admit, sends_link=sends_link and verified is not None)
+        return user
+
+    async def _add(  # noqa: PLR0913  the optional parts have names
+        self,
+        user: User,
+        caller: Caller,
+        type_: EventType,
+        *,
+        invited: Invited | None = None,
+        admit: Callable[[UnitOfWork], object] | None = None,
+        sends_link: bool = False,
+    ) -> bool:
         """Return False if somebody else has used the invitation meanwhile, or if it was replaced."""
-        registered = audit.event(USER_REGISTERED, at=user.created_at, caller=caller, user_id=user.id)
+        registered = audit.event(type_, at=user.created_at, caller=caller, user_id=user.id)
 
         def add(uow: UnitOfWork) -> bool:
+            if admit is not None:
+                admit(uow)
             if invited is not None and not uow.invitations.use(invited.invitation_id, user.created_at):
                 return False
             uow.users.add(user)
@@ -165,14 +250,19 @@ class UserService:
                     recipient=user.pending_email,
                     language=caller.language,
                 )
+            if sends_link:
+                self._outbox.add(uow, PASSWORD_RESET, at=user.created_at, user_id=user.id, language=caller.language)
             return True
 
         try:
-            return await self._database.write(add)
+            is_added = await self._database.write(add)
         except DuplicateUsername:
             raise UsernameTaken from None
         except DuplicateEmail:
             raise EmailTaken from None
+        if is_added and (sends_link or user.pending_email is not None):
+            self._outbox.wake()
+        return is_added
 
     def _pending(self, email: EmailAddress | None, invited: Invited | None) -> EmailAddress | None:
         """Return the address that waits. None does if no mail is sent, because none could be verified."""
