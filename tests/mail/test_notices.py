@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from jwtapi.mail.outbox import Outbox
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.features.passkeys.test_passkeys import sign_in_with as sign_in_with_passkey
 from tests.features.passkeys.test_passkeys import with_passkey
 from tests.features.password.provoked import token_of
@@ -48,7 +48,7 @@ async def test_the_owner_is_told_of_a_changed_password(run_api: RunApi, mailbox:
         mail = await mailbox.next(EMAIL)
     assert mail.subject == "The password of your account at auth.example.com was changed"
     assert_names_the_circumstances(mail)
-    assert "leaves passkeys and second factors as they are" in mail.text
+    assert "leaves passkeys, second factors and API keys as they are" in mail.text
     assert mail.links == [FORGOT, SECURITY]
     assert FORGOT in mail.html
 
@@ -240,6 +240,7 @@ async def everything(api: Api) -> None:
 NAMES = ("password_changed", "email_changed", "new_device", "token_reused", "account_deleted")
 
 
+@on_sqlite
 @pytest.mark.parametrize("off", NAMES)
 async def test_each_notice_can_be_switched_off_alone(run_api: RunApi, mailbox: Mailbox, off: str) -> None:
     mailbox.stop()
@@ -265,6 +266,7 @@ async def test_a_user_without_a_verified_address_and_a_server_without_mail_cause
         assert await api.sql("SELECT id FROM mails") == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "user_agent", ("Visit https://evil.example/login", "<a href=https://evil.example>x</a>", "evil.example", "x" * 5000)
 )

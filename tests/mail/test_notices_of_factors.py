@@ -89,7 +89,8 @@ async def test_a_thief_cannot_flood_the_owner_by_adding_and_removing_second_fact
     run_api: RunApi, mailbox: Mailbox
 ) -> None:
     """A password without a second factor suffices for that. The first changes are told, and so is a reset."""
-    async with run_api(rate_limit_enabled=True, notice_rate_limit="3/hour", **mailbox.settings) as api:
+    often = {"mail_poll_seconds": 0.05}
+    async with run_api(often, rate_limit_enabled=True, notice_rate_limit="3/hour", **mailbox.settings) as api:
         client = await owner(api)
         for _ in range(3):
             await remove_totp(api, client)

@@ -9,9 +9,14 @@ class MailUnavailable(NotSupported):
     message = "This server cannot send mail"
 
 
-class NoPages(NotSupported):
+class LinksUnavailable(NotSupported):
+    code = "links_unavailable"
+    meaning = "no link of this server could be opened (ACCOUNT_URL, ACCOUNT_PAGE_ENABLED, PUBLIC_URL)"
+
+
+class NoPages(LinksUnavailable):
     message = "A link needs a page: set ACCOUNT_URL, or ACCOUNT_PAGE_ENABLED=true."
 
 
-class NoPublicUrl(NotSupported):
+class NoPublicUrl(LinksUnavailable):
     message = "PUBLIC_URL: missing; a link begins with it, such as https://auth.example.com"

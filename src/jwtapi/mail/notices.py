@@ -87,6 +87,10 @@ def _compose_recovery_code_used(_: UnitOfWork, mail: QueuedMail, composing: Comp
     return _letter_of_protection(mail, composing, "notice_recovery_code_used", remaining=mail.details["remaining"])
 
 
+def _compose_api_key_created(_: UnitOfWork, mail: QueuedMail, composing: Composing) -> Letter | None:
+    return _letter_of_protection(mail, composing, "notice_api_key_created", key_name=unlinked(mail.details["key_name"]))
+
+
 PASSWORD_CHANGED = MailKind("notice_password_changed", _compose_password_changed)
 PASSWORD_REMOVED = MailKind("notice_password_removed", _compose_password_removed)
 EMAIL_CHANGED = MailKind("notice_email_changed", _compose_email_changed)
@@ -95,6 +99,7 @@ TOKEN_REUSED = MailKind("notice_token_reused", _compose_token_reused)
 ACCOUNT_DELETED = MailKind("notice_account_deleted", _compose_account_deleted)
 SECOND_FACTOR_CHANGED = MailKind("notice_second_factor_changed", _compose_second_factor_changed)
 RECOVERY_CODE_USED = MailKind("notice_recovery_code_used", _compose_recovery_code_used)
+API_KEY_CREATED = MailKind("notice_api_key_created", _compose_api_key_created)
 
 
 class Notices:
@@ -111,6 +116,7 @@ class Notices:
             ACCOUNT_DELETED: wanted.notice_account_deleted,
             SECOND_FACTOR_CHANGED: wanted.notice_second_factor_changed,
             RECOVERY_CODE_USED: wanted.notice_recovery_code_used,
+            API_KEY_CREATED: wanted.notice_api_key_created,
         }
         self._outbox = outbox
         self._limiter = limiter
@@ -157,6 +163,10 @@ class Notices:
         """Tell how many codes remain. There are ten, but whoever has a second factor can make new ones."""
         self._add(uow, RECOVERY_CODE_USED, user, caller, is_bounded=True, remaining=remaining)
 
+    def api_key_created(self, uow: UnitOfWork, owner: User, caller: Caller, *, name: str) -> None:
+        """Tell of a key. Whoever has a session of the owner could make and revoke keys again and again."""
+        self._add(uow, API_KEY_CREATED, owner, caller, is_bounded=True, key_name=name)
+
     def wake(self) -> None:
         """Let the mail be sent now. Call it after the unit was committed."""
         self._outbox.wake()
@@ -187,6 +197,12 @@ class Notices:
             # What belongs to a deleted user is deleted too, except for this mail.
             user_id=user.id if kind is not ACCOUNT_DELETED else None,
             recipient=user.email,
-            details={"username": user.username, "address": caller.address, "user_agent": caller.user_agent} | more,
+            details={"username": user.username, **_origin(user, caller)} | more,
             language=caller.language,
         )
+
+
+def _origin(user: User, caller: Caller) -> dict[str, str | None]:
+    """Return from where the change was made. From where administrators work is not the business of users."""
+    is_own = caller.actor_id is None or caller.actor_id == user.id
+    return {"address": caller.address if is_own else None, "user_agent": caller.user_agent if is_own else None}

@@ -24,6 +24,11 @@ class MailService:
         """Return mails in the order of their ids. The page is empty after the last."""
         return await self._database.read(lambda uow: uow.mails.page(after=after, limit=_PAGE))
 
+    async def missing(self, mail_ids: Collection[UUID]) -> list[UUID]:
+        """Return the ids that no mail has."""
+        found = await self._database.read(lambda uow: uow.mails.existing(mail_ids))
+        return [each for each in mail_ids if each not in found]
+
     async def retry(self, mail_ids: Collection[UUID] | None) -> int:
         """Let mails that failed be sent now, and return how many. None means all of them."""
         now = self._clock()

@@ -13,5 +13,6 @@ class NoticeSettings(BaseModel):
     notice_account_deleted: bool = True
     notice_second_factor_changed: bool = True
     notice_recovery_code_used: bool = True
+    notice_api_key_created: bool = True
     notice_rate_limit: RateLimit = "10/day"
-    """For one account, by kind: of new devices, reused tokens, second factors and recovery codes."""
+    """For one account, by kind: of new devices, reused tokens, second factors, recovery codes and API keys."""

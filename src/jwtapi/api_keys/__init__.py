@@ -1,0 +1,1 @@
+"""API keys: credentials of a user for programs, with at most the roles that the user has."""

@@ -1,0 +1,1 @@
+"""The API keys of the signed-in user: making, listing and revoking them."""
