@@ -1,14 +1,14 @@
 """Administers users and sessions. When sessions end here, their tokens are refused from the next request on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
+from typing import Any
 
 from jwtapi import audit
 from jwtapi.caller import COMMAND_LINE
 from jwtapi.clock import Clock
 from jwtapi.features.admin.errors import UnknownUser, UserDisabled
 from jwtapi.features.admin.events import RESET_LINK_PRINTED
-from jwtapi.features.admin.roles import parse_roles
 from jwtapi.mail.links import Links
 from jwtapi.mail.notices import Notices
 from jwtapi.second_factors.changes import FactorChanges, Reset
@@ -19,17 +19,19 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.events import EventType
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
+from jwtapi.users.administrators import ADMIN, keep_an_administrator
 from jwtapi.users.deletion import delete_user
+from jwtapi.users.errors import IsServiceAccount
 from jwtapi.users.events import (
     PASSWORD_CHANGED,
     ROLES_CHANGED,
     USER_DISABLED,
     USER_ENABLED,
 )
+from jwtapi.users.metadata import change_metadata, parse_metadata
 from jwtapi.users.reset_links import reset_link
+from jwtapi.users.roles import parse_roles
 from jwtapi.users.service import NewPasswords
-
-_PAGE = 1000
 
 
 class AdminService:
@@ -43,7 +45,11 @@ class AdminService:
         notices: Notices,
         factor_changes: FactorChanges,
         clock: Clock,
+        *,
+        token_claims: Collection[str] = (),
     ) -> None:
+        """`token_claims` are the names of the members of metadata that access tokens contain."""
+        self._token_claims = token_claims
         self._database = database
         self._sessions = sessions
         self._passwords = passwords
@@ -53,20 +59,17 @@ class AdminService:
         self._factor_changes = factor_changes
         self._clock = clock
 
-    async def users(self, *, after: str = "") -> list[User]:
-        """Return a page of users, ordered by canonical name. It starts with the first name after `after`."""
-        return await self._database.read(lambda uow: uow.users.list(after=after, limit=_PAGE))
-
     async def disable(self, username: str) -> None:
         """Refuse further logins of the user, and end every session.
 
         Raises:
-            UnknownUser
+            UnknownUser, LastAdministrator
         """
 
         def disable(uow: UnitOfWork) -> None:
             user = _locked_user(uow, username)
             if user.disabled_at is None:
+                keep_an_administrator(uow, user)
                 uow.users.set_disabled(user.id, self._clock())
                 self._record(uow, USER_DISABLED, user)
             self._sessions.end_all(uow, user.id, COMMAND_LINE)
@@ -92,10 +95,12 @@ class AdminService:
         """Set a new password and end every session.
 
         Raises:
-            UnknownUser
+            UnknownUser, IsServiceAccount
             PasswordTooShort, PasswordTooLong, PasswordTooCommon: the policy refuses the password.
         """
         named = await self._database.read(partial(_user_named, username=username))
+        if named.is_service_account:
+            raise IsServiceAccount
         password_hash = await self._passwords.hash(password, username=named.username)
 
         def set_password(uow: UnitOfWork) -> None:
@@ -111,21 +116,22 @@ class AdminService:
         """Return a link by which the user can set a password. It is void after any change of the user.
 
         Raises:
-            UnknownUser
-            UserDisabled
+            UnknownUser, UserDisabled, IsServiceAccount
             NoPages, NoPublicUrl: nobody could open the link.
         """
         self._links.require()
 
         def record(uow: UnitOfWork) -> User:
             user = _locked_user(uow, username)
-            if user.disabled_at is None:
+            if user.may_sign_in:
                 self._record(uow, RESET_LINK_PRINTED, user)
             return user
 
         user = await self._database.write(record)
+        if user.is_service_account:
+            raise IsServiceAccount
         if user.disabled_at is not None:
-            raise UserDisabled(username)
+            raise UserDisabled
         return reset_link(user, self._links, self._link_tokens, self._clock())
 
     async def reset_mfa(self, username: str) -> Reset:
@@ -146,7 +152,7 @@ class AdminService:
         """Delete the user with settings and sessions. The name is free immediately.
 
         Raises:
-            UnknownUser
+            UnknownUser, LastAdministrator
         """
 
         def delete(uow: UnitOfWork) -> None:
@@ -160,19 +166,40 @@ class AdminService:
         """Add and remove roles, and return the roles of the user. Tokens with the old roles are refused immediately.
 
         Raises:
-            UnknownUser
+            UnknownUser, LastAdministrator
             RolesInvalid: the user would have roles that no token can contain.
         """
 
         def change(uow: UnitOfWork) -> list[str]:
             user = _locked_user(uow, username)
             roles = parse_roles(add, beside=[role for role in user.roles if role not in remove])
-            if roles != user.roles:
+            if ADMIN not in roles:
+                keep_an_administrator(uow, user)
+            if add or remove:
+                # Also if they stay the same: after a change by SQL, the rows that repeat them are right again.
                 uow.users.set_roles(user.id, roles)
+            if roles != user.roles:
                 self._record(uow, ROLES_CHANGED, user)
             return roles
 
         return await self._database.write(change)
+
+    async def metadata(self, username: str) -> Mapping[str, Any]:
+        """Raises: UnknownUser."""
+        return (await self._database.read(partial(_user_named, username=username))).metadata
+
+    async def set_metadata(self, username: str, metadata: object) -> Mapping[str, Any]:
+        """Replace the metadata of a user, and return them. Tokens with other claims are refused immediately.
+
+        Raises:
+            UnknownUser
+            MetadataInvalid: as `parse_metadata`.
+        """
+        parsed = parse_metadata(metadata, self._token_claims)
+        await self._database.write(
+            lambda uow: change_metadata(uow, _locked_user(uow, username), parsed, self._clock(), COMMAND_LINE)
+        )
+        return parsed
 
     def _record(self, uow: UnitOfWork, type_: EventType, user: User) -> None:
         uow.events.add(audit.event(type_, at=self._clock(), caller=COMMAND_LINE, user_id=user.id))

@@ -1,0 +1,1 @@
+"""Who administers, and what every change by an administrator checks again in its transaction."""
