@@ -508,7 +508,7 @@ def test_an_address_is_confirmed_and_helps_with_a_forgotten_password(correspondi
     set_password(tab, "another long password")
     expect(tab.get_by_role("heading", name="Sign in")).to_be_focused()
     expect(tab.get_by_role("status")).to_contain_text("Sign in with the new one.")
-    expect(tab.get_by_role("status")).to_contain_text("Your passkeys and your second factors are as before")
+    expect(tab.get_by_role("status")).to_contain_text("your second factors and your API keys are as before")
     again = follow(corresponding, link)
     set_password(again, "yet another long password")
     expect(again.get_by_role("alert")).to_contain_text("This link is not valid.")

@@ -306,6 +306,17 @@ def test_a_device_is_remembered_listed_and_forgotten(visitor: Visitor, page: Pag
         expect(page.get_by_role("status").first).to_contain_text("has been forgotten.")
 
 
+def test_api_keys_are_listed_and_revoked(visitor: Visitor, page: Page, name: str) -> None:
+    visitor.server.run("api-key", "create", name, "--name", "Nightly <b>backup</b>", "--expires-in-days", "30")
+    page.reload()
+    keys = card(page, "API keys")
+    expect(keys.get_by_role("heading", name="Nightly <b>backup</b>")).to_be_visible()
+    expect(keys).to_contain_text("Not used yet")
+    keys.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status").first).to_contain_text("has been revoked.")
+    expect(keys).to_have_count(0)
+
+
 def test_recovery_codes_are_copied_downloaded_printed_and_made_anew(visitor: Visitor, page: Page, name: str) -> None:
     app = set_up_app(page, visitor.server)
     codes = card(page, "Recovery codes")

@@ -19,7 +19,7 @@ from tests.support.server import running_server
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 
-CLIENT = Path(__file__).parents[2] / "src/jwtapi/features/account_page/client.js"
+CLIENT = Path(__file__).parents[2] / "src/jwtapi/pages/client.js"
 
 
 class Site(NamedTuple):
@@ -135,9 +135,30 @@ def opened(browser: Browser, site: Site) -> Iterator[App]:
         yield app
 
 
+@pytest.fixture(scope="module")
+def usual_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+def empty(database: Path) -> None:
+    """Remove the users, and what limits have counted."""
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        for table in ("users", "rate_limits"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+
+
 @pytest.fixture
-def app(browser: Browser, tmp_path: Path, settings: dict[str, str]) -> Iterator[App]:
-    with running_site(tmp_path, **settings) as site, opened(browser, site) as app:
+def app(browser: Browser, tmp_path: Path, settings: dict[str, str], request: pytest.FixtureRequest) -> Iterator[App]:
+    """An app of a site without users. Tests with settings of their own have a site of their own."""
+    if settings:
+        with running_site(tmp_path, **settings) as site, opened(browser, site) as app:
+            yield app
+        return
+    site = request.getfixturevalue("usual_site")
+    empty(site.database)
+    with opened(browser, site) as app:
         yield app
 
 

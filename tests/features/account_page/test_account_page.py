@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 from jwtapi.features.account_page.router import VIEWS
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import error_of
+from tests.support.pages import modules_of
 
 PATHS = ("/account", *(f"/account/{view}" for view in VIEWS))
 
@@ -30,22 +30,9 @@ async def test_every_view_is_the_same_page_and_loads_only_files_of_this_server(c
 
 @on_sqlite
 async def test_every_module_that_a_module_imports_is_served_as_a_script(client: httpx.AsyncClient) -> None:
-    seen = {"/account/assets/main.js"}
-
-    async def imports(path: str) -> Iterator[str]:
-        script = await client.get(path)
-        assert script.status_code == 200, path
-        assert script.headers["content-type"].split(";")[0] in {"text/javascript", "application/javascript"}
-        names = re.findall(r'^(?:import|\}) .*"(.*?)"', script.text, re.MULTILINE)
-        return (httpx.URL(path).join(name).path for name in names)
-
-    waiting = list(seen)
-    while waiting:
-        new = set(await imports(waiting.pop())) - seen
-        seen |= new
-        waiting += new
-    assert len(seen) > 10
-    assert "/account/client.js" in seen
+    modules = await modules_of(client, "/account/assets/main.js")
+    assert len(modules) > 10
+    assert "/account/client.js" in modules
 
 
 @on_sqlite

@@ -1,11 +1,10 @@
 /** The account: who it is, its address, its data, and its end. */
 
-import { ApiError } from "../client.js";
 import { card, h, moment, more, paragraph } from "./elements.js";
 import * as fields from "./fields.js";
-import { save } from "./files.js";
+import { download } from "./files.js";
 import { actionButton, form } from "./form.js";
-import { onDate, atTime, words } from "./words.js";
+import { onDate, atTime, words } from "./account-words.js";
 
 const text = words.account;
 
@@ -85,15 +84,11 @@ function nameCard({ client, account, again }) {
 }
 
 function dataCard({ client, again }) {
-  const download = async () => {
-    const answer = await client.fetch("/api/account/export").catch((error) => {
-      throw error instanceof ApiError ? error : new ApiError(ApiError.NO_ANSWER, String(error));
-    });
-    if (!answer.ok) throw await ApiError.of(answer);
-    save(await answer.blob(), text.file);
+  const save = async () => {
+    await download(client, "/api/account/export", text.file);
     await again(text.downloaded);
   };
-  return card(text.data, paragraph(text.dataText), actionButton(text.download, text.downloading, download));
+  return card(text.data, paragraph(text.dataText), actionButton(text.download, text.downloading, save));
 }
 
 function removalCard({ client, account, go }, hasPassword) {

@@ -1,11 +1,11 @@
 /** Asks for a link that sets a new password. The answer is the same whether or not there is such an account. */
 
 import { h, paragraph } from "./elements.js";
-import { facts } from "./facts.js";
+import { facts } from "./account-facts.js";
 import * as fields from "./fields.js";
 import { form } from "./form.js";
 import { addressOf } from "./navigation.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 export function forgotView({ client }) {
   const back = h("ul", { class: "links" }, h("li", {}, h("a", { href: addressOf("") }, words.forgot.back)));

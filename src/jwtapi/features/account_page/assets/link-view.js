@@ -3,7 +3,7 @@
 import { h, paragraph } from "./elements.js";
 import { form } from "./form.js";
 import { addressOf } from "./navigation.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 /**
  * @param {any} page

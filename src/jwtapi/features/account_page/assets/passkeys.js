@@ -5,7 +5,7 @@ import { facts, passkeysWork } from "./facts.js";
 import * as fields from "./fields.js";
 import { actionButton, form } from "./form.js";
 import { addressOf } from "./navigation.js";
-import { ago, onDate, words } from "./words.js";
+import { ago, onDate, words } from "./account-words.js";
 
 const text = words.passkeys;
 

@@ -3,7 +3,7 @@
 import { card, h, more, paragraph } from "./elements.js";
 import * as fields from "./fields.js";
 import { actionButton, form } from "./form.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 const text = words.password;
 

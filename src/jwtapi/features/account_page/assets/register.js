@@ -2,11 +2,11 @@
 
 import { ApiError } from "../client.js";
 import { h, paragraph } from "./elements.js";
-import { facts } from "./facts.js";
+import { facts } from "./account-facts.js";
 import * as fields from "./fields.js";
 import { form } from "./form.js";
 import { addressOf } from "./navigation.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 export function registerView({ client, link, go }) {
   const { invitation } = link;

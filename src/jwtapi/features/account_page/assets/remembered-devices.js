@@ -2,7 +2,7 @@
 
 import { card, h, moment, paragraph } from "./elements.js";
 import { actionButton } from "./form.js";
-import { onDate, words } from "./words.js";
+import { onDate, words } from "./account-words.js";
 
 const text = words.devices;
 

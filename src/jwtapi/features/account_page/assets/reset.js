@@ -2,7 +2,7 @@
 
 import * as fields from "./fields.js";
 import { linkView } from "./link-view.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 export const resetView = (page) =>
   linkView(page, {

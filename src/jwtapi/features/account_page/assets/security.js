@@ -1,20 +1,22 @@
-/** What protects the account: passkeys, the authenticator app, recovery codes, and devices that are remembered. */
+/** What protects the account: passkeys, the authenticator app, recovery codes, remembered devices and API keys. */
 
+import { apiKeysCard } from "./api-keys.js";
 import { appSetUp } from "./authenticator-app.js";
 import { badge, card, h, moment, more, paragraph } from "./elements.js";
 import { actionButton } from "./form.js";
 import { passkeysCard } from "./passkeys.js";
 import { recoveryCodesView } from "./recovery-codes.js";
 import { devicesCard } from "./remembered-devices.js";
-import { onDate, words } from "./words.js";
+import { onDate, words } from "./account-words.js";
 
 const text = words.security;
 
 export async function securityView(page) {
   const { client } = page;
-  const [state, { devices }] = await Promise.all([
+  const [state, { devices }, { keys }] = await Promise.all([
     client.request("GET", "/api/mfa"),
     client.request("GET", "/api/mfa/devices"),
+    client.request("GET", "/api/keys"),
   ]);
   const offersPasskeys = state.methods.includes("passkey");
   const { passkeys } = offersPasskeys ? await client.passkeys() : { passkeys: [] };
@@ -29,6 +31,7 @@ export async function securityView(page) {
       state.enabled && codesCard(page, state),
       (devices.length > 0 || (state.enabled && state.hasPassword && state.rememberDeviceSeconds > 0)) &&
         devicesCard(page, devices),
+      keys.length > 0 && apiKeysCard(page, keys),
     ].filter(Boolean),
   };
 

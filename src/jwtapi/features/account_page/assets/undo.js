@@ -1,7 +1,7 @@
 /** Takes back a change of the address that somebody else made, with the link from the mail to the former address. */
 
 import { linkView } from "./link-view.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 export const undoView = (page) =>
   linkView(page, {

@@ -1,7 +1,7 @@
 /** Confirms an address with the link from a mail. */
 
 import { linkView } from "./link-view.js";
-import { words } from "./words.js";
+import { words } from "./account-words.js";
 
 export const verifyView = (page) =>
   linkView(page, {

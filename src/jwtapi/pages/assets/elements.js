@@ -24,9 +24,12 @@ let made = 0;
 export const newId = () => `e${++made}`;
 
 /** A section with a heading. */
-export function card(heading, ...children) {
-  const id = newId();
-  return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, heading), ...children);
+export const card = (heading, ...children) => part(undefined, heading, ...children);
+
+/** A section with a heading, and with an id by which the focus finds it again after a change. */
+export function part(id, heading, ...children) {
+  const title = newId();
+  return h("section", { class: "card", id, "aria-labelledby": title }, h("h2", { id: title }, heading), ...children);
 }
 
 /** What is hidden until somebody wants it. */

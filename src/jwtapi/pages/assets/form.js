@@ -11,13 +11,14 @@ import { explain } from "./words.js";
  * @param {string} options.busy What the button says while the server works.
  * @param {(values: Record<string, any>) => Promise<unknown>} options.send Gets what was typed. An ApiError that it
  *   throws is shown.
+ * @param {() => Promise<unknown>} [options.confirm] Asks before anything is sent. Nothing is sent after a falsy answer.
  * @param {import("../client.js").ApiError | null} [options.problem] What was wrong when the form was sent before.
  * @param {Element[]} [options.before] Stands above the fields.
  * @param {Element[]} [options.beside] Stands beside the button.
  * @param {string} [options.kind] The class of the button.
  */
 export function form(options) {
-  const { fields, action, target, busy, send, before = [], beside = [], kind = "primary" } = options;
+  const { fields, action, target, busy, send, confirm, before = [], beside = [], kind = "primary" } = options;
   const problem = h("p", { class: "problem", role: "alert", tabIndex: -1 });
   const button = h("button", { type: "submit", class: kind });
   let working = false;
@@ -56,6 +57,7 @@ export function form(options) {
       wrong.input.focus();
       return;
     }
+    if (confirm && !(await confirm())) return;
     work(true);
     try {
       await send(Object.fromEntries(fields.map((field) => [field.name, field.value()])));
@@ -87,7 +89,7 @@ export function form(options) {
  * @param {string} action
  * @param {string} busy
  * @param {() => Promise<unknown>} send
- * @param {{ kind?: string, target?: string }} [options]
+ * @param {{ kind?: string, target?: string, confirm?: () => Promise<unknown> }} [options]
  */
-export const actionButton = (action, busy, send, { kind = "secondary", target } = {}) =>
-  form({ fields: [], action, target, busy, send, kind });
+export const actionButton = (action, busy, send, { kind = "secondary", target, confirm } = {}) =>
+  form({ fields: [], action, target, busy, send, kind, confirm });

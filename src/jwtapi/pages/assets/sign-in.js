@@ -3,18 +3,22 @@
 import { ApiError } from "../client.js";
 import { appSetUp } from "./authenticator-app.js";
 import { h, paragraph } from "./elements.js";
-import { facts, passkeysWork } from "./facts.js";
+import { passkeysWork } from "./facts.js";
 import * as fields from "./fields.js";
 import { actionButton, form } from "./form.js";
-import { addressOf, currentView } from "./navigation.js";
+import { currentView } from "./navigation.js";
 import { recoveryCodesView } from "./recovery-codes.js";
 import { secondFactorQuestion } from "./second-factor.js";
 import { explain, words } from "./words.js";
 
 const text = words.signIn;
 
-/** @param {AbortSignal} signal Aborted when the view gives way to another. */
-export function signInView(page, signal) {
+/**
+ * @param {any} page
+ * @param {AbortSignal} signal Aborted when the view gives way to another.
+ * @param {{ links?: Element[], lead?: string }} [options] `links` lead those on who cannot sign in.
+ */
+export function signInView(page, signal, { links = [], lead = currentView() && text.needed } = {}) {
   const { client, again } = page;
   const byPasskey = async () => {
     await client.signInWithPasskey();
@@ -28,7 +32,7 @@ export function signInView(page, signal) {
         "div",
         { class: "card" },
         h("h1", {}, text.heading),
-        currentView() && paragraph(text.needed, "lead"),
+        lead && paragraph(lead, "lead"),
         form({
           fields: [
             fields.login("username", { passkeys: passkeysWork }),
@@ -49,12 +53,7 @@ export function signInView(page, signal) {
           },
         }),
         passkeysWork && actionButton(text.passkey, text.busy, byPasskey),
-        h(
-          "ul",
-          { class: "links" },
-          h("li", {}, h("a", { href: addressOf("forgot") }, text.forgot)),
-          facts.registration !== "closed" && h("li", {}, h("a", { href: addressOf("register") }, text.register)),
-        ),
+        links.length > 0 && h("ul", { class: "links" }, ...links.map((link) => h("li", {}, link))),
       ),
     ],
   };

@@ -1,6 +1,7 @@
 /** Asks whether it is still the user, before a change that needs a recent sign-in. */
 
-import { h, newId, paragraph } from "./elements.js";
+import { ask } from "./dialog.js";
+import { paragraph } from "./elements.js";
 import { passkeysWork } from "./facts.js";
 import { currentPassword, ownerOf } from "./fields.js";
 import { form } from "./form.js";
@@ -19,7 +20,7 @@ const PASSKEY = { method: "passkey" };
  */
 export async function askPassword({ client, account }, problem) {
   const { hasPassword, passkeys } = await client.request("GET", "/api/mfa");
-  return ask((answer, cancel) => {
+  return ask(text.heading, (answer, cancel) => {
     const byPasskey = passkeys > 0 && passkeysWork;
     const password = form({
       before: [ownerOf(account.username)],
@@ -54,34 +55,10 @@ let tried;
  * @returns {Promise<import("../client.js").Answer | null>}
  */
 export const askSecondFactor = (question) =>
-  ask((answer, cancel) => {
+  ask(text.heading, (answer, cancel) => {
     const send = async (given) => {
       tried = given.method;
       answer(given);
     };
     return [secondFactorQuestion({ ...question, method: question.problem ? tried : undefined, back: cancel, send })];
   });
-
-/**
- * Return what the user answers in a dialog, or null if the user closes it.
- *
- * @param {(answer: (value: any) => void, cancel: Element) => (Element | false)[]} content
- */
-function ask(content) {
-  return new Promise((resolve) => {
-    const title = newId();
-    let given = null;
-    const dialog = h("dialog", { "aria-labelledby": title, close: () => (dialog.remove(), resolve(given)) });
-    const answer = (value) => {
-      given = value;
-      dialog.close();
-    };
-    const cancel = h("button", { type: "button", class: "quiet", click: () => dialog.close() }, words.cancel);
-    const children = content(answer, cancel).filter(Boolean);
-    dialog.append(h("h2", { id: title }, text.heading), ...children);
-    document.body.append(dialog);
-    dialog.showModal();
-    const places = ["[aria-invalid]", ".problem:not([hidden])", "input:not([hidden])", "button"];
-    places.map((place) => dialog.querySelector(place)).find(Boolean).focus();
-  });
-}

@@ -15,13 +15,21 @@ import { words } from "./words.js";
  * @property {() => string} check What is wrong before anything is sent, or "".
  */
 
-/** @returns {Field} */
-function field(name, label, { hint, codes = [], wrong = () => "", required = true, ...properties }) {
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {Record<string, any>} options `tag`: another element than `input`, with its `children`. `wrong` returns what is
+ *   wrong with what was typed, or "". All others are properties of the element.
+ * @returns {Field}
+ */
+export function field(name, label, options) {
+  const { hint, codes = [], wrong = () => "", required = true, tag = "input", children = [], ...properties } = options;
   const id = newId();
   const hintId = hint && `${id}-hint`;
   const errorId = `${id}-error`;
   const described = [errorId, hintId].filter(Boolean).join(" ");
-  const input = h("input", { id, name, required, type: "text", "aria-describedby": described, ...properties });
+  const type = tag === "input" ? "text" : undefined;
+  const input = h(tag, { id, name, required, type, "aria-describedby": described, ...properties }, ...children);
   const error = h("p", { class: "error", id: errorId });
   const isPassword = input.type === "password";
   const element = h(
@@ -43,7 +51,7 @@ function field(name, label, { hint, codes = [], wrong = () => "", required = tru
 }
 
 /** @returns {Field} */
-function checkbox(name, label, { hint }) {
+export function checkbox(name, label, { hint }) {
   const id = newId();
   const input = h("input", { id, name, type: "checkbox", "aria-describedby": `${id}-hint` });
   const element = h(
@@ -70,7 +78,7 @@ function reveal(input, label) {
 }
 
 /** Names and addresses are not words: no correction, no capital letters. */
-const EXACT = { autocapitalize: "none", spellcheck: false };
+export const EXACT = { autocapitalize: "none", spellcheck: false };
 const PASSWORD = { type: "password", maxLength: 1024, ...EXACT };
 
 export const username = (label = words.fields.username) =>
@@ -94,11 +102,12 @@ export const email = ({ required = true, hint = undefined } = {}) =>
 export const currentPassword = (name, label = words.fields.currentPassword) =>
   field(name, label, { ...PASSWORD, autocomplete: "current-password", codes: ["wrong_password"] });
 
-export const newPassword = (name, label = words.fields.newPassword) =>
+export const newPassword = (name, label = words.fields.newPassword, { hint, ...more } = {}) =>
   field(name, label, {
     ...PASSWORD,
     autocomplete: "new-password",
-    hint: words.fields.passwordHint(facts.passwordMinLength),
+    hint: [words.fields.passwordHint(facts.passwordMinLength), hint].filter(Boolean).join(" "),
+    ...more,
   });
 
 /** What an authenticator app shows. */
