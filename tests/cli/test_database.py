@@ -8,7 +8,7 @@ import pytest
 from typer.testing import Result
 
 from jwtapi.cli import database
-from jwtapi.cli.database import _progress
+from jwtapi.cli.progress import progress
 from jwtapi.copying.copy import Advance
 from jwtapi.storage.metadata import persistent_tables
 from tests.cli.conftest import Run
@@ -106,7 +106,7 @@ def test_db_copy_needs_no_secrets_and_makes_none(
 
 
 def test_db_copy_shows_a_progress_bar_at_a_terminal(copy: Copy, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_is_terminal", lambda: True)
+    monkeypatch.setattr("jwtapi.cli.progress.is_terminal", lambda: True)
     # It looks for itself too, and shows a stream that is no terminal the bar's label only.
     result = copy(here, THERE)
     assert result.exit_code == 0
@@ -210,10 +210,10 @@ def test_db_copy_reports_a_difference_at_the_end(
             with sqlite3.connect(folder / "there.db") as there:
                 there.execute("UPDATE users SET settings = '{\"a\": 1}' WHERE username = 'bob'")
             there.close()
-        with _progress(what, rows) as advance:
+        with progress(what, rows) as advance:
             yield advance
 
-    monkeypatch.setattr(database, "_progress", meddle)
+    monkeypatch.setattr(database, "progress", meddle)
     result = copy(here, THERE)
     assert result.exit_code == 1
     assert result.stderr.endswith("TO differs from FROM in users. Stop everything that writes to TO, and copy again.\n")

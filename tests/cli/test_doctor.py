@@ -404,8 +404,11 @@ def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
         "trimmed": "\t$2b$12$" + "x" * 53,
         "old": "$2x$12$" + "x" * 53,
         "costly": "$2b$17$" + "x" * 53,
-        "argon": "$argon2id$v=19$m=65536,t=3,p=4$x$x",
-        "werkzeug": "scrypt:32768:8:1$x$x",
+        "argon": f"$argon2id$v=19$m=65536,t=3,p=4${'x' * 22}${'A' * 43}",
+        "memory": f"$argon2id$v=19$m=102401,t=3,p=4${'x' * 22}${'A' * 43}",
+        "argon2d": f"$argon2d$v=19$m=65536,t=3,p=4${'x' * 22}${'A' * 43}",
+        "werkzeug": f"scrypt:32768:8:1$x${'a' * 128}",
+        "cut": "scrypt:32768:8:1$x$x",
         "other": "hunter2",
         "another": "a_b%",
     }
@@ -423,8 +426,9 @@ def test_the_doctor_counts_users_with_unknown_password_hashes_by_scheme(
                 database.execute(statement)
             database.close()
     assert only_problem(run) == (
-        "users with a password hash that cannot be checked: 6 (another: 2, argon2: 1, bcrypt of another kind or cost: "
-        "2, scrypt: 1): set new passwords with `jwtapi user set-password`"
+        "users with a password hash that cannot be checked: 7 (another: 2, argon2: 1, damaged or too costly argon2: "
+        "1, damaged or too costly bcrypt: 2, damaged or too costly scrypt: 1): "
+        "set new passwords with `jwtapi user set-password`"
     )
 
 

@@ -76,7 +76,7 @@ def test_the_command_line_lets_mails_be_sent_again(run: Run, database: Path) -> 
     assert run("mail", "retry", "--all").stdout == "Mails that are sent again: 3.\n"
     for words in ((), (str(first), "--all")):
         result = run("mail", "retry", *words)
-        assert (result.exit_code, result.stderr) == (1, "Name the ids of mails, or --all.\n")
+        assert (result.exit_code, result.stderr) == (2, "Name the ids of mails, or --all.\n")
 
 
 def state_of(file: Path, mail_id: UUID) -> tuple[int, str | None]:

@@ -64,12 +64,14 @@ def test_the_first_start_in_development_makes_secrets_and_says_so(
 BUT_SERVE: tuple[tuple[tuple[str, ...], str | None], ...] = (
     (("user", "create", "alice"), PASSWORD),
     (("user", "list"), None),
+    (("user", "show", "alice"), None),
     (("user", "roles", "alice", "--add", "staff"), None),
     (("user", "disable", "alice"), None),
     (("user", "enable", "alice"), None),
     (("user", "set-password", "alice"), PASSWORD),
     (("user", "delete", "alice", "--yes"), None),
     (("sessions", "prune"), None),
+    (("events",), None),
     (("migrate",), None),
     (("db", "copy", "sqlite:///jwtapi.db", "sqlite:///copy.db"), None),
     (("doctor",), None),
@@ -87,7 +89,7 @@ def test_in_an_empty_folder_only_commands_that_make_a_database_leave_files(
     left = {path.name for path in folder.iterdir()}
     assert left == ({"jwtapi.db", "jwtapi.db-lock"} if makes_it else set())
     assert result.exit_code == (0 if makes_it or words in {("doctor",), ("secrets",)} else 1)
-    if words[0] in {"user", "sessions"} and not makes_it:
+    if words[0] in {"user", "sessions", "events"} and not makes_it:
         assert result.stderr == (
             "DATABASE_URL: jwtapi.db does not exist. "
             "Run this command in the folder of the server, or set DATABASE_URL to its database.\n"

@@ -113,4 +113,4 @@ def test_a_reset_begins_the_grace_anew_where_a_second_factor_is_required(
 def test_the_command_line_resets_nobody_who_does_not_exist(run: Run, folder: Path) -> None:
     with_api(folder, all_factors)
     result = run("user", "reset-mfa", "nobody")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (3, "")

@@ -96,31 +96,31 @@ def test_the_command_user_delete_asks_first(run: Run) -> None:
 
 @pytest.mark.usefixtures("alice")
 @pytest.mark.parametrize(
-    ("words", "stdin", "complaint"),
+    ("words", "stdin", "code", "complaint"),
     (
-        (("create", "Alice"), PASSWORD, "Username already taken"),
-        (("create", "two words"), PASSWORD, "Username must have"),
-        (("create", "bob@example.com"), PASSWORD, "Username must not contain @"),
-        (("invite", "bob"), None, "This is not a valid e-mail address"),
-        (("invite", "bob@example.com\nBcc: eve@example.com"), None, "This is not a valid e-mail address"),
-        (("invite", "bob@example.com", "--role", "admin,staff"), None, "A role must not have a comma"),
-        (("create", "bob"), "short", "Password must have at least 8 characters"),
-        (("create", "bob", "--role", ""), PASSWORD, "A role must be one or more printable characters"),
-        (("create", "bob", "--role", "admin,staff"), PASSWORD, "A role must not have a comma"),
-        (("roles", "alice", "--add", "admin,staff"), None, "A role must not have a comma"),
-        (("create", "bob", "--role", "x" * 1100), PASSWORD, "The roles of a user must not exceed 1024 bytes"),
-        (("roles", "alice", "--add", "two\nlines"), None, "A role must be one or more printable characters"),
-        (("roles", "nobody", "--add", "staff"), None, "There is no user nobody."),
-        (("disable", "nobody"), None, "There is no user nobody."),
-        (("set-password", "nobody"), PASSWORD, "There is no user nobody."),
-        (("delete", "nobody", "--yes"), None, "There is no user nobody."),
+        (("create", "Alice"), PASSWORD, 4, "Username already taken"),
+        (("create", "two words"), PASSWORD, 1, "Username must have"),
+        (("create", "bob@example.com"), PASSWORD, 1, "Username must not contain @"),
+        (("invite", "bob"), None, 1, "This is not a valid e-mail address"),
+        (("invite", "bob@example.com\nBcc: eve@example.com"), None, 1, "This is not a valid e-mail address"),
+        (("invite", "bob@example.com", "--role", "admin,staff"), None, 1, "A role must not have a comma"),
+        (("create", "bob"), "short", 1, "Password must have at least 8 characters"),
+        (("create", "bob", "--role", ""), PASSWORD, 1, "A role must be one or more printable characters"),
+        (("create", "bob", "--role", "admin,staff"), PASSWORD, 1, "A role must not have a comma"),
+        (("roles", "alice", "--add", "admin,staff"), None, 1, "A role must not have a comma"),
+        (("create", "bob", "--role", "x" * 1100), PASSWORD, 1, "The roles of a user must not exceed 1024 bytes"),
+        (("roles", "alice", "--add", "two\nlines"), None, 1, "A role must be one or more printable characters"),
+        (("roles", "nobody", "--add", "staff"), None, 3, "There is no user nobody."),
+        (("disable", "nobody"), None, 3, "There is no user nobody."),
+        (("set-password", "nobody"), PASSWORD, 3, "There is no user nobody."),
+        (("delete", "nobody", "--yes"), None, 3, "There is no user nobody."),
     ),
 )
 def test_a_refused_user_command_prints_one_line(
-    run: Run, words: tuple[str, ...], stdin: str | None, complaint: str
+    run: Run, words: tuple[str, ...], stdin: str | None, code: int, complaint: str
 ) -> None:
     result = run("user", *words, stdin=stdin)
-    assert result.exit_code == 1
+    assert result.exit_code == code
     assert result.stderr.startswith(complaint)
     assert result.stderr.count("\n") == 1
 
@@ -304,7 +304,7 @@ def test_a_link_is_only_printed_if_it_can_work(run: Run, folder: Path, monkeypat
     run("user", "disable", "alice")
     disabled = run("user", "reset-link", "alice")
     assert (disabled.exit_code, disabled.stdout) == (1, "")
-    assert disabled.stderr == "alice is disabled, so no link works. Enable the user first.\n"
+    assert disabled.stderr == "The user is disabled, so no link works. Enable the user first.\n"
     run("user", "enable", "alice")
     monkeypatch.setenv("ACCOUNT_PAGE_ENABLED", "false")
     assert "ACCOUNT_URL" in run("user", "reset-link", "alice").stderr

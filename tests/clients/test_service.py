@@ -7,6 +7,7 @@ from jwtapi.caller import COMMAND_LINE
 from jwtapi.clients.errors import ClientNameInvalid, ClientNameTaken, InvalidClient, UnknownClient
 from jwtapi.clients.scopes import Scope
 from jwtapi.clients.service import ClientService
+from tests.conftest import on_sqlite
 from tests.support.api import Api
 from tests.support.statements import sent_by_requests, statements
 
@@ -57,6 +58,7 @@ async def test_an_unknown_id_takes_the_same_work_as_a_wrong_secret(
     assert [each.sql for each in actual] == [each.sql for each in expected] != []
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ("", "-x", ".x", "two words", "ü", "x" * 65, "x\n", "x\0"))
 async def test_a_name_that_a_shell_could_misread_is_refused(clients: ClientService, name: str) -> None:
     with pytest.raises(ClientNameInvalid):

@@ -1,15 +1,16 @@
 """`jwtapi db copy`."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from jwtapi.cli.output import OutputClosed, say, write
+from jwtapi.cli.progress import progress
 from jwtapi.cli.running import exit_with_error
-from jwtapi.copying.copy import Advance, Copied, TargetHasMore, copy_database
+from jwtapi.copying.copy import Copied, TargetHasMore, copy_database
 from jwtapi.copying.endpoints import CannotCopy
 from jwtapi.urls.database import parse_database_url
 
@@ -46,7 +47,7 @@ def copy(
     """
     source_url, target_url = _url("FROM", source), _url("TO", target)
     try:
-        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=_progress))
+        copied = asyncio.run(copy_database(source_url, target_url, overwrite=overwrite, progress=progress))
     except CannotCopy as error:
         exit_with_error(str(error))
     except TargetHasMore as error:
@@ -76,40 +77,27 @@ def _url(name: str, text: str) -> str:
         exit_with_error(f"{name} {error}.")
 
 
-def _is_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-@contextmanager
-def _progress(what: str, rows: int) -> Iterator[Advance]:
-    if _is_terminal():
-        with typer.progressbar(length=rows, label=f"{what:18}", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        typer.echo(f"{what}: {rows} rows", err=True)
-        yield lambda _: None
-
-
 def _report(copied: list[Copied]) -> None:
-    typer.echo(
-        _COLUMNS.format("", "inserted", "updated", "deleted", "rows FROM", "rows TO", "sha256 FROM", "sha256 TO")
-    )
-    for table in copied:
-        changes, ours, theirs = table.changes, table.source, table.target
-        typer.echo(
-            _COLUMNS.format(
-                table.name,
-                changes.inserted,
-                changes.updated,
-                changes.deleted,
-                ours.rows,
-                theirs.rows,
-                ours.sha256[:_DIGITS],
-                theirs.sha256[:_DIGITS],
-            )
-        )
+    with suppress(OutputClosed):  # it is copied, even if nobody reads that
+        write(_lines(copied))
     if differing := [table.name for table in copied if table.source != table.target]:
         exit_with_error(
             f"TO differs from FROM in {', '.join(differing)}. Stop everything that writes to TO, and copy again."
         )
-    typer.echo("TO is now equal to FROM.")
+    say("TO is now equal to FROM.")
+
+
+def _lines(copied: list[Copied]) -> Iterator[str]:
+    yield _COLUMNS.format("", "inserted", "updated", "deleted", "rows FROM", "rows TO", "sha256 FROM", "sha256 TO")
+    for table in copied:
+        changes, ours, theirs = table.changes, table.source, table.target
+        yield _COLUMNS.format(
+            table.name,
+            changes.inserted,
+            changes.updated,
+            changes.deleted,
+            ours.rows,
+            theirs.rows,
+            ours.sha256[:_DIGITS],
+            theirs.sha256[:_DIGITS],
+        )

@@ -20,6 +20,8 @@ from jwtapi.cli.checks.limits import problems_of_limits
 from jwtapi.cli.checks.mail import problems_of_mail
 from jwtapi.cli.checks.proxies import trusts_whole_internet
 from jwtapi.cli.checks.second_factors import notes_of_second_factors, problems_of_second_factors
+from jwtapi.cli.output import AsJson, json_line, say, visible, write
+from jwtapi.cli.running import ExitCode, reporting_errors
 from jwtapi.composition import settings_class
 from jwtapi.env_file import missing_secrets
 from jwtapi.interpreter import interpreter_problems
@@ -38,10 +40,10 @@ from jwtapi.settings import (
 _HOUR = 3600
 
 
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002  an option, by name
     """Report what is wrong with this configuration or this Python.
 
-    The exit status is 1 if anything is wrong. A note (•) is not wrong. The command changes nothing.
+    The exit code is 1 if anything is wrong. A note (•) is not wrong. The command changes nothing.
     """
     try:
         settings = _settings_of_next_start()
@@ -49,13 +51,16 @@ def doctor() -> None:
         notes = [*notes_of_keys(settings), *asyncio.run(notes_of_second_factors(settings))]
     except SettingsError as error:
         problems, notes = error.problems, []
-    for problem in problems:
-        typer.echo(f"✗ {problem}")
-    for note in notes:
-        typer.echo(f"• {note}")
+    with reporting_errors():
+        if as_json:
+            found = [*(("problem", each) for each in problems), *(("note", each) for each in notes)]
+            write(json_line({"kind": kind, "message": message}) for kind, message in found)
+        else:
+            write(visible(line) for line in (*(f"✗ {each}" for each in problems), *(f"• {each}" for each in notes)))
     if problems:
-        raise typer.Exit(1)
-    typer.echo("✓ Nothing is wrong.")
+        raise typer.Exit(ExitCode.FAILED)
+    if not as_json:
+        say("✓ Nothing is wrong.")
 
 
 def warnings_of(settings: Settings) -> list[str]:

@@ -1,16 +1,15 @@
 """`jwtapi keys list | rotate | revoke | import`."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from jwtapi.cli.running import exit_with_error, run_with_services
+from jwtapi.cli.output import AsJson, columns, json_line, say, seconds, write
+from jwtapi.cli.running import ExitCode, exit_with_error, reporting_errors, run_with_services
 from jwtapi.services import Services
-from jwtapi.signing.errors import KeyRefused
 from jwtapi.signing.listing import ListedKey
 from jwtapi.signing.service import SigningKeys
 
@@ -27,7 +26,7 @@ def keys() -> None:
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:  # noqa: FBT002  an option, by name
     """List the signing keys, the newest first. No private key is printed.
 
     The columns are id (`kid`), algorithm, state, when it was made, from when on it signs, and when it stops verifying.
@@ -35,8 +34,8 @@ def list_() -> None:
     listed = _administer(lambda signing_keys: signing_keys.all())
     if not listed:
         typer.echo("There are none. With SIGNING_ALGORITHM=HS256, JWT_SECRET signs.", err=True)
-    for each in listed:
-        typer.echo("\t".join(_columns(each)))
+    with reporting_errors():
+        write(json_line(_document(each)) if as_json else columns(*_cells(each)) for each in listed)
 
 
 @app.command()
@@ -54,9 +53,9 @@ def rotate(
         typer.echo(
             "Services that have cached the key set refuse new access tokens until they fetch it again.", err=True
         )
-        typer.echo(f"{kid} signs now.")
+        say(f"{kid} signs now.")
     else:
-        typer.echo(f"{kid} is published. `jwtapi keys list` shows from when on it signs.")
+        say(f"{kid} is published. `jwtapi keys list` shows from when on it signs.")
 
 
 # One of 64 ids begins with a hyphen. Nobody must have to learn in an emergency why that is not an option.
@@ -72,9 +71,9 @@ def revoke(
     if not yes:
         typer.confirm(f"Refuse all access tokens of {kid}?", abort=True)
     successor = _administer(lambda signing_keys: signing_keys.revoke(kid))
-    typer.echo(f"Revoked {kid}.")
+    say(f"Revoked {kid}.")
     if successor is not None:
-        typer.echo(f"The next key is {successor}. `jwtapi keys list` shows from when on it signs.")
+        say(f"The next key is {successor}. `jwtapi keys list` shows from when on it signs.")
 
 
 @app.command("import")
@@ -87,26 +86,30 @@ def import_(
     """
     pem = _read(file)
     kid = _administer(lambda signing_keys: signing_keys.import_(pem))
-    typer.echo(f"Imported {kid}. `jwtapi keys list` shows from when on it signs.")
+    say(f"Imported {kid}. `jwtapi keys list` shows from when on it signs.")
 
 
 def _administer(act: Callable[[SigningKeys], Awaitable[T]]) -> T:
     def use(services: Services) -> Awaitable[T]:
         return act(services[SigningKeys])
 
-    try:
-        return run_with_services(use, needs_secrets=True)
-    except KeyRefused as refusal:
-        exit_with_error(f"{refusal}.")
+    return run_with_services(use, needs_secrets=True)
 
 
-def _columns(each: ListedKey) -> tuple[str, ...]:
+def _document(key: ListedKey) -> Mapping[str, Any]:
+    return {
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "state": key.state,
+        "createdAt": key.created_at,
+        "signFrom": key.sign_from,
+        "ends": key.ends,
+    }
+
+
+def _cells(each: ListedKey) -> tuple[str | None, ...]:
     times = (each.created_at, each.sign_from, each.ends)
-    return each.kid, each.algorithm, each.state, *(_written(time) if time is not None else "-" for time in times)
-
-
-def _written(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+    return each.kid, each.algorithm, each.state, *(seconds(time) if time is not None else None for time in times)
 
 
 def _read(file: str) -> str:
@@ -115,6 +118,8 @@ def _read(file: str) -> str:
             return sys.stdin.read(_MOST_CHARACTERS)
         with Path(file).open(encoding="utf-8-sig") as stream:
             return stream.read(_MOST_CHARACTERS)
+    except FileNotFoundError:
+        exit_with_error(f"{file} does not exist.", code=ExitCode.NOT_THERE)
     except OSError as error:
         exit_with_error(f"Cannot read {file}: {error.strerror}.")
     except UnicodeDecodeError:

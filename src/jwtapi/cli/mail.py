@@ -6,8 +6,12 @@ from uuid import UUID
 
 import typer
 
-from jwtapi.cli.running import exit_with_error, run_with_services
+from jwtapi.cli.output import AsJson, columns, json_line, say, seconds, write
+from jwtapi.cli.running import ExitCode, Failure, exit_with_error, report_failure, run_with_services
+from jwtapi.cli.several import IfExists
 from jwtapi.clock import system_clock
+from jwtapi.features.admin_activity.schemas import ListedMail
+from jwtapi.mail.listing import masked, state_of
 from jwtapi.mail.service import MailService
 from jwtapi.services import Services
 from jwtapi.storage.mails import QueuedMail
@@ -21,7 +25,7 @@ def mail() -> None:
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:  # noqa: FBT002  an option, by name
     """List the mails that wait or were given up.
 
     The columns are id, kind, recipient, state, attempts, time of the next attempt, and why the last attempt failed.
@@ -31,8 +35,7 @@ def list_() -> None:
         service, now = services[MailService], system_clock()
         page = await service.page()
         while page:
-            for each in page:
-                typer.echo("\t".join(_columns(each, now)))
+            write(json_line(ListedMail.of(each, now)) if as_json else columns(*_cells(each, now)) for each in page)
             page = await service.page(after=page[-1].id)
 
     run_with_services(run)
@@ -40,17 +43,27 @@ def list_() -> None:
 
 @app.command()
 def retry(
-    ids: Annotated[list[UUID] | None, typer.Argument(metavar="[ID…]", help="The ids that `list` prints.")] = None,
+    ids: Annotated[list[UUID] | None, typer.Argument(metavar="ID", help="The ids that `list` prints.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All mails that failed.")] = False,  # noqa: FBT002  an option, by name
+    if_exists: IfExists = False,  # noqa: FBT002
 ) -> None:
     """Send mails now that were given up, or whose last attempt failed.
 
     A running server sends them within seconds.
     """
     if bool(ids) == all_:
-        exit_with_error("Name the ids of mails, or --all.")
-    count = run_with_services(lambda services: services[MailService].retry(ids or None))
-    typer.echo(f"Mails that are sent again: {count}.")
+        exit_with_error("Name the ids of mails, or --all.", code=ExitCode.WRONG_USAGE)
+
+    async def run(services: Services) -> list[UUID]:
+        missing = await services[MailService].missing(ids or ())
+        say(f"Mails that are sent again: {await services[MailService].retry(ids or None)}.")
+        return missing
+
+    missing = run_with_services(run)
+    if missing and not if_exists:
+        for each in missing:
+            report_failure(Failure(f"There is no mail {each}: it was sent, or deleted."))
+        raise typer.Exit(ExitCode.NOT_THERE)
 
 
 @app.command()
@@ -60,28 +73,17 @@ def test(address: Annotated[str, typer.Argument(help="Where the mail is sent to.
     A running server sends it within seconds.
     """
     run_with_services(lambda services: services[MailService].test(address))
-    typer.echo("The mail waits in the outbox. `jwtapi mail list` shows it until it is sent.")
+    say("The mail waits in the outbox. `jwtapi mail list` shows it until it is sent.")
 
 
-def _columns(each: QueuedMail, now: datetime) -> tuple[str, ...]:
+def _cells(each: QueuedMail, now: datetime) -> tuple[str | None, ...]:
+    state = state_of(each, now)
     return (
         str(each.id),
         each.kind,
-        _masked(each.recipient) if each.recipient is not None else "-",
-        _state(each, now),
+        masked(each.recipient) if each.recipient is not None else None,
+        state if state != "failed" else "given up",
         str(each.attempts),
-        f"{each.due_at:%Y-%m-%dT%H:%M:%SZ}" if each.failed_at is None else "-",
-        each.last_error or "-",
+        seconds(each.due_at) if state != "failed" else None,
+        each.last_error,
     )
-
-
-def _state(each: QueuedMail, now: datetime) -> str:
-    if each.failed_at is not None:
-        return "given up"
-    return "sending" if each.attempts and each.last_error is None and each.due_at > now else "waiting"
-
-
-def _masked(address: str) -> str:
-    """Return enough of an address to recognise it: `a…@example.com`."""
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"

@@ -1,4 +1,4 @@
-"""`jwtapi serve | migrate | secrets | openapi | doctor`, and the groups of commands."""
+"""`jwtapi serve | migrate | secrets | openapi | doctor | events`, and the groups of commands."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from jwtapi import __version__, server
 from jwtapi.app import openapi_document
-from jwtapi.cli import clients, database, keys, mail, sessions, users
+from jwtapi.cli import api_keys, clients, database, importing, keys, mail, sessions, users
 from jwtapi.cli.checks.address import problem_of_listening
 from jwtapi.cli.checks.database import warnings_of_database
 from jwtapi.cli.checks.files import problems_of_database_mode, problems_of_env_file
@@ -19,7 +19,9 @@ from jwtapi.cli.checks.keys import check_signing_key
 from jwtapi.cli.checks.limits import warnings_of_limits
 from jwtapi.cli.checks.mail import warnings_of_templates
 from jwtapi.cli.doctor import doctor, warnings_of
-from jwtapi.cli.running import exit_with_error, reporting_errors, reporting_in_log, settings_or_exit
+from jwtapi.cli.events import events
+from jwtapi.cli.output import say, write
+from jwtapi.cli.running import EXIT_CODES, exit_with_error, reporting_errors, reporting_in_log, settings_or_exit
 from jwtapi.composition import settings_class
 from jwtapi.env_file import SECRETS
 from jwtapi.interpreter import interpreter_problems
@@ -33,6 +35,7 @@ from jwtapi.storage.waiting import retry_outages
 
 app = typer.Typer(
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -40,7 +43,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
     if asked:
-        typer.echo(f"jwtapi {__version__}")
+        say(f"jwtapi {__version__}")
         raise typer.Exit
 
 
@@ -53,13 +56,17 @@ def jwtapi(
     """A self-hosted JWT authentication API."""
 
 
+users.app.command("import")(importing.import_users)
+users.app.command("export")(importing.export_users)
 app.add_typer(users.app, name="user")
 app.add_typer(clients.app, name="client")
+app.add_typer(api_keys.app, name="api-key")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(mail.app, name="mail")
 app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="db")
 app.command()(doctor)
+app.command()(events)
 
 
 class _WaitingCommand(TyperCommand):
@@ -125,7 +132,7 @@ def migrate(wait_for_database: WaitForDatabase = 0) -> None:
         settings = load_settings_without_secrets(kind=settings_class())
         configure_logging(settings.log_format, settings.log_level)
         _prepare(settings, wait_for_database)
-    typer.echo("The schema is up to date.")
+    say("The schema is up to date.")
 
 
 def _prepare(settings: Settings, wait_seconds: float) -> list[str]:
@@ -157,8 +164,8 @@ async def _prepare_now(settings: Settings) -> list[str]:
 @app.command()
 def secrets() -> None:
     """Print new random secrets, as lines for `.env`."""
-    for name in SECRETS:
-        typer.echo(f"{name}={new_secret()}")
+    with reporting_errors():
+        write(f"{name}={new_secret()}" for name in SECRETS)
 
 
 @app.command()
@@ -166,4 +173,16 @@ def openapi() -> None:
     """Print the OpenAPI document for these settings, also if DOCS_ENABLED is false."""
     with reporting_errors():
         settings = load_settings_without_secrets(kind=settings_class())
-    typer.echo(json.dumps(openapi_document(settings), indent=2))
+        write([json.dumps(openapi_document(settings), indent=2)])
+
+
+def _state_exit_codes(group: typer.Typer) -> None:
+    """Let the help of each command end with them."""
+    for command in group.registered_commands:
+        command.epilog = EXIT_CODES
+    for each in group.registered_groups:
+        if each.typer_instance is not None:
+            _state_exit_codes(each.typer_instance)
+
+
+_state_exit_codes(app)

@@ -1,6 +1,6 @@
-"""Provides commands with settings and services.
+"""Provides commands with settings and services, and decides how they end.
 
-A command that fails prints what to do on stderr and exits with status 1.
+A command that fails prints what to do on stderr, and exits with a code of ExitCode.
 """
 
 import asyncio
@@ -9,16 +9,18 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import structlog
 import typer
 
+from jwtapi.cli.output import OutputClosed, visible
+from jwtapi.clients.errors import ClientNameTaken
 from jwtapi.composition import open_services, settings_class
 from jwtapi.env_file import EnvFileError, add_missing_secrets
-from jwtapi.errors import JwtapiError, StorageUnavailable
-from jwtapi.features.admin.roles import RolesInvalid
+from jwtapi.errors import JwtapiError, NotFound, StorageUnavailable
 from jwtapi.logs import is_for_people
 from jwtapi.services import Services
 from jwtapi.settings import (
@@ -30,12 +32,68 @@ from jwtapi.settings import (
     load_settings,
     load_settings_without_secrets,
 )
+from jwtapi.signing.errors import KeyExists, KeyRefused, UnknownKey
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
 from jwtapi.storage.faults import describe
 from jwtapi.storage.migrations import UnusableSchema
+from jwtapi.users.errors import EmailTaken, UsernameTaken
+from jwtapi.users.roles import RolesInvalid
 
 T = TypeVar("T")
+
+
+class ExitCode(IntEnum):
+    """How a command has ended. Scripts rely on the numbers, so they never change."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USAGE = 2
+    """The command has no such option or argument. typer exits with it too."""
+    NOT_THERE = 3
+    EXISTS = 4
+
+
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not there, 4 exists already."
+
+
+class Failure(NamedTuple):
+    """What a command reports of an error."""
+
+    sentence: str
+    problems: Sequence[str] = ()
+    code: ExitCode = ExitCode.FAILED
+
+
+def failure_of(error: Exception) -> Failure | None:  # noqa: PLR0911  one for each kind of error
+    """Return what to report of an error, and the exit code. Return None for an error that only a bug can raise."""
+    match error:
+        case SettingsError():
+            return Failure("The configuration is unusable.", error.problems)
+        case OutdatedSchema():
+            return Failure("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.")
+        case UnusableSchema():
+            return Failure(f"DATABASE_URL: {error}")
+        case StorageUnavailable():
+            return Failure(f"DATABASE_URL: {describe(error)}")
+        case KeyRefused():
+            return Failure(f"{error}.", code=_code_of(error))
+        case RolesInvalid():
+            return Failure(str(error))
+        case JwtapiError():
+            return Failure(error.message, code=_code_of(error))
+        case _:
+            return None
+
+
+def _code_of(error: JwtapiError | KeyRefused) -> ExitCode:
+    match error:
+        case NotFound() | UnknownKey():
+            return ExitCode.NOT_THERE
+        case UsernameTaken() | EmailTaken() | ClientNameTaken() | KeyExists():
+            return ExitCode.EXISTS
+        case _:
+            return ExitCode.FAILED
 
 
 _PROCESSORS = (
@@ -66,27 +124,26 @@ def report(sentence: str, problems: Sequence[str] = (), *, level: int = logging.
         typer.echo("\n".join((sentence, *(f"  {problem}" for problem in problems))), err=True)
 
 
-def exit_with_error(sentence: str, problems: Sequence[str] = ()) -> NoReturn:
-    report(sentence, problems, level=logging.ERROR)
-    raise typer.Exit(1)
+def report_failure(failure: Failure) -> None:
+    report(visible(failure.sentence), failure.problems, level=logging.ERROR)
+
+
+def exit_with_error(sentence: str, problems: Sequence[str] = (), *, code: ExitCode = ExitCode.FAILED) -> NoReturn:
+    report_failure(Failure(sentence, problems))
+    raise typer.Exit(code)
 
 
 @contextmanager
 def reporting_errors() -> Iterator[None]:
+    """Report errors that the block raises, and exit. If nobody reads the output any more, exit without a word."""
     try:
         yield
-    except SettingsError as error:
-        exit_with_error("The configuration is unusable.", error.problems)
-    except OutdatedSchema:
-        exit_with_error("DATABASE_URL: the database schema is out of date: run `jwtapi migrate`.")
-    except UnusableSchema as error:
-        exit_with_error(f"DATABASE_URL: {error}")
-    except StorageUnavailable as error:
-        exit_with_error(f"DATABASE_URL: {describe(error)}")
-    except RolesInvalid as error:
-        exit_with_error(str(error))
-    except JwtapiError as error:
-        exit_with_error(error.message)
+    except OutputClosed:
+        raise typer.Exit(ExitCode.DONE) from None
+    except Exception as error:
+        if (failure := failure_of(error)) is None:
+            raise
+        exit_with_error(*failure[:2], code=failure.code)
 
 
 def settings_or_exit(**overrides: Any) -> Settings:

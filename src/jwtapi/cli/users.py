@@ -1,28 +1,36 @@
-"""`jwtapi user create | invite | list | roles | disable | enable | set-password | reset-link | reset-mfa | delete`."""
+"""`jwtapi user …`: every command but `list` and `show`."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from jwtapi import strict_json
 from jwtapi.caller import COMMAND_LINE
+from jwtapi.cli.finding import is_taken
+from jwtapi.cli.output import AsJson, json_line, say, visible
 from jwtapi.cli.running import exit_with_error, reporting_errors, run_with_services
-from jwtapi.features.admin.roles import parse_roles
+from jwtapi.cli.several import IfExists, run_for_each
+from jwtapi.cli.user_list import list_users, show
 from jwtapi.features.admin.service import AdminService
 from jwtapi.languages import DEFAULT, LANGUAGES
 from jwtapi.second_factors.changes import Reset
 from jwtapi.second_factors.settings import MfaRequirement, MfaSettings
 from jwtapi.security.email_addresses import parse_email
 from jwtapi.services import Services
-from jwtapi.storage.users import User
+from jwtapi.users.administrators import ADMIN
+from jwtapi.users.errors import UsernameTaken
 from jwtapi.users.invitations import VALID_DAYS, InvitationService
+from jwtapi.users.roles import parse_roles
 from jwtapi.users.service import UserService
 
 app = typer.Typer(help="Administer users.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="The user name. Write a name that begins with a hyphen after a lone `--`.")]
+_HYPHEN = "Write a name that begins with a hyphen after a lone `--`."
+Name = Annotated[str, typer.Argument(help=f"The user name. {_HYPHEN}")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help=f"The user names. {_HYPHEN}")]
 
 
 def _known_language(language: str) -> str:
@@ -37,19 +45,33 @@ def create(
     role: Annotated[
         list[str] | None, typer.Option(help="A role, which access tokens contain. Repeat for more roles.")
     ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="The same as --role admin.")] = False,  # noqa: FBT002  an option
+    if_not_exists: Annotated[  # noqa: FBT002  an option, by name
+        bool, typer.Option("--if-not-exists", help="A user who exists stays as it is, and is no failure.")
+    ] = False,
 ) -> None:
     """Create a user.
 
     The command asks for the password, or reads it from standard input.
     """
     with reporting_errors():
-        roles = parse_roles(role or ())
+        roles = parse_roles([*(role or ()), *([ADMIN] if admin else [])])
     password = _password()
 
-    async def run(services: Services) -> User:
-        return await services[UserService].register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
+    async def run(services: Services) -> str:
+        # This comes first, because the password of a user who exists need not be one that the policy accepts.
+        if if_not_exists and await is_taken(services, name):
+            return f"{name} exists."
+        try:
+            user = await services[UserService].register(name, password, COMMAND_LINE, roles=roles, may_be_reserved=True)
+        except UsernameTaken:
+            # Another process has just created the user. Or nobody has the name, but it is held back.
+            if not if_not_exists or not await is_taken(services, name):
+                raise
+            return f"{name} exists."
+        return f"Created {user.username}."
 
-    typer.echo(f"Created {run_with_services(run, makes_database=True).username}.")
+    say(run_with_services(run, makes_database=True))
 
 
 @app.command()
@@ -75,66 +97,74 @@ def invite(
         needs_secrets=True,
     )
     if link is None:
-        typer.echo(f"Invited {address.display} by mail.")
+        say(f"Invited {address.display} by mail.")
     else:
         typer.echo(
             f"This server sends no mail. Give this link, which is valid for {VALID_DAYS} days, to {address.display}:",
             err=True,
         )
-        typer.echo(link)
+        say(link)
 
 
-@app.command("list")
-def list_() -> None:
-    """List name, id, date of creation, roles, and whether the user is disabled."""
-
-    async def run(services: Services) -> None:
-        admin = services[AdminService]
-        page = await admin.users()
-        while page:
-            for user in page:
-                state = "disabled" if user.disabled_at is not None else "enabled"
-                columns = (
-                    user.username,
-                    str(user.id),
-                    f"{user.created_at:%Y-%m-%d}",
-                    ",".join(user.roles) or "-",
-                    state,
-                )
-                typer.echo("\t".join(columns))
-            page = await admin.users(after=page[-1].canonical_username)
-
-    run_with_services(run)
+app.command("list")(list_users)
+app.command()(show)
 
 
 @app.command()
-def disable(name: Name) -> None:
-    """Refuse further logins of a user, and end every session immediately."""
-    _administer(lambda admin: admin.disable(name))
-    typer.echo(f"Disabled {name}.")
+def disable(names: Names, if_exists: IfExists = False) -> None:  # noqa: FBT002  an option, by name
+    """Refuse further logins of users, and end every session immediately."""
+    _administer(names, lambda admin, name: admin.disable(name), "Disabled {}.", if_exists=if_exists)
 
 
 @app.command()
-def enable(name: Name) -> None:
-    """Let a disabled user sign in again."""
-    _administer(lambda admin: admin.enable(name))
-    typer.echo(f"Enabled {name}.")
+def enable(names: Names, if_exists: IfExists = False) -> None:  # noqa: FBT002  an option, by name
+    """Let disabled users sign in again."""
+    _administer(names, lambda admin, name: admin.enable(name), "Enabled {}.", if_exists=if_exists)
 
 
 @app.command()
 def roles(
-    name: Name,
+    names: Names,
     add: Annotated[list[str] | None, typer.Option(help="A role to add. Repeat for more roles.")] = None,
     remove: Annotated[list[str] | None, typer.Option(help="A role to remove. Repeat for more roles.")] = None,
+    if_exists: IfExists = False,  # noqa: FBT002  an option, by name
+    as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Change roles, effective immediately, and print them.
 
     The server refuses access tokens with the old roles.
     """
+
+    async def act(services: Services, name: str) -> list[str]:
+        has = await services[AdminService].change_roles(name, add=add or (), remove=remove or ())
+        if as_json:
+            return [json_line({"username": name, "roles": has})]
+        return [visible(f"{name} has {', '.join(has) or 'no role'}.")]
+
+    run_for_each(names, act, if_exists=if_exists)
+
+
+@app.command()
+def metadata(
+    name: Name,
+    set_: Annotated[str | None, typer.Option("--set", help="A JSON object that replaces all metadata.")] = None,
+) -> None:
+    """Print what administrators note about a user, as JSON, or replace it.
+
+    TOKEN_CLAIMS names the members that access tokens contain. The server refuses tokens with the old ones.
+    """
+    try:
+        new = strict_json.loads(set_.encode(errors="surrogateescape")) if set_ is not None else None
+    except ValueError as error:
+        exit_with_error(f"--set: must be JSON: {error}")
     has = run_with_services(
-        lambda services: services[AdminService].change_roles(name, add=add or (), remove=remove or ())
+        lambda services: (
+            services[AdminService].set_metadata(name, new)
+            if set_ is not None
+            else services[AdminService].metadata(name)
+        )
     )
-    typer.echo(f"{name} has {', '.join(has) or 'no role'}.")
+    say(json_line(has))
 
 
 @app.command()
@@ -144,8 +174,8 @@ def set_password(name: Name) -> None:
     The command asks for the password, or reads it from standard input.
     """
     password = _password()
-    _administer(lambda admin: admin.set_password(name, password))
-    typer.echo(f"Set the password of {name}.")
+    run_with_services(lambda services: services[AdminService].set_password(name, password))
+    say(f"Set the password of {name}.")
 
 
 @app.command("reset-link")
@@ -154,25 +184,27 @@ def print_reset_link(name: Name) -> None:
 
     It works once, for 30 minutes. Give it to nobody but the user.
     """
-    typer.echo(run_with_services(lambda services: services[AdminService].reset_link(name), needs_secrets=True))
+    say(run_with_services(lambda services: services[AdminService].reset_link(name), needs_secrets=True))
 
 
 @app.command()
-def reset_mfa(name: Name) -> None:
-    """Remove the second factors of a user who has lost them, and end every session immediately.
+def reset_mfa(names: Names, if_exists: IfExists = False) -> None:  # noqa: FBT002  an option, by name
+    """Remove the second factors of users who have lost them, and end every session immediately.
 
-    First make sure that it is this user who asks. The password stays.
+    First make sure that it is these users who ask. The passwords stay.
     """
 
-    async def run(services: Services) -> tuple[Reset, MfaRequirement]:
-        return await services[AdminService].reset_mfa(name), services.settings.of(MfaSettings).mfa_required
+    async def act(services: Services, name: str) -> list[str]:
+        reset = await services[AdminService].reset_mfa(name)
+        return [*_of_reset(name, reset), *_of_grace(reset, services.settings.of(MfaSettings).mfa_required)]
 
-    reset, required = run_with_services(run)
-    for line in _of_reset(name, reset):
-        typer.echo(line)
+    run_for_each(names, act, if_exists=if_exists)
+
+
+def _of_grace(reset: Reset, required: MfaRequirement) -> Iterator[str]:
     if required is not MfaRequirement.OFF and not reset.kept_passkeys:
         whose = "administrators" if required is MfaRequirement.ADMINS else "users"
-        typer.echo(f"MFA_REQUIRED: the time in which {whose} set up a second factor (MFA_GRACE) begins anew.")
+        yield f"MFA_REQUIRED: the time in which {whose} set up a second factor (MFA_GRACE) begins anew."
 
 
 def _of_reset(name: str, reset: Reset) -> Iterator[str]:
@@ -199,18 +231,26 @@ def _of_reset(name: str, reset: Reset) -> Iterator[str]:
 
 @app.command()
 def delete(
-    name: Name,
+    names: Names,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,  # noqa: FBT002  an option, by name
+    if_exists: IfExists = False,  # noqa: FBT002
 ) -> None:
-    """Delete a user with settings and sessions."""
+    """Delete users with settings and sessions."""
     if not yes:
-        typer.confirm(f"Delete {name}?", abort=True)
-    _administer(lambda admin: admin.delete(name))
-    typer.echo(f"Deleted {name}.")
+        typer.confirm(f"Delete {visible(', '.join(names))}?", abort=True)
+    _administer(names, lambda admin, name: admin.delete(name), "Deleted {}.", if_exists=if_exists)
 
 
-def _administer(act: Callable[[AdminService], Awaitable[None]]) -> None:
-    run_with_services(lambda services: act(services[AdminService]))
+def _administer(
+    names: Sequence[str], act: Callable[[AdminService, str], Awaitable[None]], done: str, *, if_exists: bool
+) -> None:
+    """Act on each user, and print `done` with the name."""
+
+    async def act_on(services: Services, name: str) -> list[str]:
+        await act(services[AdminService], name)
+        return [visible(done.format(name))]
+
+    run_for_each(names, act_on, if_exists=if_exists)
 
 
 def _is_interactive() -> bool:

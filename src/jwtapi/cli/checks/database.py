@@ -4,12 +4,13 @@ from contextlib import suppress
 
 from jwtapi.cli.checks.files import problem_of_folder, problems_of_database_mode
 from jwtapi.errors import StorageUnavailable
-from jwtapi.security.password_schemes import KNOWN, UNKNOWN
+from jwtapi.security.password_schemes import OWN_PREFIXES, kind_of_unusable
 from jwtapi.settings import Settings
 from jwtapi.storage.database import Database, OutdatedSchema
 from jwtapi.storage.engine import sqlite_path
 from jwtapi.storage.faults import describe
 from jwtapi.storage.migrations import Schema, UnusableSchema
+from jwtapi.storage.user_imports import UserImportRepository
 
 
 async def problems_of_database(settings: Settings) -> list[str]:
@@ -77,6 +78,7 @@ async def _problems_inside(database: Database, settings: Settings) -> list[str]:
         *await warnings_of_database(database, settings),
         *await problems_of_hashes(database),
         *await problems_of_names(database),
+        *await problems_of_ways_in(database),
     ]
 
 
@@ -87,7 +89,7 @@ async def problems_of_hashes(database: Database) -> list[str]:
     """
     counts: dict[str, int] = {}
     with suppress(StorageUnavailable):
-        counts = await database.read(lambda uow: uow.users.count_hashes(known=KNOWN, others=UNKNOWN))
+        counts = await database.read(lambda uow: uow.users.count_hashes(own=OWN_PREFIXES, kind_of=kind_of_unusable))
     if not counts:
         return []
     schemes = ", ".join(f"{name}: {count}" for name, count in counts.items())
@@ -107,3 +109,17 @@ async def problems_of_names(database: Database) -> list[str]:
         return []
     advice = "they sign in as before until somebody verifies that e-mail address: let them choose other names"
     return [f"users with @ in their name: {count}: {advice}"]
+
+
+async def problems_of_ways_in(database: Database) -> list[str]:
+    """Count the users who can never sign in. An import of users without usable hashes makes them.
+
+    Return no problem if a busy database does not count in time.
+    """
+    count = 0
+    with suppress(StorageUnavailable):
+        count = await database.read(lambda uow: UserImportRepository(uow.connection).count_without_way_in())
+    if not count:
+        return []
+    advice = "give each of them a link for a password, `jwtapi user reset-link`, or delete them"
+    return [f"users who can never sign in, without password, passkey and verified e-mail address: {count}: {advice}"]

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from jwtapi.errors import StorageUnavailable
 from jwtapi.second_factors.relying_party import relying_party
-from jwtapi.second_factors.service import ADMIN
 from jwtapi.second_factors.settings import MfaRequirement, MfaSettings
 from jwtapi.security.totp import TotpSecrets, UnreadableSecret
 from jwtapi.settings import Settings, SettingsError
@@ -15,6 +14,7 @@ from jwtapi.storage.engine import sqlite_path
 from jwtapi.storage.migrations import UnusableSchema
 from jwtapi.storage.totp_secrets import TotpSecret, TotpSecretRepository
 from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.users.administrators import ADMIN
 from jwtapi.web_origin import host_of, is_address
 
 _MAX_CHECKED = 10_000
