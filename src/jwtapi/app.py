@@ -16,7 +16,6 @@ from jwtapi.authentication.fast_path import FastPath
 from jwtapi.composition import features
 from jwtapi.metrics import Metrics
 from jwtapi.services import Services
-from jwtapi.sessions.cache import SessionCache
 from jwtapi.settings import Settings
 from jwtapi.storage.readiness import Readiness
 from jwtapi.web import health
@@ -151,7 +150,7 @@ def _with_middleware(
     endpoints = [endpoint for feature in features().values() for endpoint in feature.fast_endpoints]
     app = DirectRoutes(app, _direct_routes())
     app = StripQueryAndCookies(RequestBodyLimits(app, seconds=body_seconds))
-    app = FastPath(app, services[Authenticator], services[SessionCache], *endpoints)
+    app = FastPath(app, services[Authenticator], *endpoints)
     app = context = RequestContext(
         app,
         metrics=services[Metrics] if settings.counts_requests else None,

@@ -18,7 +18,9 @@ def event(  # noqa: PLR0913  an event has these parts
     session_id: UUID | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Make an event to store. `details` is a JSON object without secrets."""
+    """Make an event to store. `details` is a JSON object without secrets. An act by an API key names the key in it."""
+    if caller.key_id is not None:
+        details = {**(details or {}), "key_id": str(caller.key_id)}
     return Event(
         id=0,
         at=at,

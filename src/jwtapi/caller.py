@@ -15,6 +15,8 @@ class Caller:
     """What the program calls itself, at most MAX_USER_AGENT characters."""
     actor_id: UUID | None = None
     """The user who acts on somebody else, such as an administrator; None for the user and for the command line."""
+    key_id: UUID | None = None
+    """The API key by which the request acts; None for a session and for the command line."""
     language: str = "en"
     """The language in which mails that the request causes are written: one of `jwtapi.languages`."""
 

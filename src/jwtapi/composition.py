@@ -9,6 +9,9 @@ from importlib import import_module
 
 from pydantic import SecretStr
 
+from jwtapi.api_keys.cache import MAX_KEYS, ApiKeyCache
+from jwtapi.api_keys.service import ApiKeyService
+from jwtapi.api_keys.uses import ApiKeyUses
 from jwtapi.authentication.authenticator import Authenticator
 from jwtapi.clients.service import ClientService
 from jwtapi.clock import Clock, system_clock
@@ -80,9 +83,12 @@ FEATURES = (
     "sessions",
     "mfa",
     "passkeys",
+    "api_keys",
     "account_page",
+    "admin_page",
     "revocations",
     "admin",
+    "admin_activity",
 )
 """The packages in `features/`, in the order of the API documentation."""
 
@@ -120,6 +126,7 @@ class Tuning:
     feed_poll_seconds: float = POLL_SECONDS
     feed_silence_seconds: float = SILENCE_SECONDS
     cached_sessions: int = MAX_SESSIONS
+    cached_api_keys: int = MAX_KEYS
     readiness_seconds: float = REUSE_SECONDS
     hashes_waiting_per_thread: int = WAITING_PER_THREAD
     housekeeping_seconds: float = INTERVAL_SECONDS
@@ -183,7 +190,9 @@ def _add_storage(services: Services, tuning: Tuning) -> None:
         feed,
         Readiness(database, reuse_seconds=tuning.readiness_seconds),
         Arrivals(database),
-        SessionCache(database, feed, max_sessions=tuning.cached_sessions),
+        SessionCache(database, feed, max_sessions=tuning.cached_sessions, token_claims=settings.token_claims),
+        ApiKeyCache(database, feed, max_keys=tuning.cached_api_keys),
+        ApiKeyUses(database),
         Gauges(metrics, database, feed, clock, workers=settings.workers),
     )
     storage = _rate_limit_storage(settings, database, metrics, clock)
@@ -218,7 +227,13 @@ def _add_security(services: Services, tuning: Tuning) -> None:
         UsernamePolicy(settings.reserved_usernames),
         key_ring,
         SigningKeys(settings, services[Database], services[ChangeFeed], key_ring, services.clock),
-        AccessTokens(key_ring, ttl=settings.access_token_ttl, issuer=settings.issuer, audience=settings.token_audience),
+        AccessTokens(
+            key_ring,
+            ttl=settings.access_token_ttl,
+            issuer=settings.issuer,
+            audience=settings.token_audience,
+            own_claim=settings.token_claims_namespace if settings.token_claims else None,
+        ),
         RefreshTokens(refresh_secret, previous_secret=previous_refresh_secret),
         DeviceTokens(refresh_secret, previous_secret=previous_refresh_secret),
         LinkTokens(refresh_secret, previous_secret=previous_refresh_secret),
@@ -256,7 +271,15 @@ def _add_sign_in(services: Services) -> None:
     access_tokens, device_tokens = services[AccessTokens], services[DeviceTokens]
     limiter, notices = services[RateLimiter], services[Notices]
     sessions = SessionService(
-        database, arrivals, access_tokens, services[RefreshTokens], SessionPolicy.of(settings), notices, metrics, clock
+        database,
+        arrivals,
+        access_tokens,
+        services[RefreshTokens],
+        SessionPolicy.of(settings),
+        notices,
+        metrics,
+        clock,
+        token_claims=settings.token_claims,
     )
     cookies = AuthCookies(settings)
     outbox, links = services[Outbox], services[Links]
@@ -282,10 +305,30 @@ def _add_sign_in(services: Services) -> None:
     second_factors.add(RecoveryCodeFactor(database, services[RecoveryCodes], notices, clock))
     services.add(
         sessions,
-        Authenticator(access_tokens, services[SigningKeys], services[SessionCache], arrivals, clock),
+        Authenticator(
+            access_tokens,
+            services[SigningKeys],
+            services[SessionCache],
+            arrivals,
+            services[ApiKeyCache],
+            services[ApiKeyUses],
+            clock,
+        ),
+        ApiKeyService(database, notices, clock),
         ClientService(database, access_tokens, services[SigningKeys], clock),
         invitations,
-        UserService(database, usernames, services[HeldNames], passwords, invitations, outbox, limiter, metrics, clock),
+        UserService(
+            database,
+            usernames,
+            services[HeldNames],
+            passwords,
+            invitations,
+            outbox,
+            limiter,
+            metrics,
+            clock,
+            token_claims=settings.token_claims,
+        ),
         AccountExport(database, _personal_data(), clock),
         PasswordProver(database, services[PasswordHasher], limiter, device_tokens, metrics, clock),
         sign_in,

@@ -4,6 +4,7 @@ import asyncio
 import math
 import platform
 import random
+from contextlib import suppress
 
 import structlog
 
@@ -59,14 +60,16 @@ class Gauges:
             # The pause is random, so that the workers do not count at the same time.
             await asyncio.sleep(random.uniform(0.5, 1.5) * interval)  # noqa: S311  no secret
 
-    async def count_sessions(self) -> None:
-        """Count the sessions once. If that takes longer than a unit may take, the metric has no value."""
-        try:
+    async def count_sessions(self) -> int | None:
+        """Count the sessions once, and return how many are alive.
+
+        If that takes longer than a unit may take, the metric has no value, and None is returned.
+        """
+        sessions = None
+        with suppress(StorageUnavailable):
             sessions = await self._database.read(lambda uow: uow.sessions.count_alive(self._clock()))
-        except StorageUnavailable:
-            self._metrics.set_sessions_alive(None)
-        else:
-            self._metrics.set_sessions_alive(sessions)
+        self._metrics.set_sessions_alive(sessions)
+        return sessions
 
     async def count_mails(self) -> None:
         """Count the mails of the outbox once, as above."""

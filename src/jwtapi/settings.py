@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from jwtapi.env_file import EnvFileError, read_env_file
 from jwtapi.secret_strength import new_secret, weakness_of
 from jwtapi.socket_files import MAX_PATH_BYTES
+from jwtapi.token_claims import TAKEN
 from jwtapi.urls.database import parse_database_url
 from jwtapi.urls.mail import parse_mail_url
 from jwtapi.urls.public import parse_public_url
@@ -45,6 +46,9 @@ UNIX_PEER = "unix"
 
 MAX_RATE_LIMIT = 1_000_000
 """Attempts in a window. The time of each one is stored until it leaves the window."""
+
+MAX_CLAIM_NAME = 100
+"""Characters of a name in TOKEN_CLAIMS, and of TOKEN_CLAIMS_NAMESPACE."""
 
 LEEWAY_SECONDS = 60
 """How much longer than the lifetime of a token everything about it is kept, because clocks differ."""
@@ -157,6 +161,22 @@ def _audience(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,200}", text):
         raise ValueError("must be a name or a URL such as https://api.example.com, without spaces")
     return text
+
+
+def _member(name: str) -> str:
+    if not name.isprintable() or len(name) > MAX_CLAIM_NAME:
+        raise ValueError(
+            f"must be names of members of metadata, comma separated, of at most {MAX_CLAIM_NAME} characters"
+        )
+    return name
+
+
+def _claim(name: str) -> str:
+    if not re.fullmatch(rf"[!-~]{{1,{MAX_CLAIM_NAME}}}", name):
+        raise ValueError("must be a name or a URL such as https://example.com/claims, without spaces")
+    if name in TAKEN:
+        raise ValueError("must not be the name of another claim; take a name of your own, or a URL")
+    return name
 
 
 def _username(name: str) -> str:
@@ -316,6 +336,10 @@ class Settings(_FromOurSources):
     signing_key_prepublish: int = Field(3600, ge=1, le=30 * 24 * 3600)
     """How long a new key is published before it signs."""
     token_audience: Annotated[str, AfterValidator(_audience)] | None = None
+    token_claims: Annotated[CommaSeparated, _each(_member)] = ()
+    """The members of users' metadata that access tokens contain."""
+    token_claims_namespace: Annotated[str, AfterValidator(_claim)] = "claims"  # noqa: S105  a name
+    """The claim that has these members."""
     clients_required: bool = False
     database_url: Annotated[SecretStr, _secretly(parse_database_url)] = SecretStr("sqlite+aiosqlite:///jwtapi.db")
     database_pool_size: int = Field(10, ge=1, le=1000)

@@ -44,6 +44,7 @@ async def get_caller(request: Request) -> Caller:
         address=client_address(request.scope),
         request_id=request_id.get(),
         user_agent=user_agent or None,
+        key_id=getattr(request.state, "key_id", None),  # the guard of an endpoint comes first
         language=best_language(request.headers.get("accept-language", "")),
     )
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
-from jwtapi.authentication.errors import SignInTooOld
+from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS, RECENT_SIGN_IN_ERRORS
 from jwtapi.errors import TooManyRequests
 from jwtapi.features.account.errors import SettingsTooLarge
 from jwtapi.security.passwords import Overloaded
@@ -14,7 +13,7 @@ from jwtapi.settings import Settings
 from jwtapi.sign_in.cookies import AuthCookies
 from jwtapi.sign_in.documentation import example_password
 from jwtapi.sign_in.errors import WrongPassword
-from jwtapi.users.errors import UsernameTaken
+from jwtapi.users.errors import LastAdministrator, UsernameTaken
 from jwtapi.web.documentation import EXAMPLE_WAIT, error_responses, json_body, limited_by_account, success
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.schemas import EXAMPLE_ID, FieldError
@@ -34,6 +33,7 @@ _EXAMPLE_EXPORT = {
     "recovery_codes": [],
     "passkeys": [],
     "remembered_devices": [],
+    "api_keys": [],
 }
 
 
@@ -45,8 +45,7 @@ CHANGE_SETTINGS = error_responses(
 ) | {200: success("All settings, changed.")}
 RENAME = limited_by_account(
     error_responses(
-        *ACCESS_TOKEN_ERRORS,
-        SignInTooOld(),
+        *RECENT_SIGN_IN_ERRORS,
         CrossOriginRefused(),
         UsernameInvalid(),
         UsernameReserved(),
@@ -57,16 +56,16 @@ RENAME = limited_by_account(
 ) | {200: success("The account, changed.")}
 DELETE = limited_by_account(
     error_responses(
-        *ACCESS_TOKEN_ERRORS,
-        SignInTooOld(),
+        *RECENT_SIGN_IN_ERRORS,
         CrossOriginRefused(),
         WrongPassword(),
+        LastAdministrator(),
         TooManyRequests(EXAMPLE_WAIT),
         Overloaded(),
         *json_body(FieldError(field="password", message="Field required")),
     )
 ) | {204: success("The account was deleted.")}
-EXPORT = limited_by_account(error_responses(*ACCESS_TOKEN_ERRORS, SignInTooOld(), TooManyRequests(EXAMPLE_WAIT))) | {
+EXPORT = limited_by_account(error_responses(*RECENT_SIGN_IN_ERRORS, TooManyRequests(EXAMPLE_WAIT))) | {
     200: success("All that is kept of the user.", example=_EXAMPLE_EXPORT)
 }
 EXPORT[200]["headers"]["Content-Disposition"] = {

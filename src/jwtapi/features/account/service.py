@@ -113,6 +113,7 @@ class AccountService:
 
         Raises:
             WrongPassword, TooManyRequests, Overloaded: as `PasswordProver.confirm`.
+            LastAdministrator: nobody else could administer users.
             AccessTokenInvalid: as `lock_user`.
         """
         confirmed = await self._passwords.confirm(principal.user_id, password, caller)

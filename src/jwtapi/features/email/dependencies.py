@@ -5,17 +5,18 @@ from typing import Annotated
 from fastapi import Depends
 
 from jwtapi.authentication.authenticator import Authenticator
-from jwtapi.authentication.dependencies import BearerTokenDep
+from jwtapi.authentication.dependencies import SessionTokenDep
 from jwtapi.principal import Principal
 from jwtapi.web.dependencies import provided
 
 
 async def get_verifier(
-    access_token: BearerTokenDep, authenticator: Annotated[Authenticator, provided(Authenticator)]
+    access_token: SessionTokenDep, authenticator: Annotated[Authenticator, provided(Authenticator)]
 ) -> Principal | None:
     """Return the signed-in user, or None without an access token.
 
     Raises:
+        SessionRequired: an API key was sent.
         AccessTokenExpired, AccessTokenInvalid: the client must refresh the token first. If the token were ignored, the
             user would be signed out, as nobody who is not signed in keeps a session.
     """

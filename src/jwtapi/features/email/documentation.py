@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
-from jwtapi.authentication.errors import AccessTokenExpired, AccessTokenInvalid, SignInTooOld
+from jwtapi.authentication.documentation import RECENT_SIGN_IN_ERRORS
+from jwtapi.authentication.errors import AccessTokenExpired, AccessTokenInvalid, SessionRequired
 from jwtapi.errors import TooManyRequests
 from jwtapi.features.email.errors import SignInRequired
 from jwtapi.mail.errors import MailUnavailable
@@ -28,7 +28,9 @@ _OF_A_LINK = (
 )
 
 SIGNED_IN_OR_NOT: dict[str, Any] = {"security": [{"Password": []}, {"AccessToken": []}, {}]}
-VERIFY = error_responses(*_OF_A_LINK, AccessTokenExpired(), AccessTokenInvalid(), SignInRequired()) | {
+VERIFY = error_responses(
+    *_OF_A_LINK, AccessTokenExpired(), AccessTokenInvalid(), SessionRequired(), SignInRequired()
+) | {
     200: success(
         "The address belongs to the account.",
         example={"message": VERIFIED, "username": "alice"},
@@ -39,8 +41,7 @@ UNDO = error_responses(*_OF_A_LINK) | {
     200: success("The former address is back.", example={"message": UNDONE}, with_headers=RATE_LIMIT)
 }
 CHANGE = error_responses(
-    *ACCESS_TOKEN_ERRORS,
-    SignInTooOld(),
+    *RECENT_SIGN_IN_ERRORS,
     EmailInvalid(),
     CrossOriginRefused(),
     TooManyRequests(EXAMPLE_WAIT),

@@ -1,5 +1,6 @@
 """Declares the feature: e-mail addresses."""
 
+from jwtapi.api_keys.service import ApiKeyService
 from jwtapi.feature import Feature
 from jwtapi.features.email.router import api, router
 from jwtapi.features.email.service import EmailService
@@ -24,6 +25,7 @@ def _services(services: Services) -> tuple[EmailService]:
             services[LinkTokens],
             services[RateLimiter],
             services[FactorChanges],
+            services[ApiKeyService],
             services.clock,
         ),
     )

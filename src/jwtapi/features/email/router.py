@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from jwtapi.authentication.dependencies import PrincipalDep, get_principal
+from jwtapi.authentication.dependencies import PrincipalDep, get_session_principal
 from jwtapi.authentication.step_up import RecentSignIn
 from jwtapi.features.email import documentation
 from jwtapi.features.email.dependencies import VerifierDep
@@ -17,7 +17,7 @@ from jwtapi.web.routes import StrictRoute
 from jwtapi.web.schemas import Message
 
 router = APIRouter(route_class=StrictRoute, tags=["email"])
-api = APIRouter(prefix="/api", route_class=StrictRoute, tags=["email"], dependencies=[Depends(get_principal)])
+api = APIRouter(prefix="/api", route_class=StrictRoute, tags=["email"], dependencies=[Depends(get_session_principal)])
 
 EmailServiceDep = Annotated[EmailService, provided(EmailService)]
 
@@ -35,9 +35,9 @@ async def verify_email(
     """Confirm the address to which the token was sent. Then it can be used to sign in.
 
     All sessions of the account end, because somebody else may have opened them. The session of the access token stays,
-    if it is one of this account. Without such a token, second factors and passkeys end with the sessions if this is the
-    first address, and an account that has an address gets no other one. A program that scans the links of mails
-    confirms nothing, because it does not `POST`.
+    if it is one of this account. Without such a token, second factors, passkeys and API keys end with the sessions if
+    this is the first address, and an account that has an address gets no other one. A program that scans the links of
+    mails confirms nothing, because it does not `POST`.
     """
     username = await emails.verify(body.token.get_secret_value(), verifier, caller)
     return Verified(message=documentation.VERIFIED, username=username)
@@ -48,8 +48,8 @@ async def verify_email(
 async def undo_email_change(body: LinkRequest, emails: EmailServiceDep, caller: CallerDep) -> Message:
     """Restore the address to which the token was sent, within 7 days after another address replaced it.
 
-    All sessions end, and the password, second factors and passkeys are removed, so whoever changed the address is out.
-    The owner of the address chooses a new password by `/password/forgot`.
+    All sessions end, and the password, second factors, passkeys and API keys are removed, so whoever changed the
+    address is out. The owner of the address chooses a new password by `/password/forgot`.
     """
     await emails.undo(body.token.get_secret_value(), caller)
     return Message(message=documentation.UNDONE)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from jwtapi import audit
+from jwtapi.api_keys.service import ApiKeyService
 from jwtapi.authentication.lock import lock_user
 from jwtapi.caller import Caller
 from jwtapi.clock import Clock
@@ -43,6 +44,7 @@ class EmailService:
         tokens: LinkTokens,
         limiter: RateLimiter,
         factor_changes: FactorChanges,
+        api_keys: ApiKeyService,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -52,6 +54,7 @@ class EmailService:
         self._tokens = tokens
         self._limiter = limiter
         self._factor_changes = factor_changes
+        self._api_keys = api_keys
         self._clock = clock
 
     async def change(self, principal: Principal, email: str, caller: Caller) -> bool:
@@ -94,7 +97,7 @@ class EmailService:
         """Make the address that waits the user's address, and return the user name.
 
         Every session ends, except that of the verifier, if the verifier is signed in as this user. If the verifier is
-        not, and the account had no address, all second factors and passkeys go.
+        not, and the account had no address, all second factors, passkeys and API keys go.
 
         Raises:
             LinkInvalid, LinkExpired
@@ -131,14 +134,16 @@ class EmailService:
         if user.email is not None:
             self._notices.email_changed(uow, user, caller)
         elif own is None:
-            # Whoever has prepared the account for the owner of the address may have a passkey, which needs no password.
+            # Whoever has prepared the account for the owner of the address may have a passkey or an API key, which need
+            # no password.
             verified = replace(user, email=pending.address.display, canonical_email=pending.address.canonical)
             self._factor_changes.reset(uow, verified, caller, spares_only_way_in=False)
+            self._api_keys.revoke_all(uow, user.id, caller)
         self._sessions.end_all(uow, user.id, caller, keep=own.session_id if own is not None else None)
         return user.username
 
     async def undo(self, token: str, caller: Caller) -> None:
-        """Restore the former address, end every session, and remove the password, all second factors and passkeys.
+        """Restore the former address, end every session, and remove the password, all factors, passkeys and API keys.
 
         Raises:
             LinkInvalid, LinkExpired
@@ -148,7 +153,7 @@ class EmailService:
 
     def _undo(self, uow: UnitOfWork, user: User, claims: LinkClaims, *, caller: Caller) -> str | None:
         former, until = user.former_email, user.former_email_until
-        if former is None or until is None or until <= self._clock() or user.disabled_at is not None:
+        if former is None or until is None or until <= self._clock() or not user.may_sign_in:
             return None
         if not self._tokens.is_right(claims, user.undo_state):
             return None
@@ -161,9 +166,11 @@ class EmailService:
         )
         uow.users.change_password(user.id, None)
         self._record(uow, EMAIL_CHANGE_UNDONE, user, caller)
-        # Otherwise a passkey would let in again whoever changed the address, and another factor keep out the owner.
+        # Otherwise a passkey or an API key would let in again whoever changed the address, and another factor keep out
+        # the owner.
         restored = replace(user, email=former, canonical_email=canonical, password_hash=None)
         self._factor_changes.reset(uow, restored, caller, spares_only_way_in=False)
+        self._api_keys.revoke_all(uow, user.id, caller)
         self._sessions.end_all(uow, user.id, caller)
         return user.username
 

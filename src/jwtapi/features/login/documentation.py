@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Response
 
-from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired
+from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired, SessionRequired
 from jwtapi.errors import TooManyRequests
 from jwtapi.features.login.errors import CredentialsRequired, EmailRequired, InvitationRequired, TooManyRegistrations
 from jwtapi.mail.errors import MailUnavailable
@@ -92,6 +92,7 @@ LOGOUT = error_responses(
     ValidationFailed([{"field": "everywhere", "message": "Input should be true or false"}]),
     AccessTokenRequired(),
     AccessTokenInvalid(),
+    SessionRequired(),
     CrossOriginRefused(),
 ) | {200: success("Signed out, or was not signed in.", example={"message": "Logged out"})}
 

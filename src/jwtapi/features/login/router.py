@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from jwtapi.authentication.dependencies import BearerTokenDep
+from jwtapi.authentication.dependencies import SessionTokenDep
 from jwtapi.authentication.errors import AccessTokenInvalid, AccessTokenRequired
 from jwtapi.features.login import documentation
 from jwtapi.features.login.dependencies import EverywhereDep
@@ -108,7 +108,7 @@ async def refresh(
 async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     request: Request,
     response: Response,
-    access_token: BearerTokenDep,
+    access_token: SessionTokenDep,
     sessions: SessionServiceDep,
     cookies: CookiesDep,
     caller: CallerDep,
@@ -119,7 +119,7 @@ async def logout(  # noqa: PLR0913, PLR0917  each is a dependency
     One of them is enough. It is not an error if neither is sent, or if they are no longer valid.
 
     With `everywhere=true` all sessions of the user end. Then one of the tokens must be valid, and a refresh token must
-    not have been used before.
+    not have been used before. An API key ends nothing: it is refused.
     """
     tokens = cookies.refresh_tokens(request)
     if not everywhere:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_principal
+from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_session_principal
 from jwtapi.authentication.step_up import RecentSignIn
 from jwtapi.features.mfa import documentation
 from jwtapi.features.mfa.schemas import CodeRequest, MfaState, RememberedDevice, RememberedDeviceList
@@ -14,7 +14,9 @@ from jwtapi.second_factors.schemas import RecoveryCodesAnswer, TotpSetUpAnswer
 from jwtapi.web.dependencies import CallerDep, provided
 from jwtapi.web.routes import StrictRoute, parse_id
 
-router = APIRouter(prefix="/api/mfa", route_class=StrictRoute, tags=["mfa"], dependencies=[Depends(get_principal)])
+router = APIRouter(
+    prefix="/api/mfa", route_class=StrictRoute, tags=["mfa"], dependencies=[Depends(get_session_principal)]
+)
 
 MfaServiceDep = Annotated[MfaService, provided(MfaService)]
 

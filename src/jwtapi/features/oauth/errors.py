@@ -38,5 +38,5 @@ class InvalidScope(OAuthError, InvalidInput):
 
 class UnsupportedTokenType(OAuthError, InvalidInput):
     code = "unsupported_token_type"
-    meaning = "OAuth2 (RFC 7009): the token of a client cannot be revoked; it ends with the client"
+    meaning = "OAuth2 (RFC 7009): the token of a client ends with the client, and an API key is revoked elsewhere"
     message = "Tokens of clients cannot be revoked"

@@ -19,6 +19,7 @@ def _services(services: Services) -> tuple[IssuedTokens]:
             services[SessionService],
             services[AccessTokens],
             services.clock,
+            own_claim=services.settings.token_claims_namespace,
         ),
     )
 

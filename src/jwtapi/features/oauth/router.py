@@ -122,7 +122,7 @@ def _service_token(clients: ClientService, client: Client, grant: ClientCredenti
 async def introspect(
     form: FormDep, _client: Annotated[Client, require_client(Scope.INTROSPECT)], tokens: IssuedTokensDep
 ) -> TokenState:
-    """Return what is true of an access token now (RFC 7662). This is for services that are clients.
+    """Return what is true of an access token or an API key now (RFC 7662). This is for services that are clients.
 
     A token is active while every endpoint here accepts it: it has not expired, and its session has not ended. A
     refresh token is never active, because it is for no service.

@@ -37,9 +37,12 @@ class OAuthTokens(BaseModel):
 
 
 class TokenState(BaseModel):
-    """The response of RFC 7662 §2.2. A token that is not active has no other member than `active`."""
+    """The response of RFC 7662 §2.2. A token that is not active has no other member than `active`.
 
-    model_config = ConfigDict(frozen=True)
+    With TOKEN_CLAIMS, that of a user's token also has the claim that TOKEN_CLAIMS_NAMESPACE names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     active: Annotated[
         bool,

@@ -1,6 +1,6 @@
 """The documentation of the endpoints of passkeys for the OpenAPI document."""
 
-from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
+from jwtapi.authentication.documentation import SESSION_ERRORS
 from jwtapi.authentication.errors import SignInTooOld
 from jwtapi.errors import NotFound, TooManyRequests
 from jwtapi.features.passkeys.schemas import EXAMPLE_CREATION_OPTIONS, EXAMPLE_REQUEST_OPTIONS
@@ -17,7 +17,7 @@ from jwtapi.web.documentation import EXAMPLE_WAIT, RATE_LIMIT, error_responses, 
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.schemas import FieldError
 
-_CHANGE = (*ACCESS_TOKEN_ERRORS, CrossOriginRefused())
+_CHANGE = (*SESSION_ERRORS, CrossOriginRefused())
 _FRESH = (*_CHANGE, SignInTooOld())
 _NO_CREDENTIAL = json_body(FieldError(field="credential", message="Field required"))
 
@@ -35,7 +35,7 @@ LOGIN = error_responses(
     MfaUnavailable(),
     *_NO_CREDENTIAL,
 ) | {200: success("Signed in.", with_headers=RATE_LIMIT)}
-LIST = error_responses(*ACCESS_TOKEN_ERRORS, MfaUnavailable()) | {200: success("The passkeys.")}
+LIST = error_responses(*SESSION_ERRORS, MfaUnavailable()) | {200: success("The passkeys.")}
 OPTIONS = error_responses(*_FRESH, TooManyPasskeys(), TooManyRequests(EXAMPLE_WAIT), MfaUnavailable()) | {
     200: success("The options.", example=EXAMPLE_CREATION_OPTIONS, with_headers=RATE_LIMIT)
 }

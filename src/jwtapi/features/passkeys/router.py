@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_principal
+from jwtapi.authentication.dependencies import CurrentUser, PrincipalDep, get_session_principal
 from jwtapi.authentication.step_up import RecentSignIn
 from jwtapi.errors import NotFound
 from jwtapi.features.passkeys import documentation
@@ -35,7 +35,7 @@ from jwtapi.web.routes import StrictRoute, parse_id
 
 router = APIRouter(route_class=StrictRoute, tags=["passkeys"])
 api = APIRouter(
-    prefix="/api/passkeys", route_class=StrictRoute, tags=["passkeys"], dependencies=[Depends(get_principal)]
+    prefix="/api/passkeys", route_class=StrictRoute, tags=["passkeys"], dependencies=[Depends(get_session_principal)]
 )
 
 PasskeysDep = Annotated[Passkeys, provided(Passkeys)]

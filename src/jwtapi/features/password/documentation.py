@@ -4,8 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
-from jwtapi.authentication.errors import SignInTooOld
+from jwtapi.authentication.documentation import RECENT_SIGN_IN_ERRORS
 from jwtapi.errors import NotFound, TooManyRequests
 from jwtapi.mail.errors import MailUnavailable
 from jwtapi.second_factors.ways_in import LastWayIn
@@ -51,8 +50,7 @@ RESET = error_responses(
 ) | {200: success("The password was changed.", example={"message": WAS_RESET}, with_headers=RATE_LIMIT)}
 CHANGE = limited_by_account(
     error_responses(
-        *ACCESS_TOKEN_ERRORS,
-        SignInTooOld(),
+        *RECENT_SIGN_IN_ERRORS,
         WrongPassword(),
         _of_change(PasswordTooShort(8)),
         _of_change(PasswordTooLong()),
@@ -63,7 +61,7 @@ CHANGE = limited_by_account(
         *json_body(_missing("currentPassword")),
     )
 ) | {204: success("The password was changed.")}
-REMOVE = error_responses(*ACCESS_TOKEN_ERRORS, SignInTooOld(), CrossOriginRefused(), NotFound(), LastWayIn()) | {
+REMOVE = error_responses(*RECENT_SIGN_IN_ERRORS, CrossOriginRefused(), NotFound(), LastWayIn()) | {
     204: success("There is no password any more.")
 }
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 
-from jwtapi.authentication.dependencies import PrincipalDep, get_principal
+from jwtapi.authentication.dependencies import PrincipalDep, get_session_principal
 from jwtapi.authentication.step_up import RecentSignIn, require_recent_sign_in
 from jwtapi.errors import NotFound, NotSupported
 from jwtapi.features.password import documentation
@@ -23,7 +23,9 @@ from jwtapi.web.routes import StrictRoute
 from jwtapi.web.schemas import Message
 
 router = APIRouter(route_class=StrictRoute, tags=["password"])
-api = APIRouter(prefix="/api", route_class=StrictRoute, tags=["password"], dependencies=[Depends(get_principal)])
+api = APIRouter(
+    prefix="/api", route_class=StrictRoute, tags=["password"], dependencies=[Depends(get_session_principal)]
+)
 
 PasswordServiceDep = Annotated[PasswordService, provided(PasswordService)]
 ForgottenPasswordsDep = Annotated[ForgottenPasswords, provided(ForgottenPasswords)]

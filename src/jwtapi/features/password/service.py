@@ -8,7 +8,6 @@ from jwtapi.caller import Caller
 from jwtapi.clock import Clock
 from jwtapi.errors import NotFound
 from jwtapi.features.password.limits import CHANGE, FORGOT_LOGIN
-from jwtapi.features.password.mails import PASSWORD_RESET
 from jwtapi.mail.notices import Notices
 from jwtapi.mail.outbox import Outbox
 from jwtapi.principal import Principal
@@ -27,6 +26,7 @@ from jwtapi.users.errors import LinkInvalid
 from jwtapi.users.events import PASSWORD_CHANGED, PASSWORD_REMOVED
 from jwtapi.users.links import read_link
 from jwtapi.users.logins import parse_login
+from jwtapi.users.mails import PASSWORD_RESET
 from jwtapi.users.service import NewPasswords
 
 
@@ -106,7 +106,7 @@ class ForgottenPasswords:
         await self._prover.forget_failures_of(user.id)
 
     def _proves(self, claims: LinkClaims, user: User) -> bool:
-        return self._tokens.is_right(claims, user.link_state) and user.disabled_at is None
+        return self._tokens.is_right(claims, user.link_state) and user.may_sign_in
 
 
 class PasswordService:

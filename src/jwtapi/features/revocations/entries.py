@@ -4,11 +4,12 @@ An event only says where to look. What an entry states comes from the rows as th
 happened in between, and however often it is sent.
 """
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from jwtapi.clients.events import CLIENT_DELETED
@@ -16,6 +17,7 @@ from jwtapi.features.revocations.storage import RevocationRepository, UserNow
 from jwtapi.signing.events import SIGNING_KEY_REVOKED
 from jwtapi.storage.events import Event, EventType, Invalidates, invalidated_by
 from jwtapi.storage.unit_of_work import UnitOfWork
+from jwtapi.token_claims import claims_of
 
 _LATEST_USE = timedelta(seconds=60)
 """How long after a refresh its tokens are still made: in a later moment of the same request, and for other tabs."""
@@ -23,12 +25,22 @@ _LATEST_USE = timedelta(seconds=60)
 
 def matters(type_: EventType) -> bool:
     """Return whether tokens may be refused after events of this type."""
+    if type_.invalidates is Invalidates.API_KEYS:  # services cannot check API keys by themselves
+        return False
     return type_.invalidates is not Invalidates.NOTHING or type_ in {CLIENT_DELETED, SIGNING_KEY_REVOKED}
 
 
 def ignored_types() -> list[str]:
     """Return the names of the other types. An unknown type, of a later version, is not one of them."""
     return [name for name, type_ in EventType.declared().items() if not matters(type_)]
+
+
+class OwnClaims(NamedTuple):
+    """The claim of access tokens that has members of the user's metadata."""
+
+    namespace: str
+    names: Collection[str]
+    """Empty: there is no such claim."""
 
 
 @dataclass(slots=True)
@@ -52,25 +64,30 @@ class Entries:
         for id_, (user, until) in later.users.items():
             self.users[id_] = user, max(until, self.users[id_][1] if id_ in self.users else 0)
 
-    def lists(self) -> dict[str, list[dict[str, Any]]]:
+    def lists(self, own_claims: OwnClaims) -> dict[str, list[dict[str, Any]]]:
         """Return the lists of an answer."""
         return {
             "sessions": [{"sid": sid, "until": until} for sid, until in self.sessions.items()],
-            "users": [{"sub": sub, **_state(user), "until": until} for sub, (user, until) in self.users.items()],
+            "users": [
+                {"sub": sub, **_state(user, own_claims), "until": until} for sub, (user, until) in self.users.items()
+            ],
             "clients": [{"client_id": id_, "until": until} for id_, until in self.clients.items()],
             "keys": [{"kid": kid, "until": until} for kid, until in self.keys.items()],
         }
 
 
-def _state(user: UserNow | None) -> dict[str, Any]:
+def _state(user: UserNow | None, own_claims: OwnClaims) -> dict[str, Any]:
     if user is None or not user.is_active:
         return {"active": False}
-    return {"active": True, "username": user.username, "roles": list(user.roles)}
+    state = {"active": True, "username": user.username, "roles": list(user.roles)}
+    claims = claims_of(user.metadata, own_claims.names)
+    return state | ({"claims": {own_claims.namespace: json.loads(claims)}} if claims is not None else {})
 
 
 class EntryMaker:
-    def __init__(self, *, token_lifetime: timedelta, matters_for: timedelta) -> None:
+    def __init__(self, *, token_lifetime: timedelta, matters_for: timedelta, with_metadata: bool) -> None:
         """`matters_for`: how long after an event tokens from before it may be in use."""
+        self._with_metadata = with_metadata
         self._token_lifetime = token_lifetime
         self._matters_for = matters_for
 
@@ -102,7 +119,7 @@ class EntryMaker:
                 entries.sessions[str(id_)] = self._until(at)
         for id_ in repository.ended(sessions):
             entries.sessions[str(id_)] = max(self._until(sessions[id_]), entries.sessions.get(str(id_), 0))
-        now = repository.users(users)
+        now = repository.users(users, with_metadata=self._with_metadata)
         entries.users = {str(id_): (now.get(id_), self._until(at)) for id_, at in users.items()}
         return entries
 

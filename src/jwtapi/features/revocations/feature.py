@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from jwtapi.feature import Feature
+from jwtapi.features.revocations.entries import OwnClaims
 from jwtapi.features.revocations.router import router
 from jwtapi.features.revocations.service import RevocationFeed
 from jwtapi.security.feed_cursors import FeedCursors
@@ -28,6 +29,7 @@ def _services(services: Services) -> tuple[RevocationFeed]:
             services.clock,
             token_lifetime=timedelta(seconds=settings.access_token_ttl),
             matters_for=timedelta(seconds=settings.revocation_age),
+            own_claims=OwnClaims(settings.token_claims_namespace, settings.token_claims),
         ),
     )
 

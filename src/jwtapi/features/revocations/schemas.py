@@ -1,6 +1,6 @@
 """The answer. Its names are those of the claims (RFC 7519, RFC 9068) and of JWK (RFC 7517)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -29,6 +29,14 @@ class EndedSession(_Entry):
 class ChangedUser(_Entry):
     """What is true of a user now. It replaces an earlier entry of the same `sub`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"sub": EXAMPLE_ID, "active": True, "username": "erin", "roles": ["staff"], "until": 1795447132}
+            ]
+        }
+    )
+
     sub: Annotated[str, Field(examples=[EXAMPLE_ID], description="As in the token.")]
     active: Annotated[bool, Field(examples=[True], description="If false, refuse all tokens of the user.")]
     username: Annotated[
@@ -38,6 +46,14 @@ class ChangedUser(_Entry):
     roles: Annotated[
         list[str] | SkipJsonSchema[None],
         Field(examples=[["staff"]], description="Refuse tokens with others, in whatever order. Only if active."),
+    ] = None
+    claims: Annotated[
+        dict[str, dict[str, Any]] | SkipJsonSchema[None],
+        Field(
+            examples=[{"claims": {"tenant": "acme"}}],
+            description="By the name of a claim, its value. Refuse tokens that have the claim with another value. Only "
+            "if active, and if TOKEN_CLAIMS is set.",
+        ),
     ] = None
     until: Until
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from jwtapi.clock import Clock
-from jwtapi.features.revocations.entries import Entries, EntryMaker, ignored_types, matters
+from jwtapi.features.revocations.entries import Entries, EntryMaker, OwnClaims, ignored_types, matters
 from jwtapi.features.revocations.errors import TooManyWaiting
 from jwtapi.features.revocations.storage import Mark, RevocationRepository
 from jwtapi.security.feed_cursors import FeedCursors
@@ -65,13 +65,17 @@ class RevocationFeed:
         *,
         token_lifetime: timedelta,
         matters_for: timedelta,
+        own_claims: OwnClaims,
     ) -> None:
         """`matters_for`: how long after an event tokens from before it may be in use."""
         self._database = database
         self._readiness = readiness
         self._cursors = cursors
         self._clock = clock
-        self._entries = EntryMaker(token_lifetime=token_lifetime, matters_for=matters_for)
+        self._own_claims = own_claims
+        self._entries = EntryMaker(
+            token_lifetime=token_lifetime, matters_for=matters_for, with_metadata=bool(own_claims.names)
+        )
         self._reach_back = matters_for + CLOCKS_DIFFER
         self._reads = asyncio.Semaphore(_READS)
         self._next_reads: dict[Mark | None, asyncio.Task[Answer]] = {}
@@ -169,7 +173,7 @@ class RevocationFeed:
             recent = [event for event in new if event.at > now - self._reach_back]
             for start in range(0, len(recent), _PAGE):
                 entries.add(await self._database.read(partial(self._entries.of, events=recent[start : start + _PAGE])))
-        content = {"cursor": self._cursor(mark, now), "reset": new is None, **entries.lists()}
+        content = {"cursor": self._cursor(mark, now), "reset": new is None, **entries.lists(self._own_claims)}
         return Answer(mark, new is None or bool(entries), json.dumps(content, separators=(",", ":")).encode())
 
     async def _all_entries(self, now: datetime) -> Entries:

@@ -1,6 +1,6 @@
 """What the feed reads: the events since a mark or of the last minutes, and the rows that they are about."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -58,6 +58,8 @@ class UserNow(NamedTuple):
     username: str
     roles: Sequence[str]
     is_active: bool
+    metadata: Mapping[str, Any] | None = None
+    """None if they were not asked for."""
 
 
 _BEGINNING = Mark(0, datetime.fromtimestamp(0, UTC), 0, "")
@@ -119,6 +121,7 @@ _ENDED_TOGETHER = select(sessions.c.id, sessions.c.revoked_at).where(
 _USERS = select(users.c.id, users.c.username, users.c.roles, users.c.disabled_at, users.c.deleted_at).where(
     users.c.id.in_(bindparam("ids", expanding=True))
 )
+_USERS_WITH_METADATA = _USERS.add_columns(users.c.metadata)
 
 
 class RevocationRepository:
@@ -169,11 +172,13 @@ class RevocationRepository:
             for row in self._connection.execute(_ENDED_TOGETHER, parameters):
                 yield row.id, row.revoked_at
 
-    def users(self, user_ids: Collection[UUID]) -> dict[UUID, UserNow]:
+    def users(self, user_ids: Collection[UUID], *, with_metadata: bool) -> dict[UUID, UserNow]:
+        statement = _USERS_WITH_METADATA if with_metadata else _USERS
         found = {}
         for ids in _chunks(user_ids):
-            for id_, username, roles, disabled_at, deleted_at in self._connection.execute(_USERS, {"ids": ids}):
-                found[id_] = UserNow(username, roles, disabled_at is None and deleted_at is None)
+            rows = self._connection.execute(statement, {"ids": ids})
+            for id_, username, roles, disabled_at, deleted_at, *metadata in rows:
+                found[id_] = UserNow(username, roles, disabled_at is None and deleted_at is None, *metadata)
         return found
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jwtapi.authentication.documentation import ACCESS_TOKEN_ERRORS
+from jwtapi.authentication.documentation import SESSION_ERRORS
 from jwtapi.errors import NotFound, TooManyRequests
 from jwtapi.second_factors.documentation import MFA_REQUIRED, TICKET_ERRORS
 from jwtapi.second_factors.errors import MfaUnavailable, PasskeyRefused
@@ -14,12 +14,12 @@ from jwtapi.web.documentation import EXAMPLE_WAIT, error_responses, json_body, l
 from jwtapi.web.origins import CrossOriginRefused
 from jwtapi.web.schemas import FieldError
 
-LIST = error_responses(*ACCESS_TOKEN_ERRORS) | {200: success("The sessions.")}
-END = error_responses(*ACCESS_TOKEN_ERRORS, CrossOriginRefused(), NotFound()) | {204: success("The session has ended.")}
-END_OTHERS = error_responses(*ACCESS_TOKEN_ERRORS, CrossOriginRefused()) | {204: success("They have ended.")}
+LIST = error_responses(*SESSION_ERRORS) | {200: success("The sessions.")}
+END = error_responses(*SESSION_ERRORS, CrossOriginRefused(), NotFound()) | {204: success("The session has ended.")}
+END_OTHERS = error_responses(*SESSION_ERRORS, CrossOriginRefused()) | {204: success("They have ended.")}
 REAUTHENTICATE = limited_by_account(
     error_responses(
-        *ACCESS_TOKEN_ERRORS,
+        *SESSION_ERRORS,
         CrossOriginRefused(),
         WrongPassword(),
         MFA_REQUIRED,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from jwtapi.authentication.dependencies import PrincipalDep, get_principal
+from jwtapi.authentication.dependencies import PrincipalDep, get_session_principal
 from jwtapi.features.sessions import documentation
 from jwtapi.features.sessions.schemas import ReauthenticateRequest, UserSession, UserSessionList
 from jwtapi.features.sessions.service import UserSessions
@@ -13,7 +13,9 @@ from jwtapi.sign_in.schemas import LoginAnswer
 from jwtapi.web.dependencies import CallerDep, provided
 from jwtapi.web.routes import StrictRoute, parse_id
 
-router = APIRouter(prefix="/api", route_class=StrictRoute, tags=["sessions"], dependencies=[Depends(get_principal)])
+router = APIRouter(
+    prefix="/api", route_class=StrictRoute, tags=["sessions"], dependencies=[Depends(get_session_principal)]
+)
 
 UserSessionsDep = Annotated[UserSessions, provided(UserSessions)]
 
