@@ -68,6 +68,13 @@ async def _signed_in(url: str, pid: int, folder: Path) -> Contestant:
     return Contestant(url, {"Authorization": f"Bearer {token}"}, _log_in, pid, folder)
 
 
+async def api_key_of(contestant: Contestant) -> str:
+    """Make an API key of the user who has just signed in at jwtapi."""
+    async with contestant.client() as client:
+        made = await client.post("/api/keys", headers=contestant.headers, json={"name": "benchmark"})
+    return str(made.raise_for_status().json()["key"])
+
+
 @asynccontextmanager
 async def express() -> AsyncIterator[Contestant]:
     """Run the server of the tutorial."""
