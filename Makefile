@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 VERIFIER := packages/jwtapi-verifier
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+TESTS  := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check format lint types imports audit bench lock wheel image clean
+.PHONY: help run install test coverage check format lint types imports audit bench lock wheel image clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +18,10 @@ run: $(VENV)/.runtime  ## serve on http://localhost:4000, on an embedded SQLite 
 install: $(VENV)/.development  ## create .venv with everything that a contributor needs
 
 test: $(VENV)/.development  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(TESTS)
+
+coverage: $(VENV)/.development  ## run the tests, and measure which branches they run (half as long again)
+	@$(TESTS) --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.development format lint types imports test  ## run all checks that a contribution must pass
 

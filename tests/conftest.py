@@ -1,6 +1,8 @@
 import asyncio
+import gc
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -8,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+import structlog
 from coverage import Coverage
 
 from jwtapi.composition import settings_class
@@ -27,6 +31,30 @@ on_sqlite = pytest.mark.parametrize("database_url", ("sqlite",), indirect=True)
 
 MakeSettings = Callable[..., Settings]
 RunApi = Callable[..., AbstractAsyncContextManager[Api]]
+
+
+_ROOM = 4 * 1024**3  # bytes; a whole run needs less
+
+
+def pytest_configure() -> None:
+    _use_memory_as_disk()
+    # The default also writes the variables of each frame, and so takes seconds for a request that fails.
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
+
+def _use_memory_as_disk() -> None:
+    """Use a disk in memory if it has room. On it, PostgreSQL makes a database in a tenth of the time."""
+    memory = Path("/dev/shm")  # noqa: S108  the tests make folders of their own in it
+    if "TMPDIR" in os.environ or not memory.is_dir():
+        return
+    if min(shutil.disk_usage(memory).free, psutil.virtual_memory().available) > _ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage less often, and not among what was imported: it took a sixth of the time of the tests."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -91,3 +91,24 @@ def test_a_worker_loads_what_second_factors_need_when_somebody_has_one(tmp_path:
         "passwords alone": [],
         "an authenticator app": ["cryptography", "pyotp", "segno"],
     }
+
+
+HASHES = """
+import asyncio, sys
+from jwtapi.security.passwords import PasswordHasher
+
+async def main():
+    hasher = PasswordHasher(rounds=4)
+    for stored in (f"$pbkdf2-sha256$1000$c2FsdA${'A' * 43}", f"scrypt:1024:8:1$salt${'a' * 128}"):
+        assert not await hasher.verify("correct horse", stored)
+    assert "cryptography" not in sys.modules
+    assert not await hasher.verify("correct horse", f"$argon2id$v=19$m=64,t=1,p=1${'A' * 22}${'A' * 43}")
+    assert "cryptography" in sys.modules
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_loads_what_argon2_needs_when_somebody_has_such_a_hash() -> None:
+    done = subprocess.run([sys.executable, "-c", HASHES], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

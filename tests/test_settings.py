@@ -9,6 +9,9 @@ from jwtapi.urls.writing import NOT_ESCAPED
 from tests.conftest import JWT_SECRET, REFRESH_SECRET, MakeSettings, on_sqlite
 
 NO_PUBLIC_URL = "must be a URL such as https://auth.example.com or https://example.com/auth; no user, no ?, no #"
+NO_MEMBER = "must be names of members of metadata, comma separated, of at most 100 characters"
+NO_NAME = "must be a name or a URL such as https://example.com/claims, without spaces"
+TAKEN = "must not be the name of another claim; take a name of your own, or a URL"
 SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 
 
@@ -33,6 +36,7 @@ def test_secrets_are_all_that_must_be_given(env_file: Path) -> None:
     assert settings.login_rate_limit == "10/15 minutes"
 
 
+@on_sqlite
 def test_development_is_lenient_and_production_is_strict(make_settings: MakeSettings) -> None:
     names = (
         "password_min_length",
@@ -106,6 +110,14 @@ def test_missing_secrets_are_reported_with_the_way_to_make_them() -> None:
             "REFRESH_SECRET_PREVIOUS=short",
             "REFRESH_SECRET_PREVIOUS: shorter than 32 bytes; make one with `jwtapi secrets`",
         ),
+        ("TOKEN_CLAIMS=" + "x" * 101, f"TOKEN_CLAIMS: {NO_MEMBER}"),
+        ("TOKEN_CLAIMS=a\tb", f"TOKEN_CLAIMS: {NO_MEMBER}"),
+        *(
+            (f"TOKEN_CLAIMS_NAMESPACE={name}", f"TOKEN_CLAIMS_NAMESPACE: {TAKEN}")
+            for name in ("sub", "roles", "active")
+        ),
+        ("TOKEN_CLAIMS_NAMESPACE=my claims", f"TOKEN_CLAIMS_NAMESPACE: {NO_NAME}"),
+        ("TOKEN_CLAIMS_NAMESPACE=" + "x" * 101, f"TOKEN_CLAIMS_NAMESPACE: {NO_NAME}"),
         ("MAX_SESSIONS_PER_USER=0", "MAX_SESSIONS_PER_USER: Input should be greater than or equal to 1"),
         ("ENVIRONMENT=production\nBCRYPT_ROUNDS=9", "BCRYPT_ROUNDS: must be 10 or more in production"),
         ("REFRESH_TOKEN_TTL=100\nSESSION_MAX_AGE=99", "REFRESH_TOKEN_TTL: must not exceed SESSION_MAX_AGE"),
@@ -300,6 +312,7 @@ def test_a_byte_order_mark_in_a_named_file_is_not_part_of_the_value(
     assert load_settings(env_file).port == 2000
 
 
+@on_sqlite
 def test_the_representation_of_settings_shows_no_secret(make_settings: MakeSettings) -> None:
     settings = make_settings(
         database_url="postgresql://jwtapi:hunter2@db/jwtapi",
@@ -311,6 +324,7 @@ def test_the_representation_of_settings_shows_no_secret(make_settings: MakeSetti
     assert JWT_SECRET not in str(settings)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("given", "understood"),
     (
@@ -326,6 +340,7 @@ def test_a_database_url_need_not_name_the_driver(make_settings: MakeSettings, gi
     assert make_settings(database_url=given).database_url.get_secret_value() == understood
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("given", "understood"),
     (
@@ -339,6 +354,7 @@ def test_a_redis_uri_without_a_port_has_the_usual_one(make_settings: MakeSetting
     assert make_settings(rate_limit_storage_uri=given).rate_limit_storage_uri.get_secret_value() == understood
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("given", "understood"),
     (
@@ -354,12 +370,14 @@ def test_links_are_made_from_public_url_or_else_lead_to_this_machine(
     assert make_settings(**given).base_url == understood
 
 
+@on_sqlite
 def test_the_origin_of_public_url_has_no_path(make_settings: MakeSettings) -> None:
     settings = make_settings(public_url="https://example.com:8443/sso", root_path="/sso")
     assert settings.public_origin == "https://example.com:8443"
     assert make_settings().public_origin is None
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("given", "sends_mail"),
     (
@@ -385,12 +403,14 @@ def test_in_production_mail_is_sent_only_with_a_mail_url(
     assert make_settings(bcrypt_rounds=10, **given).sends_mail is sends_mail
 
 
+@on_sqlite
 def test_settings_with_several_values_are_comma_separated(make_settings: MakeSettings) -> None:
     settings = make_settings(cors_origins="https://a.example, http://localhost:5173,", trusted_proxies="")
     assert settings.cors_origins == ("https://a.example", "http://localhost:5173")
     assert settings.trusted_proxies == ()
 
 
+@on_sqlite
 @pytest.mark.parametrize("address", ("127.0.0.1:9100", "[::1]:9100", "metrics.internal:9100", "unix:/run/m.sock"))
 def test_metrics_listen_alone_turns_the_metrics_on_and_away_from_the_port(
     make_settings: MakeSettings, address: str
@@ -401,6 +421,7 @@ def test_metrics_listen_alone_turns_the_metrics_on_and_away_from_the_port(
     assert (settings.counts_requests, settings.has_metrics_endpoint) == (True, False)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "address",
     (
@@ -417,6 +438,7 @@ def test_a_wrong_metrics_listen_is_refused(make_settings: MakeSettings, address:
     ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("host", "place"),
     (
@@ -431,28 +453,33 @@ def test_metrics_listen_cannot_be_the_address_of_the_server(make_settings: MakeS
         make_settings(host=host, metrics_listen=place)
 
 
+@on_sqlite
 def test_metrics_listen_can_have_the_port_of_the_server_at_another_address(make_settings: MakeSettings) -> None:
     assert make_settings(host="192.0.2.1", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ("jwtapi.sock", f"/{'x' * 107}"))
 def test_uds_must_be_a_whole_path_that_the_kernel_accepts(make_settings: MakeSettings, path: str) -> None:
     with pytest.raises(SettingsError, match="UDS: must be the absolute path of a socket file"):
         make_settings(uds=path)
 
 
+@on_sqlite
 def test_metrics_listen_cannot_be_the_socket_file_of_the_server(make_settings: MakeSettings) -> None:
     with pytest.raises(SettingsError, match="METRICS_LISTEN: must differ from UDS"):
         make_settings(uds="/run/jwtapi.sock", metrics_listen="unix:/run/jwtapi.sock")
     assert make_settings(uds="/run/jwtapi.sock", metrics_listen="127.0.0.1:4000").metrics_listen == "127.0.0.1:4000"
 
 
+@on_sqlite
 def test_trusting_the_peer_on_a_socket_file_needs_a_socket_file(make_settings: MakeSettings) -> None:
     assert make_settings(uds="/run/jwtapi.sock", trusted_proxies="unix").trusted_proxies == ("unix",)
     with pytest.raises(SettingsError, match="TRUSTED_PROXIES: unix needs UDS"):
         make_settings(trusted_proxies="unix, 10.0.0.1")
 
 
+@on_sqlite
 def test_a_collector_is_named_by_its_base_url(make_settings: MakeSettings) -> None:
     assert make_settings().otel_exporter_otlp_endpoint is None
     settings = make_settings(otel_exporter_otlp_endpoint="http://collector:4318/")
@@ -485,6 +512,7 @@ def test_headers_for_the_collector_can_have_every_form_that_its_library_accepts(
     assert caplog.records == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "url", ("collector:4318", "grpc://collector:4317", "http://:1", "http://[", "http://a:b@c:4318")
 )
@@ -494,6 +522,7 @@ def test_a_wrong_collector_is_refused(make_settings: MakeSettings, url: str) -> 
     assert url not in str(refusal.value)
 
 
+@on_sqlite
 def test_a_collector_without_the_extra_otel_is_refused_with_the_way_to_install_it(
     make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -502,11 +531,13 @@ def test_a_collector_without_the_extra_otel_is_refused_with_the_way_to_install_i
         make_settings(otel_exporter_otlp_endpoint="http://collector:4318")
 
 
+@on_sqlite
 @pytest.mark.parametrize("level", ("debug", "INFO", "Warning", "error"))
 def test_a_log_level_may_be_in_capitals(make_settings: MakeSettings, level: str) -> None:
     assert make_settings(log_level=level).log_level == level.lower()
 
 
+@on_sqlite
 def test_a_wrong_log_level_is_refused(make_settings: MakeSettings) -> None:
     with pytest.raises(SettingsError, match=r"^LOG_LEVEL: "):
         make_settings(log_level="verbose")

@@ -195,6 +195,17 @@ def test_a_service_behind_the_proxy_gets_the_signed_in_user_and_no_made_up_heade
         assert answer.json()["body"] == body
 
 
+def test_a_service_behind_the_proxy_gets_the_user_of_an_api_key_without_a_session(
+    guest: httpx.Client, alice: httpx.Client
+) -> None:
+    key = alice.post("/api/keys", json={"name": "backup"}).json()["key"]
+    answer = guest.get("/orders", headers=[*FORGED, ("Authorization", f"Bearer {key}")])
+    assert answer.status_code == 200
+    variables = as_variables(answer.json())
+    assert variables["X_AUTH_USER"] == ["alice"]
+    assert variables.get("X_AUTH_SESSION", [""]) == [""]  # nginx leaves out what is empty
+
+
 def test_a_client_cannot_make_the_proxy_drop_a_header_or_change_the_protocol(
     guest: httpx.Client, token: dict[str, str]
 ) -> None:

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pyotp
@@ -20,22 +20,27 @@ from tests.support.server import Server, running_servers
 WORKERS = 3
 
 
-@pytest.fixture(params=("sqlite", "postgresql"))
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Server]]:
+@pytest.fixture(scope="module", params=("sqlite", "postgresql"))
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    """Servers for all tests, each of which has a user of its own."""
+    folder = tmp_path_factory.mktemp("servers")
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/shared.db"
+        url = f"sqlite:///{folder}/shared.db"
     else:
         postgresql: PostgreSQL = request.getfixturevalue("postgresql")
         url = postgresql.new_empty_database()
     secrets = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
-    with running_servers(tmp_path, WORKERS, DATABASE_URL=url, RATE_LIMIT_ENABLED="false", **secrets) as servers:
+    with running_servers(folder, WORKERS, DATABASE_URL=url, RATE_LIMIT_ENABLED="false", **secrets) as servers:
         yield servers
 
 
 class Guests:
-    """A browser at each server, and the authenticator app of alice, with whose first code she has turned it on."""
+    """A browser at each server, and the authenticator app of a user, with whose first code it was turned on."""
 
-    def __init__(self, clients: list[httpx.AsyncClient], app: pyotp.TOTP, recovery_codes: list[str]) -> None:
+    def __init__(
+        self, username: str, clients: list[httpx.AsyncClient], app: pyotp.TOTP, recovery_codes: list[str]
+    ) -> None:
+        self.username = username
         self.clients = clients
         self.app = app
         self.recovery_codes = recovery_codes
@@ -44,21 +49,25 @@ class Guests:
         """A code of the next step, which the server accepts early, so that no test waits for it."""
         return self.app.at(int(time.time()), counter_offset=1)
 
+    async def ticket(self, client: httpx.AsyncClient) -> str:
+        return await ticket_of(client, username=self.username)
+
     async def tickets(self) -> list[str]:
-        return [await ticket_of(client) for client in self.clients]
+        return [await self.ticket(client) for client in self.clients]
 
 
 async def guests_of(servers: list[Server], stack: AsyncExitStack) -> Guests:
     clients = [await stack.enter_async_context(server.async_client()) for server in servers]
     alice = await stack.enter_async_context(servers[0].async_client())
-    await register(alice)
-    await sign_in(alice)
+    username = f"alice-{uuid4().hex}"
+    await register(alice, username)
+    await sign_in(alice, username)
     app = pyotp.TOTP((await alice.post("/api/mfa/totp")).json()["secret"])
     # Of the step before, so that the present and the next one are left.
     first = app.at(int(time.time()), counter_offset=-1)
     confirmed = await alice.post("/api/mfa/totp/confirm", json={"code": first})
     assert confirmed.status_code == 200, confirmed.text
-    return Guests(clients, app, confirmed.json()["recoveryCodes"])
+    return Guests(username, clients, app, confirmed.json()["recoveryCodes"])
 
 
 def codes(responses: list[httpx.Response]) -> Counter[str]:
@@ -70,7 +79,7 @@ async def test_of_two_hundred_guesses_at_one_ticket_on_three_servers_exactly_fiv
 ) -> None:
     async with AsyncExitStack() as stack:
         guests = await guests_of(servers, stack)
-        ticket = await ticket_of(guests.clients[0])
+        ticket = await guests.ticket(guests.clients[0])
         near = {guests.app.at(int(time.time()), counter_offset=steps) for steps in range(-3, 6)}
         wrong = next(code for code in (f"{digit}" * 6 for digit in range(10)) if code not in near)
         guesses = (answer(guests.clients[n % WORKERS], ticket, wrong) for n in range(200))
@@ -94,7 +103,7 @@ async def test_one_ticket_with_three_right_codes_at_once_opens_one_session_and_c
 ) -> None:
     async with AsyncExitStack() as stack:
         guests = await guests_of(servers, stack)
-        ticket = await ticket_of(guests.clients[0])
+        ticket = await guests.ticket(guests.clients[0])
         pairs = zip(guests.clients, guests.recovery_codes, strict=False)
         uses = (answer(client, ticket, code, "recovery_code") for client, code in pairs)
         responses = await asyncio.gather(*uses)
@@ -110,10 +119,10 @@ async def test_a_code_that_one_server_has_accepted_is_refused_by_another(servers
         guests = await guests_of(servers, stack)
         one, another, _ = guests.clients
         code = guests.next_code()
-        assert (await answer(one, await ticket_of(one), code)).status_code == 200
-        replayed = await answer(another, await ticket_of(another), code)
+        assert (await answer(one, await guests.ticket(one), code)).status_code == 200
+        replayed = await answer(another, await guests.ticket(another), code)
         assert replayed.json()["code"] == "mfa_invalid"
-        earlier = await answer(another, await ticket_of(another), guests.app.now())
+        earlier = await answer(another, await guests.ticket(another), guests.app.now())
         assert earlier.json()["code"] == "mfa_invalid"
 
 
@@ -121,8 +130,8 @@ async def test_a_ticket_is_void_on_all_servers_when_the_password_changes_on_one(
     async with AsyncExitStack() as stack:
         guests = await guests_of(servers, stack)
         one, another, third = guests.clients
-        ticket = await ticket_of(another)
-        signed_in = await answer(one, await ticket_of(one), guests.recovery_codes[0], "recovery_code")
+        ticket = await guests.ticket(another)
+        signed_in = await answer(one, await guests.ticket(one), guests.recovery_codes[0], "recovery_code")
         headers = {"Authorization": f"Bearer {signed_in.json()['accessToken']}"}
         passwords = {"currentPassword": PASSWORD, "newPassword": "another password than before"}
         assert (await one.put("/api/password", json=passwords, headers=headers)).status_code == 204

@@ -19,6 +19,7 @@ SECRETS = {"JWT_SECRET": JWT_SECRET, "REFRESH_SECRET": REFRESH_SECRET}
 NAMES = sorted(name.upper() for name in settings_class().model_fields)
 WITHOUT_VALUE = {"none", "the value of `LOGIN_RATE_LIMIT`", "this host only"} | {
     "the host of `PUBLIC_URL`",
+    "the value of `ACCOUNT_PAGE_ENABLED`",
     "the host of `PUBLIC_URL`, or `jwtapi`",
 }
 """What the table says of settings whose default is no value."""

@@ -36,7 +36,9 @@ def test_the_wheel_brings_its_migrations_and_its_pages(installed: Path, tmp_path
     assert (tmp_path / "jwtapi.db").stat().st_size
     assert (installed / "jwtapi/web/docs/index.html").is_file()
     assert (installed / "jwtapi/features/account_page/assets/index.html").is_file()
-    assert (installed / "jwtapi/features/account_page/client.js").is_file()
+    assert (installed / "jwtapi/features/admin_page/assets/index.html").is_file()
+    assert (installed / "jwtapi/pages/client.js").is_file()
+    assert (installed / "jwtapi/pages/assets/page.css").is_file()
     assert (installed / "jwtapi/py.typed").is_file()
 
 

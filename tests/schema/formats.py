@@ -1,12 +1,14 @@
 """Tells Schemathesis what user names look like, because JSON Schema has no words for RFC 8265, and signs in.
 
 CLIENT_ID and CLIENT_SECRET in the environment are of a client with every scope, for the operations of clients.
+ADMIN_USERNAME and ADMIN_PASSWORD are of a user with the role admin, for the administration.
 """
 
 import os
 import secrets
 from base64 import b64encode
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import requests
 import schemathesis
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from jwtapi.security.link_tokens import TEXT_LENGTH
 
 _OF_CLIENTS = ("/introspect", "/revocations")
+_OF_ADMINISTRATORS = "/api/admin/"
 _LETTERS_DIGITS_PUNCTUATION_SYMBOLS = ("L", "N", "P", "S")
 
 schemathesis.openapi.format(
@@ -49,21 +52,33 @@ def _has_wrong_format(case: schemathesis.Case) -> bool:
     return "`format`" in (description or "") and "username" in (description or "")
 
 
-@schemathesis.auth(refresh_interval=1)
-class NewUser:
-    """Signs in as another user every second, because requests end sessions, and rename and delete users."""
+class Tokens(NamedTuple):
+    user: str
+    administrator: str
 
-    def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:  # noqa: ARG002
+
+@schemathesis.auth(refresh_interval=1)
+class SignedIn:
+    """Signs in each second, as an administrator and as another user: requests end sessions, rename and delete users."""
+
+    def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> Tokens:  # noqa: ARG002
         url = case.operation.schema.get_base_url().rstrip("/")
         user = {"username": f"user-{secrets.token_hex(8)}", "password": "correct horse battery staple"}
         requests.post(f"{url}/register", json=user, timeout=10).raise_for_status()
-        answer = requests.post(f"{url}/login", json=user, timeout=10)
-        answer.raise_for_status()
-        return str(answer.json()["accessToken"])
+        administrator = {"username": os.environ["ADMIN_USERNAME"], "password": os.environ["ADMIN_PASSWORD"]}
+        return Tokens(_token(url, user), _token(url, administrator))
 
-    def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:  # noqa: ARG002
+    def set(self, case: schemathesis.Case, data: Tokens, context: schemathesis.AuthContext) -> None:  # noqa: ARG002
         if case.path in _OF_CLIENTS:
             credentials = f"{os.environ['CLIENT_ID']}:{os.environ['CLIENT_SECRET']}"
             case.headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
-        else:
-            case.headers["Authorization"] = f"Bearer {data}"
+            return
+        # A user without the role sends every eighth request to the administration.
+        is_administrator = case.path.startswith(_OF_ADMINISTRATORS) and crc32(case.id.encode()) % 8 > 0
+        case.headers["Authorization"] = f"Bearer {data.administrator if is_administrator else data.user}"
+
+
+def _token(url: str, credentials: dict[str, str]) -> str:
+    answer = requests.post(f"{url}/login", json=credentials, timeout=10)
+    answer.raise_for_status()
+    return str(answer.json()["accessToken"])

@@ -1,16 +1,17 @@
 """An app on a real database, and clients that speak HTTP to it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from jwtapi.app import create_app
+from jwtapi.app import _routed, create_app
 from jwtapi.background import background_tasks
 from jwtapi.composition import Tuning, open_services
 from jwtapi.features.admin.service import AdminService
@@ -118,9 +119,41 @@ async def running_api(
     async with open_services(settings, clock, Tuning(**tuning)) as services:
         await services[Database].migrate()
         async with background_tasks(services):
-            api = Api(create_app(services, body_seconds=body_seconds), services, clock)
-            yield api
-            await api.close()
+            with _app_of(services, body_seconds) as app:
+                api = Api(app, services, clock)
+                yield api
+                await api.close()
+
+
+_idle: list[tuple[str, FastAPI]] = []
+"""Apps that no test uses now, with their settings, the last used one last."""
+_MOST_IDLE = 4
+
+
+@contextmanager
+def _app_of(services: Services, body_seconds: float) -> Iterator[FastAPI]:
+    """Provide an app, whose routes a test with the same settings may have used before.
+
+    To make the routes takes longer than most tests. No other test gets an app to which one has added something.
+    """
+    settings = repr(services.settings.model_dump(exclude={"database_url"}))
+
+    def routed(of: Settings, lifespan: Any = None) -> FastAPI:
+        for number, (of_idle, app) in enumerate(_idle):
+            if of_idle == settings:
+                del _idle[number]
+                return app
+        return _routed(of, lifespan)
+
+    with patch("jwtapi.app._routed", routed):
+        app = create_app(services, body_seconds=body_seconds)
+    routes = len(app.routes)
+    yield app
+    if len(app.routes) == routes and not app.user_middleware:
+        app.dependency_overrides.clear()
+        app.middleware_stack = app.openapi_schema = None
+        _idle.append((settings, app))
+        del _idle[:-_MOST_IDLE]
 
 
 async def register(client: httpx.AsyncClient, username: str = "alice", password: str = PASSWORD) -> httpx.Response:

@@ -61,9 +61,11 @@ async def answer(
     return await client.post("/login/mfa", json={"ticket": ticket, "method": method, "code": code, **more})
 
 
-async def sign_in_with(client: httpx.AsyncClient, code: str, method: str = "totp", **more: Any) -> httpx.AsyncClient:
+async def sign_in_with(
+    client: httpx.AsyncClient, code: str, method: str = "totp", username: str = "alice", **more: Any
+) -> httpx.AsyncClient:
     """Sign in with password and second factor. The client sends the access token from then on."""
-    response = await answer(client, await ticket_of(client), code, method, **more)
+    response = await answer(client, await ticket_of(client, username=username), code, method, **more)
     assert response.status_code == 200, response.text
     client.headers["Authorization"] = f"Bearer {response.json()['accessToken']}"
     return client

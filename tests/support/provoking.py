@@ -21,8 +21,12 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+from sqlalchemy import delete
 
 from jwtapi.composition import FEATURES
+from jwtapi.storage.database import Database
+from jwtapi.storage.held_names import held_names
+from jwtapi.storage.unit_of_work import UnitOfWork
 from tests.support.api import PASSWORD, Api, sign_in
 
 RIGHT = {"username": "alice", "password": PASSWORD}
@@ -31,9 +35,13 @@ RIGHT = {"username": "alice", "password": PASSWORD}
 async def alice(api: Api) -> httpx.AsyncClient:
     """A client at an address of its own that has signed in as alice, who is registered by whichever asks first."""
     client = api.client(f"203.0.113.{next(_addresses)}")
-    await api.sql("DELETE FROM held_names")  # one of the requests may have deleted alice
+    await api.services[Database].write(_release_names)  # one of the requests may have deleted alice
     await client.post("/register", json=RIGHT)
     return await sign_in(client)
+
+
+def _release_names(uow: UnitOfWork) -> None:
+    uow.connection.execute(delete(held_names))
 
 
 _addresses = itertools.cycle(range(1, 255))
@@ -72,7 +80,9 @@ def declared(name: str) -> dict[Any, Any]:
     """Return a table of the modules `provoked`, such as BODIES, of all features together."""
     together: dict[Any, Any] = {}
     for module in provoked_by_features():
-        together |= getattr(module, name, {})
+        for key, value in getattr(module, name, {}).items():
+            # Several features can need settings for the same code.
+            together[key] = together.get(key, {}) | value if name == "SETTINGS" else value
     return together
 
 

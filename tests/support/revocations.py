@@ -60,6 +60,7 @@ class Follower:
                     user["active"]
                     and user["username"] == claims["username"]
                     and sorted(user["roles"]) == sorted(claims["roles"])
+                    and all(claims.get(name, value) == value for name, value in user.get("claims", {}).items())
                 )
             )
         )

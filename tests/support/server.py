@@ -81,13 +81,25 @@ class Server:
         return id_, secret
 
     def start(self) -> None:
+        """Start the server, and wait until it answers. One that does not is killed.
+
+        Otherwise it would take the time of later tests, and the garbage collector would fail one of them because the
+        process still runs.
+        """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self.folder, env=self._environment, stdout=log, stderr=log
             )
+        try:
+            self._await_answer(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, self.log.read_text()
+            assert process.poll() is None, self.log.read_text()
             try:
                 self._connect()
                 with self.client() as client:
@@ -141,9 +153,11 @@ def running_server(folder: Path, command: Command = SERVE, /, **settings: str) -
 def running_servers(folder: Path, count: int, **settings: str) -> Iterator[list[Server]]:
     """Start several servers with these settings at the same time, on different ports."""
     servers = [Server(folder / f"server{n}", **settings) for n in range(count)]
-    with ThreadPoolExecutor(count) as threads:
-        list(threads.map(Server.start, servers))
     try:
+        with ThreadPoolExecutor(count) as threads:
+            starts = [threads.submit(server.start) for server in servers]
+        for start in starts:
+            start.result()
         yield servers
     finally:
         for server in servers:

@@ -20,6 +20,7 @@ JSON = {"Content-Type": "application/json"}
 NO_OBJECT = (400, "validation_failed", "The body must be a JSON object")
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ("/", "/profile", "/nowhere", "/openapi.json", "/docs", "/health/live"))
 async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
     headers = (await client.get(path)).headers
@@ -30,17 +31,20 @@ async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, 
     assert "server" not in headers
 
 
+@on_sqlite
 async def test_a_harmless_request_id_is_kept(client: httpx.AsyncClient) -> None:
     response = await client.get("/", headers={"X-Request-ID": "trace-1.2_3"})
     assert response.headers["x-request-id"] == "trace-1.2_3"
 
 
+@on_sqlite
 @pytest.mark.parametrize("bad", ("", "x" * 65, "two words", "a\tb", "ü"))
 async def test_a_malformed_request_id_is_replaced(client: httpx.AsyncClient, bad: str) -> None:
     response = await client.get("/", headers=[(b"X-Request-ID", bad.encode())])
     assert len(response.headers["x-request-id"]) == 32
 
 
+@on_sqlite
 async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient) -> None:
     assert error_of(await client.get("/nowhere")) == (404, "not_found", "Not Found")
 
@@ -61,6 +65,7 @@ async def test_a_path_with_a_control_character_is_not_found(run_api: RunApi, met
                 assert method == "HEAD" or error_of(response) == (404, "not_found", "Not Found")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     (("GET", "/login", "POST"), ("POST", "/api/settings", "GET, PATCH"), ("PUT", "/", "GET"), ("POST", "/docs", "GET")),
@@ -73,6 +78,7 @@ async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     assert response.headers["allow"] == allow
 
 
+@on_sqlite
 async def test_head_is_answered_as_get_without_the_body(client: httpx.AsyncClient) -> None:
     response = await client.head("/")
     assert (response.status_code, response.content) == (200, b"")
@@ -81,6 +87,7 @@ async def test_head_is_answered_as_get_without_the_body(client: httpx.AsyncClien
     assert (await client.head("/login")).status_code == 405
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "content",
     (
@@ -100,21 +107,25 @@ async def test_a_body_of_invalid_json_is_refused(client: httpx.AsyncClient, cont
     assert error_of(await client.post("/login", content=content, headers=JSON))[:2] == (400, "invalid_json")
 
 
+@on_sqlite
 @pytest.mark.parametrize("content_type", ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""))
 async def test_a_body_of_another_media_type_than_json_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
     response = await client.post("/login", content=b'{"username":"a"}', headers={"Content-Type": content_type})
     assert error_of(response)[:2] == (415, "unsupported_media_type")
 
 
+@on_sqlite
 async def test_a_compressed_body_is_refused(client: httpx.AsyncClient) -> None:
     response = await client.post("/login", content=b"x", headers=JSON | {"Content-Encoding": "gzip"})
     assert error_of(response) == (415, "unsupported_media_type", "Content-Encoding is not accepted")
 
 
+@on_sqlite
 async def test_an_empty_body_is_answered_with_the_required_fields(client: httpx.AsyncClient) -> None:
     assert error_of(await client.post("/login")) == NO_OBJECT
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", (b"", b"null", b"[]", b'["username"]', b"5", b'"alice"', b"true"))
 async def test_a_body_that_is_no_object_is_refused_without_naming_a_field(
     alice: httpx.AsyncClient, body: bytes
@@ -130,6 +141,7 @@ async def in_parts(count: int) -> AsyncIterator[bytes]:
         yield b" " * 1024
 
 
+@on_sqlite
 @pytest.mark.parametrize("content", (b" " * 65 * 1024, 65))
 async def test_a_body_of_more_than_64_kib_is_refused_announced_or_not(
     client: httpx.AsyncClient, content: bytes | int
@@ -139,6 +151,7 @@ async def test_a_body_of_more_than_64_kib_is_refused_announced_or_not(
     assert error_of(response)[:2] == (413, "body_too_large")
 
 
+@on_sqlite
 async def test_a_body_that_does_not_arrive_in_time_is_answered_with_408(run_api: RunApi) -> None:
     async def stalling() -> AsyncIterator[bytes]:
         yield b"{"
@@ -149,6 +162,7 @@ async def test_a_body_that_does_not_arrive_in_time_is_answered_with_408(run_api:
     assert error_of(response)[:2] == (408, "request_timeout")
 
 
+@on_sqlite
 async def test_a_client_that_disconnects_is_not_logged_as_an_error(api: Api) -> None:
     scope = {
         "type": "http",
@@ -169,6 +183,7 @@ async def test_a_client_that_disconnects_is_not_logged_as_an_error(api: Api) -> 
     assert [(entry["event"], entry["status"]) for entry in logs] == [("request", 499)]
 
 
+@on_sqlite
 async def test_the_app_can_be_run_by_any_asgi_server(api: Api) -> None:
     messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     answers: list[str] = []
@@ -183,6 +198,7 @@ async def test_the_app_can_be_run_by_any_asgi_server(api: Api) -> None:
     assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+@on_sqlite
 async def test_an_internal_error_is_logged_and_its_details_are_not_sent(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +223,7 @@ async def test_an_answer_that_fails_halfway_is_not_followed_by_an_error() -> Non
             await client.get("/")
 
 
+@on_sqlite
 async def test_no_error_repeats_what_was_sent(client: httpx.AsyncClient) -> None:
     secret = "Canary-4711"
     bodies: list[object] = [{"user": "x", "password": secret}, {"username": [secret], "password": secret}, [secret]]
@@ -215,6 +232,7 @@ async def test_no_error_repeats_what_was_sent(client: httpx.AsyncClient) -> None
             assert secret not in (await client.post(path, json=body)).text
 
 
+@on_sqlite
 async def test_a_request_leaves_one_line_with_its_id_and_no_secret(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as logs:
         await api.client().post("/login?token=hunter2", json={"username": "alice", "password": "hunter2"})
@@ -224,11 +242,13 @@ async def test_a_request_leaves_one_line_with_its_id_and_no_secret(api: Api, cap
     assert "hunter2" not in repr(logs)
 
 
+@on_sqlite
 async def test_without_origins_in_the_settings_no_cross_origin_request_is_granted(client: httpx.AsyncClient) -> None:
     response = await client.get("/", headers={"Origin": "https://app.example"})
     assert "access-control-allow-origin" not in response.headers
 
 
+@on_sqlite
 async def test_only_origins_in_the_settings_are_granted(run_api: RunApi) -> None:
     async with run_api(cors_origins="https://app.example") as api:
         preflight = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization"}

@@ -89,6 +89,7 @@ def same_token_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_tokens, "random_id", lambda: "1" * 32)
 
 
+@on_sqlite
 async def test_the_answers_are_those_of_fastapi_byte_for_byte(run_api: RunApi) -> None:
     async with run_api(cors_origins=APP.decode()) as api:
         alice = await api.signed_in()
@@ -126,6 +127,7 @@ async def test_the_answers_are_those_of_fastapi_byte_for_byte(run_api: RunApi) -
                 await both_ways(api, path, *variants, method=method)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("value", "status"), ((b"=true", 401), (b"=false", 200), (b"", 400), (b"=1", 400), (b"=\xff\x00", 400))
 )
@@ -136,6 +138,7 @@ async def test_the_query_of_a_logout_is_read_as_fastapi_would_call_it(api: Api, 
         assert statuses(answers) == ([status, status, 403] if method == "POST" else [405] * 3)
 
 
+@on_sqlite
 async def test_limits_are_counted_and_stated_as_fastapi_does(run_api: RunApi) -> None:
     async with run_api(rate_limit_enabled=True, refresh_rate_limit="2/15 minutes") as api:
         cookie = (b"cookie", b"refreshToken=" + (await api.signed_in()).cookies["refreshToken"].encode())
@@ -144,6 +147,7 @@ async def test_limits_are_counted_and_stated_as_fastapi_does(run_api: RunApi) ->
     assert statuses(answers) == [403, 200, 401, 429, 429]
 
 
+@on_sqlite
 @pytest.mark.parametrize("error", (StorageUnavailable(), RuntimeError("a fault")), ids=("unavailable", "fault"))
 async def test_failures_are_answered_and_logged_as_fastapi_does(
     api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -3,10 +3,11 @@ import re
 import httpx
 import pytest
 
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import error_of
 
 
+@on_sqlite
 async def test_everything_that_the_docs_page_loads_comes_from_this_server(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.status_code == 200
@@ -17,11 +18,13 @@ async def test_everything_that_the_docs_page_loads_comes_from_this_server(client
         assert (await client.get(f"/{address}")).status_code == 200
 
 
+@on_sqlite
 async def test_the_docs_page_allows_no_inline_script_and_no_inline_style(client: httpx.AsyncClient) -> None:
     policy = (await client.get("/docs")).headers["content-security-policy"]
     assert "script-src 'self'; style-src 'self';" in policy
 
 
+@on_sqlite
 async def test_the_files_of_the_docs_page_are_compressed_and_cached(client: httpx.AsyncClient) -> None:
     path = "/docs/assets/swagger-ui-bundle.js"
     plain = await client.get(path, headers={"Accept-Encoding": "identity"})
@@ -38,17 +41,20 @@ async def test_the_files_of_the_docs_page_are_compressed_and_cached(client: http
     assert other.status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ("redoc.standalone.js", "index.html", "..%2f__init__.py", "%2e%2e/__init__.py"))
 async def test_no_file_beside_those_of_the_docs_page_is_served(client: httpx.AsyncClient, name: str) -> None:
     assert error_of(await client.get(f"/docs/assets/{name}"))[:2] == (404, "not_found")
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ("/docs", "/openapi.json", "/docs/assets/start.js", "/docs/assets/swagger-ui.css"))
 async def test_in_production_there_are_no_docs(run_api: RunApi, path: str) -> None:
     async with run_api(environment="production", bcrypt_rounds=10) as api:
         assert error_of(await api.client().get(path))[:2] == (404, "not_found")
 
 
+@on_sqlite
 async def test_every_operation_says_what_it_is_called_and_how_it_can_fail(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}

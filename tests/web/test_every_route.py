@@ -46,8 +46,29 @@ UNLIMITED = {
     RouteOfApp("POST", "/api/passkeys"): "Each challenge is used once, and a user has at most 20 passkeys.",
     RouteOfApp("PATCH", "/api/passkeys/{id}"): "Only a signed-in user can rename, and a user has at most 20 passkeys.",
     RouteOfApp("DELETE", "/api/passkeys/{id}"): "Each passkey is removed once.",
+    RouteOfApp("POST", "/api/keys"): "It has a limit on the account: tests/features/api_keys.",
+    RouteOfApp("DELETE", "/api/keys/{id}"): "Each key is revoked once, and a user has at most 50 keys.",
     RouteOfApp("DELETE", "/api/password"): "A password is removed once.",
+    RouteOfApp("DELETE", "/api/admin/clients/{id}"): "Administrators count by user: tests/features/admin.",
+    RouteOfApp("DELETE", "/api/admin/mails/{id}"): "Administrators count by user: tests/features/admin.",
+    RouteOfApp("POST", "/api/admin/mails/{id}/retry"): "Administrators count by user: tests/features/admin.",
     RouteOfApp("PATCH", "/api/settings"): "Only a signed-in user can change settings, and the logins are limited.",
+    **dict.fromkeys(
+        (
+            RouteOfApp("POST", "/api/admin/users"),
+            RouteOfApp("POST", "/api/admin/invitations"),
+            RouteOfApp("PATCH", "/api/admin/users/{user_id}"),
+            RouteOfApp("DELETE", "/api/admin/users/{user_id}"),
+            RouteOfApp("POST", "/api/admin/users/{user_id}/force-password-reset"),
+            RouteOfApp("POST", "/api/admin/users/{user_id}/reset-link"),
+            RouteOfApp("POST", "/api/admin/users/{user_id}/reset-mfa"),
+            RouteOfApp("DELETE", "/api/admin/users/{user_id}/sessions"),
+            RouteOfApp("DELETE", "/api/admin/users/{user_id}/sessions/{session_id}"),
+            RouteOfApp("POST", "/api/admin/users/{user_id}/keys"),
+            RouteOfApp("DELETE", "/api/admin/users/{user_id}/keys/{key_id}"),
+        ),
+        "Administrators count by user, all requests together: tests/features/admin/test_administrators.py.",
+    ),
 }
 """The routes without a limit, each with the reason."""
 
@@ -59,6 +80,7 @@ def test_every_route_that_changes_something_is_listed_with_its_limit_or_with_a_r
     assert sorted(changing_routes_of(make_settings())) == sorted([*LIMITED, *UNLIMITED])
 
 
+@on_sqlite
 @pytest.mark.parametrize("route", LIMITED, ids=str)
 async def test_a_second_request_to_a_limited_route_is_refused_where_the_limit_is_one(
     run_api: RunApi, route: RouteOfApp

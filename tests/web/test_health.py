@@ -89,6 +89,7 @@ async def test_a_server_that_lacks_a_table_is_not_ready_until_it_is_back(api: Ap
     assert table in logged[0]["cause"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("right", "status"),
     (
@@ -123,6 +124,7 @@ async def test_a_server_that_lacks_a_right_is_not_ready_until_it_has_it(
         await until_ready_is(api, 200)
 
 
+@on_sqlite
 @pytest.mark.parametrize("setting", ("default_transaction_read_only = on", "search_path = nowhere"))
 async def test_a_server_whose_database_is_read_only_or_has_another_search_path_is_not_ready(
     run_api: RunApi, postgresql: PostgreSQL, setting: str
@@ -181,6 +183,7 @@ async def test_a_readiness_request_that_is_cancelled_does_not_fail_the_others(ap
     assert await second is True
 
 
+@on_sqlite
 async def test_readiness_checks_leave_no_rows_in_postgresql(run_api: RunApi, postgresql: PostgreSQL) -> None:
     url = postgresql.new_database()
     async with run_api(database_url=url) as api:

@@ -176,6 +176,7 @@ async def test_connections_in_use_and_units_that_wait_for_one_are_measured(run_a
             await asyncio.sleep(0)
 
 
+@on_sqlite
 async def test_the_lag_of_the_change_feed_grows_while_the_database_is_away(
     run_api: RunApi, postgresql: PostgreSQL
 ) -> None:

@@ -22,7 +22,7 @@ from jwtapi.web.request_body import RequestBodyLimits
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api
 from tests.support.documented import NOT_DOCUMENTED, documented_codes
-from tests.support.examples import Asker, document_of, example_of, operations
+from tests.support.examples import Asker, Document, document_of, example_of, operations
 from tests.support.provoking import RIGHT, Provoke, alice, by, by_nobody, declared, real_path
 
 FORM = {"grant_type": "password", **RIGHT}
@@ -71,6 +71,21 @@ DIFFER = {
     "until",
     "x",
     "y",
+    "actorId",
+    "clients",
+    "countedAt",
+    "hashQueue",
+    "limitsHit",
+    "mailsFailed",
+    "mailsWaiting",
+    "next",
+    "nextAttemptAt",
+    "requestId",
+    "sessionId",
+    "sessionsAlive",
+    "signIns",
+    "userId",
+    "users",
 }
 """Members of answers that differ from user to user."""
 
@@ -128,11 +143,11 @@ async def test_the_examples_of_requests_work_and_those_of_successes_are_what_com
         cookies = described["headers"].get("Set-Cookie", {}).get("examples", {}).values()
         real_cookies = answer.headers.get_list("set-cookie")
         assert {without_tokens(cookie["value"]) for cookie in cookies} == set(map(without_tokens, real_cookies))
-        for media_type, content in described.get("content", {}).items():
-            assert answer.headers["content-type"].startswith(media_type)
-            if media_type == "application/json":
-                example = content.get("example") or example_of(content["schema"], document)
-                assert_is_like(example, answer.json())
+        contents = described.get("content", {})
+        assert not contents or any(answer.headers["content-type"].startswith(media_type) for media_type in contents)
+        if (content := contents.get("application/json")) is not None:
+            example = content.get("example") or example_of(content["schema"], document)
+            assert_is_like(example, answer.json())
 
 
 async def an_old_token(api: Api, method: str, path: str) -> httpx.Response:
@@ -252,13 +267,25 @@ def beyond_settings(code: str) -> dict[str, Any]:
     return {"body_seconds": 0} if code == "request_timeout" else {}
 
 
+_documents: dict[str, Document] = {}
+
+
+async def document_with(api: Api, settings: dict[str, Any]) -> Document:
+    """Return the document of an API with these settings. To build one takes as long as to provoke an error."""
+    key = repr(settings)
+    if key not in _documents:
+        _documents[key] = await document_of(api)
+    return _documents[key]
+
+
 @on_sqlite
 @pytest.mark.parametrize("code", PROVOKED)
 async def test_each_example_of_an_error_is_what_the_server_answers(run_api: RunApi, code: str) -> None:
-    async with run_api(beyond_settings(code), **SETTINGS.get(code, {})) as api:
+    settings = SETTINGS.get(code, {})
+    async with run_api(beyond_settings(code), **settings) as api:
         documented = [
             (operation, int(status), response, content["examples"][code]["value"])
-            for operation in operations(await document_of(api))
+            for operation in operations(await document_with(api, settings))
             for status, response in operation.described["responses"].items()
             for content in response.get("content", {}).values()
             if code in content.get("examples", {})
@@ -276,8 +303,9 @@ async def test_each_example_of_an_error_is_what_the_server_answers(run_api: RunA
 @pytest.mark.parametrize("code", PROVOKED)
 async def test_no_operation_answers_an_error_that_it_does_not_document(run_api: RunApi, code: str) -> None:
     """The requests of the other operations provoke errors too, and the client compares each with the document."""
-    async with run_api(beyond_settings(code), metrics_enabled=True, **SETTINGS.get(code, {})) as api:
-        for method, path, described in operations(await document_of(api)):
+    settings: dict[str, Any] = {"metrics_enabled": True} | SETTINGS.get(code, {})
+    async with run_api(beyond_settings(code), **settings) as api:
+        for method, path, described in operations(await document_with(api, settings)):
             if code == "too_many_attempts" and "429" not in described["responses"]:
                 continue  # no number of requests is too much
             with structlog.testing.capture_logs():

@@ -58,6 +58,7 @@ async def test_every_route_that_changes_something_refuses_pages_of_other_origins
     assert (await alice.get("/profile")).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize("headers", FROM_ANOTHER_PAGE[:1] + ODD[:1])
 async def test_requests_of_pages_of_other_origins_are_not_counted(run_api: RunApi, headers: dict[str, str]) -> None:
     async with run_api(rate_limit_enabled=True, refresh_rate_limit="10/15 minutes") as api:
@@ -219,7 +220,10 @@ async def test_no_header_value_causes_a_server_error(run_api: RunApi, name: str)
     proxy = {"trusted_proxies": "203.0.113.7", "cors_origins": "https://app.example"}
     async with run_api(rate_limit_enabled=True, metrics_enabled=True, **many, **proxy) as api:
         alice = await api.signed_in()
-        for method, path in [*routes_of(api.services.settings), ("OPTIONS", "/login"), ("GET", "/nothing")]:
-            for value in VALUES:
+        for number, (method, path) in enumerate(
+            [*routes_of(api.services.settings), ("OPTIONS", "/login"), ("GET", "/nothing")]
+        ):
+            # The many routes for administrators read no header by themselves, so they share the values.
+            for value in VALUES[number % 9 :: 9] if path.startswith(("/api/admin", "/admin")) else VALUES:
                 response = await alice.request(method, path, json={}, headers={name.encode(): value})
                 assert response.status_code < 500, (method, path, value)

@@ -1,10 +1,12 @@
 // What the feed has stated so far: sessions, users, clients and keys whose tokens are refused. In memory, and bounded.
 
+import { isDeepStrictEqual } from "node:util";
+
 const SWEEP_SECONDS = 30;
 export const MAX_ENTRIES = 200_000;
 
 /** @typedef {{ until: number }} Entry */
-/** @typedef {Entry & { active: boolean, username?: string, roles?: string[] }} User */
+/** @typedef {Entry & { active: boolean, username?: string, roles?: string[], claims?: Record<string, unknown> }} User */
 /** @typedef {import("../types/index.js").Claims} Claims */
 
 /** More is revoked than a verifier keeps. */
@@ -104,17 +106,21 @@ export class Revocations {
  * @param {Record<string, any>} entry
  * @returns {User}
  */
-function readUser({ active, username, roles, until }) {
+function readUser({ active, username, roles, claims = {}, until }) {
   if (active === false) return { active, until };
-  if (active !== true || typeof username !== "string" || !Array.isArray(roles)) throw new TypeError("an entry of users");
-  return { active, username, roles, until };
+  const isObject = typeof claims === "object" && claims !== null;
+  if (active !== true || typeof username !== "string" || !Array.isArray(roles) || !isObject) throw new TypeError("an entry of users");
+  return { active, username, roles, claims, until };
 }
 
 /**
  * @param {Claims} claims
  * @param {User} user
  */
-function isCurrent({ username, roles }, user) {
+function isCurrent({ username, roles, raw }, user) {
   const current = new Set(user.roles);
-  return user.active && username === user.username && new Set(roles).size === current.size && roles.every((role) => current.has(role));
+  const hasRoles = new Set(roles).size === current.size && roles.every((role) => current.has(role));
+  // A token without the claim is from before jwtapi had any for it.
+  const hasClaims = Object.entries(user.claims ?? {}).every(([name, value]) => !Object.hasOwn(raw, name) || isDeepStrictEqual(raw[name], value));
+  return user.active && username === user.username && hasRoles && hasClaims;
 }

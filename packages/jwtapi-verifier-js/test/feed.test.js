@@ -63,6 +63,19 @@ test("tokens with another name or other roles than the user has now are refused"
   assert.equal(await refusal(verifier, issuer.token({ username: "alicia", roles: ["a", "b"] })), "InvalidToken: user_changed");
 });
 
+test("tokens with other own claims than the user has now are refused", async (t) => {
+  const { issuer, verifier } = await live(t);
+  const { sub } = issuer.claims();
+  const user = { sub, active: true, username: "alice", roles: ["staff"], until: issuer.now + 960 };
+  issuer.revoke({ users: [{ ...user, claims: { app: { b: [1], a: "x" } } }] });
+  const token = (/** @type {unknown} */ app) => issuer.token({ roles: ["staff"], app });
+  assert.equal(await refusal(verifier, token({ a: "y", b: [1] })), "InvalidToken: user_changed");
+  assert.equal(await outcome(verifier, token({ a: "x", b: [true] })), "InvalidToken: user_changed");
+  assert.equal(await outcome(verifier, token({})), "InvalidToken: user_changed");
+  assert.equal(await outcome(verifier, token({ a: "x", b: [1] })), "accepted");
+  assert.equal(await outcome(verifier, token(undefined)), "accepted"); // from before there was such a claim
+});
+
 test("the tokens of a deleted client are refused, but not those of users that signed in with it", async (t) => {
   const { issuer, verifier } = await live(t);
   const client = randomUUID();
@@ -251,6 +264,8 @@ const BAD_ANSWERS = {
   "no lists": (_, response) => json(response, 200, { cursor: "x", reset: false }),
   "a session without an id": (_, response) =>
     json(response, 200, { cursor: "x", reset: false, sessions: [{ until: 1 }], users: [], clients: [], keys: [] }),
+  "a user whose claims are no object": (_, response) =>
+    json(response, 200, { cursor: "x", reset: false, sessions: [], users: [{ sub: "a", active: true, username: "a", roles: [], claims: "x", until: 1 }], clients: [], keys: [] }),
   "a user without roles": (_, response) =>
     json(response, 200, { cursor: "x", reset: false, sessions: [], users: [{ sub: "a", active: true, until: 1 }], clients: [], keys: [] }),
 };

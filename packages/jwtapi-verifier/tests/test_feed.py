@@ -79,6 +79,10 @@ USER = {"active": True, "username": "alice", "roles": ["admin", "staff"]}
         ([("users", ALICE, {"active": False}), ("users", ALICE, USER)], "accepted"),
         ([("users", ALICE, USER), ("users", ALICE, {"active": False})], "user_changed"),
         ([("users", "somebody else", {"active": False})], "accepted"),
+        ([("users", ALICE, USER | {"claims": {"app": {"b": [1], "a": "x"}}})], "accepted"),
+        ([("users", ALICE, USER | {"claims": {"app": {"a": "x", "b": [True]}}})], "user_changed"),
+        ([("users", ALICE, USER | {"claims": {"app": {}}})], "user_changed"),
+        ([("users", ALICE, USER | {"claims": {"of a later setting": {"a": 1}}})], "accepted"),
         ([("keys", "first", {})], "key_revoked"),
         ([("keys", "another", {})], "accepted"),
         ([("clients", ALICE, {})], "accepted"),
@@ -97,7 +101,7 @@ async def test_a_token_of_a_user_is_judged_by_what_the_feed_states(
     for kind, name, entry in entries:
         await feed.state(kind, name, **entry)
     await feed.is_known()
-    assert await outcome(verifier, tokens.token(key)) == expected
+    assert await outcome(verifier, tokens.token(key, app={"a": "x", "b": [1]})) == expected
 
 
 async def test_a_token_without_a_name_of_a_disabled_user_is_refused(

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from jwtapi.sign_in.documentation import example_password
-from tests.support.api import Api, register, sign_in
+from tests.support.api import PASSWORD, Api, register, sign_in
 from tests.support.provoking import Provoke, Request, alice, by
 
 ACCOUNT = "/api/account"
@@ -58,7 +58,15 @@ def _password(api: Api) -> str:
     return example_password(api.services.settings.password_min_length)
 
 
+async def by_the_last_administrator(api: Api, method: str, path: str) -> httpx.Response:
+    await alice(api)
+    await api.set_roles("admin")
+    client = await alice(api)
+    return await client.request(method, path, json={"password": PASSWORD})
+
+
 PROVOKED: dict[str | tuple[str, str], Provoke] = {
+    "last_administrator": by_the_last_administrator,
     "settings_too_large": by(json={"much": "x" * 17_000}),
     "insufficient_user_authentication": after_eleven_minutes,
     ("username_invalid", ACCOUNT): by_a_name("two words"),

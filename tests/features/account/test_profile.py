@@ -2,7 +2,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.conftest import JWT_SECRET, RunApi
+from tests.conftest import JWT_SECRET, RunApi, on_sqlite
 from tests.support.api import Api, error_of, sign_in
 
 PATHS = ("/profile", "/api/profile", "/api/account", "/api/settings")
@@ -33,6 +33,7 @@ async def test_the_profile_shows_the_name_as_its_owner_wrote_it(api: Api) -> Non
     assert (await client.get("/profile")).json() == {"username": "Zoë"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_request_without_an_access_token_is_refused(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
@@ -40,6 +41,7 @@ async def test_a_request_without_an_access_token_is_refused(client: httpx.AsyncC
     assert response.headers["www-authenticate"] == 'Bearer realm="jwtapi"'
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_request_with_an_invalid_access_token_is_refused(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path, headers={"Authorization": "Bearer a.b.c"})
@@ -47,6 +49,7 @@ async def test_a_request_with_an_invalid_access_token_is_refused(client: httpx.A
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("header", ("", "Bearer", "Bearer ", "Basic YWxpY2U6eA==", "Token {token}"))
 async def test_an_authorization_of_another_scheme_is_not_a_token(
     client: httpx.AsyncClient, alice: httpx.AsyncClient, header: str
@@ -55,6 +58,7 @@ async def test_an_authorization_of_another_scheme_is_not_a_token(
     assert error_of(await client.get("/profile", headers={"Authorization": value})) == REQUIRED
 
 
+@on_sqlite
 async def test_the_scheme_bearer_can_be_written_in_any_case(
     client: httpx.AsyncClient, alice: httpx.AsyncClient
 ) -> None:
@@ -62,6 +66,7 @@ async def test_the_scheme_bearer_can_be_written_in_any_case(
     assert (await client.get("/profile", headers=headers)).status_code == 200
 
 
+@on_sqlite
 async def test_a_request_with_two_authorization_headers_is_refused(
     client: httpx.AsyncClient, alice: httpx.AsyncClient
 ) -> None:
@@ -69,6 +74,7 @@ async def test_a_request_with_two_authorization_headers_is_refused(
     assert error_of(await client.get("/profile", headers=[header, header])) == INVALID
 
 
+@on_sqlite
 async def test_an_access_token_in_the_query_is_ignored(client: httpx.AsyncClient, alice: httpx.AsyncClient) -> None:
     response = await client.get("/profile", params={"access_token": access_token(alice)})
     assert error_of(response) == REQUIRED
@@ -88,6 +94,7 @@ async def test_an_access_token_expires_with_its_session(run_api: RunApi) -> None
         assert error_of(await alice.get("/profile")) == EXPIRED
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "claims",
     (
@@ -111,6 +118,7 @@ async def test_an_access_token_with_other_claims_is_refused(
     assert error_of(await client.get("/profile", headers=resigned(alice, **claims))) == INVALID
 
 
+@on_sqlite
 async def test_unknown_claims_of_an_access_token_are_ignored(
     client: httpx.AsyncClient, alice: httpx.AsyncClient
 ) -> None:

@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from jwtapi.security.access_tokens import AccessTokens
+from tests.conftest import on_sqlite
 from tests.support.api import Api, error_of
 
 PATH = "/api/settings"
@@ -23,6 +24,7 @@ async def test_a_settings_patch_merges_replaces_and_removes(alice: httpx.AsyncCl
     assert (await alice.get(PATH)).json() == expected
 
 
+@on_sqlite
 async def test_the_media_type_of_merge_patch_is_accepted(alice: httpx.AsyncClient) -> None:
     response = await alice.patch(PATH, content=b'{"a": 1}', headers={"Content-Type": "application/merge-patch+json"})
     assert response.json() == {"a": 1}
@@ -52,6 +54,7 @@ async def test_settings_of_more_than_sixteen_kibibytes_are_refused_and_stay_unch
     assert (await alice.get(PATH)).json().keys() == {"a"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("patch", ([], [1], "text", 5, None, True))
 async def test_a_settings_patch_that_is_not_an_object_is_refused(alice: httpx.AsyncClient, patch: object) -> None:
     response = await alice.patch(PATH, content=json.dumps(patch), headers={"Content-Type": "application/json"})

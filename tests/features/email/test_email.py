@@ -84,6 +84,7 @@ async def test_an_entered_address_gets_a_mail_that_names_the_account_and_its_lin
         assert (await api.event_types())[-3:] == ["user.email_entered", "user.email_verified", "sessions.revoked"]
 
 
+@on_sqlite
 async def test_the_mail_is_in_the_language_of_the_request(run_api: RunApi, mailbox: Mailbox) -> None:
     async with run_api(**mailbox.settings) as api:
         alice = await api.signed_in("alice")
@@ -92,6 +93,7 @@ async def test_the_mail_is_in_the_language_of_the_request(run_api: RunApi, mailb
         assert (await mailbox.next(ALICE)).subject == "Bestätigen Sie Ihre E-Mail-Adresse für auth.example.com"
 
 
+@on_sqlite
 async def test_no_mail_program_makes_a_link_of_a_user_name(run_api: RunApi, mailbox: Mailbox) -> None:
     async with run_api(**mailbox.settings) as api:
         await enter_email(await api.signed_in("win.example.com/now"), BOB)
@@ -103,6 +105,7 @@ async def test_no_mail_program_makes_a_link_of_a_user_name(run_api: RunApi, mail
             )
 
 
+@on_sqlite
 async def test_no_mail_program_makes_a_link_of_wide_letters(run_api: RunApi, mailbox: Mailbox) -> None:
     async with run_api(**mailbox.settings) as api:
         await enter_email(await api.signed_in("win．example．com／now"), BOB)
@@ -195,6 +198,7 @@ async def test_entering_the_own_address_ends_the_wait_for_another_one(api: Api, 
     assert error_of(await verify_email(alice, token))[1] == "link_invalid"
 
 
+@on_sqlite
 @pytest.mark.parametrize("method", ("GET", "HEAD", "PUT"))
 async def test_a_scanner_that_opens_the_links_confirms_nothing(run_api: RunApi, mailbox: Mailbox, method: str) -> None:
     async with run_api(**mailbox.settings) as api:
@@ -210,6 +214,7 @@ async def test_a_scanner_that_opens_the_links_confirms_nothing(run_api: RunApi, 
         assert (await verify_email(alice, mail.token)).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "purpose", [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.VERIFY_EMAIL], ids=str
 )
@@ -227,6 +232,7 @@ async def test_a_token_of_another_purpose_confirms_nothing(
         assert error_of(await verify_email(alice, token))[1] == "link_invalid"
 
 
+@on_sqlite
 async def test_a_forged_or_damaged_token_confirms_nothing(api: Api, alice: httpx.AsyncClient) -> None:
     token = await set_pending_email(api, ALICE)
     changed = ("B" if token[-1] != "B" else "C") + token[1:]

@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from jwtapi.security.passwords import PasswordHasher
-from tests.conftest import JWT_SECRET, RunApi
+from tests.conftest import JWT_SECRET, RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of, register
 
 REQUIRED = (400, "credentials_required", "Username and password are required")
@@ -34,12 +34,14 @@ async def test_an_access_token_is_in_the_answer_and_the_refresh_token_in_a_cooki
     assert client.cookies["refreshToken"] not in response.text
 
 
+@on_sqlite
 async def test_the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites(client: httpx.AsyncClient) -> None:
     response = await log_in(client)
     cookie = next(line for line in response.headers.get_list("set-cookie") if line.startswith("refreshToken="))
     assert cookie.endswith("; HttpOnly; Max-Age=604800; Path=/; SameSite=strict")
 
 
+@on_sqlite
 async def test_in_production_cookies_are_secure_and_browsers_told_to_use_https(run_api: RunApi) -> None:
     async with run_api(environment="production", bcrypt_rounds=10, cookie_name="__Host-refreshToken") as api:
         response = await log_in(api.client())
@@ -51,6 +53,7 @@ async def test_in_production_cookies_are_secure_and_browsers_told_to_use_https(r
         assert "max-age" in response.headers["strict-transport-security"]
 
 
+@on_sqlite
 async def test_the_access_token_has_the_documented_claims(client: httpx.AsyncClient) -> None:
     token = (await log_in(client)).json()["accessToken"]
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "at+jwt"}
@@ -81,6 +84,7 @@ async def test_two_logins_give_different_sessions(client: httpx.AsyncClient) -> 
     assert first["jti"] != second["jti"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "body",
     (
@@ -105,6 +109,7 @@ async def test_name_and_password_are_required_and_which_is_missing_is_named(
     ]
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ("ALICE", "Ａｌｉｃｅ", "aLiCe"))
 async def test_case_and_width_of_the_name_do_not_matter(client: httpx.AsyncClient, name: str) -> None:
     assert (await log_in(client, name)).status_code == 200
@@ -125,6 +130,7 @@ async def test_every_failed_login_has_the_same_answer(api: Api, client: httpx.As
     assert len({tuple(sorted(set(answer.headers) - {"x-request-id"})) for answer in answers}) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize("username", ("alice", " alice ", "nobody", "not a name", "аlice", "root"))
 async def test_a_failed_login_computes_one_hash_for_every_kind_of_user_name(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, username: str
@@ -219,6 +225,7 @@ async def more_logins_than_threads(client: httpx.AsyncClient, monkeypatch: pytes
     assert (await log_in(client)).status_code == 200
 
 
+@on_sqlite
 async def test_a_page_of_another_origin_cannot_sign_a_browser_in(client: httpx.AsyncClient) -> None:
     response = await client.post(
         "/login", json={"username": "alice", "password": PASSWORD}, headers={"Sec-Fetch-Site": "cross-site"}

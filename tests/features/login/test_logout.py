@@ -2,7 +2,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.conftest import JWT_SECRET, REFRESH_SECRET
+from tests.conftest import JWT_SECRET, REFRESH_SECRET, on_sqlite
 from tests.support.api import Api, error_of, sign_in
 
 LOGGED_OUT = (200, {"message": "Logged out"})
@@ -44,6 +44,7 @@ async def test_logout_leaves_the_users_other_sessions_alone(api: Api, alice: htt
     assert (await other.get("/profile")).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize("headers", ({}, {"Cookie": "refreshToken=forged"}, {"Authorization": "Bearer a.b.c"}))
 async def test_logout_without_a_token_is_not_an_error(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert answer(await client.post("/logout", headers=headers)) == LOGGED_OUT

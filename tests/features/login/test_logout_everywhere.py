@@ -5,7 +5,7 @@ import httpx
 import jwt
 import pytest
 
-from tests.conftest import JWT_SECRET, RunApi
+from tests.conftest import JWT_SECRET, RunApi, on_sqlite
 from tests.support.api import Api, error_of, sign_in
 from tests.support.sessions import add_sessions
 from tests.support.statements import sent_by_requests, statements
@@ -56,6 +56,7 @@ async def test_logging_out_everywhere_ends_ten_thousand_sessions_with_one_event(
     assert [event.details for event in await api.events()][-1] == {"count": 10_001}
 
 
+@on_sqlite
 @pytest.mark.parametrize("query", ("", "?", "?everywhere=false", "?a=1", "?everywhere2=true", "?a=everywhere=true"))
 async def test_without_everywhere_only_one_session_ends(api: Api, alice: httpx.AsyncClient, query: str) -> None:
     other = await sign_in(api.client())
@@ -63,6 +64,7 @@ async def test_without_everywhere_only_one_session_ends(api: Api, alice: httpx.A
     assert await alive(alice, other) == [False, True]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "value",
     ("", "=", "=1", "=True", "=yes", "=%74rue", "=true&everywhere=false", "=false&everywhere", "=" + "x" * 9000),

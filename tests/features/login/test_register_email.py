@@ -11,7 +11,7 @@ from jwtapi.app import create_app
 from jwtapi.composition import open_services
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.settings import Settings
-from tests.conftest import MakeSettings, RunApi
+from tests.conftest import MakeSettings, RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of, register
 from tests.support.clock import FakeClock
 from tests.support.emails import set_email
@@ -63,6 +63,7 @@ async def test_no_address_is_needed_and_a_browser_may_send_an_empty_field(api: A
     assert await api.sql(MAILS) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("members", ({}, {"email": None}, {"email": ""}))
 async def test_an_address_is_needed_where_the_setting_requires_one(
     run_api: RunApi, mailbox: Mailbox, members: dict[str, Any]
@@ -74,6 +75,7 @@ async def test_an_address_is_needed_where_the_setting_requires_one(
         assert (await attempt(api.client(), email="alice@example.com")).status_code == 201
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "email",
     (
@@ -107,6 +109,7 @@ async def test_what_is_no_address_is_refused_and_reaches_no_mail_server(api: Api
     assert await api.sql("SELECT count(*) FROM users") == [(0,)]
 
 
+@on_sqlite
 @pytest.mark.parametrize("email", (5, ["alice@example.com"], {"$ne": None}, True))
 async def test_an_address_that_is_not_a_string_is_refused(client: httpx.AsyncClient, email: object) -> None:
     response = await attempt(client, email=email)
@@ -203,6 +206,7 @@ async def test_a_refused_registration_sends_no_mail(run_api: RunApi, mailbox: Ma
         assert await mailbox.unread(api) == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ("alice@example.com", "@alice", "alice＠example.com", "alice﹫example.com"))
 async def test_a_new_name_has_no_at_sign_because_it_would_look_like_an_address(
     client: httpx.AsyncClient, name: str
@@ -222,6 +226,7 @@ async def test_a_user_of_before_whose_name_has_an_at_sign_can_still_sign_in(
     assert response.status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("settings", "needed"),
     (({}, set()), ({"email_required": True}, {"email"}), ({"registration": "invite"}, {"invitation"})),

@@ -187,6 +187,7 @@ async def test_a_ticket_is_no_access_token(api: Api, alice: httpx.AsyncClient) -
     assert (await client.get("/profile")).status_code == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize("ticket", ("", "x", "x" * 50_000, "\u20ac"))
 async def test_what_is_no_ticket_is_refused(client: httpx.AsyncClient, ticket: str) -> None:
     assert error_of(await answer(client, ticket, "123456")) == VOID
@@ -312,6 +313,7 @@ async def test_the_token_endpoint_asks_for_the_second_factor_and_takes_it(api: A
     assert (used.json()["error"], used.json()["code"]) == ("invalid_grant", "mfa_ticket_invalid")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "form",
     (

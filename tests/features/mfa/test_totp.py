@@ -112,6 +112,7 @@ async def test_a_step_before_an_accepted_one_is_wrong(api: Api, alice: httpx.Asy
     assert error_of(await answer(client, await ticket_of(client), app.code())) == WRONG
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "code", ("", " ", "12345", "1234567", "１２３４５６", "١٢٣٤٥٦", "12345\n", "0" * 10_000, "12 34 5a", "-12345")
 )
@@ -255,6 +256,7 @@ async def test_confirming_raises_the_session_to_two_factors(api: Api, alice: htt
     assert claims_of(alice)["amr"] == ["pwd", "otp", "mfa"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("method", "path"),
     (("POST", "/api/mfa/totp"), ("POST", CONFIRM), ("DELETE", "/api/mfa/totp"), ("POST", "/api/mfa/recovery-codes")),

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from jwtapi.clients.scopes import Scope
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api
 from tests.support.clients import TestClient, delete_client, new_client, service_token
 from tests.support.statements import changes_rows, sent_by_requests, statements
@@ -97,6 +97,7 @@ async def test_a_client_that_authenticates_in_two_ways_is_an_invalid_request(
     assert problem(response) == (400, "invalid_request")
 
 
+@on_sqlite
 @endpoints
 @pytest.mark.parametrize(
     "header",
@@ -227,6 +228,7 @@ def forms_that_are_none() -> Sequence[tuple[bytes, str]]:
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ("/introspect", "/revoke"))
 @pytest.mark.parametrize(("content", "content_type"), forms_that_are_none())
 async def test_a_request_that_is_no_small_form_with_a_token_is_invalid(

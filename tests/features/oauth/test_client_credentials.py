@@ -3,6 +3,7 @@ import jwt
 import pytest
 
 from jwtapi.clients.scopes import Scope
+from tests.conftest import on_sqlite
 from tests.support.api import Api
 from tests.support.clients import TestClient, new_client
 
@@ -30,6 +31,7 @@ async def test_a_client_gets_a_token_of_its_own_without_a_refresh_token(
     assert claims["exp"] - claims["iat"] == 900
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("scope", "granted"),
     (
@@ -45,6 +47,7 @@ async def test_a_client_gets_the_scopes_that_it_asks_for(
     assert (await ask(client, billing, scope=scope)).json()["scope"] == granted
 
 
+@on_sqlite
 @pytest.mark.parametrize("scope", ("revocations", "revoke revocations", "all", "revoke ", " ", "REVOKE", "revoke\0"))
 async def test_a_scope_that_the_client_does_not_have_is_refused(
     client: httpx.AsyncClient, billing: TestClient, scope: str

@@ -11,7 +11,7 @@ from jwtapi.clients.scopes import Scope
 from jwtapi.errors import StorageUnavailable
 from jwtapi.sessions.cache import SessionCache
 from jwtapi.storage.database import Database
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import BASE_URL, PASSWORD, Api, register
 from tests.support.clients import (
     TestClient,
@@ -78,6 +78,7 @@ async def test_a_token_of_a_key_pair_is_active_with_its_audience(run_api: RunApi
             assert body["iss"] == body["aud"] == "https://auth.example.com"
 
 
+@on_sqlite
 @pytest.mark.parametrize("hint", ("access_token", "refresh_token", "nonsense", ""))
 async def test_the_hint_of_the_type_changes_nothing(api: Api, billing: TestClient, hint: str) -> None:
     tokens = await sign_in_at_token(api)

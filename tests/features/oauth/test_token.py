@@ -3,6 +3,7 @@ import warnings
 import httpx
 import pytest
 
+from tests.conftest import on_sqlite
 from tests.support.api import BASE_URL, PASSWORD, Api, register
 
 with warnings.catch_warnings(record=True):  # it prefers another HTTP client, and insists on saying so
@@ -65,6 +66,7 @@ async def test_an_oauth2_client_library_signs_in_and_refreshes(api: Api) -> None
         assert (await oauth.get("/profile")).json() == {"username": "alice"}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("form", "error"),
     (
@@ -85,6 +87,7 @@ async def test_a_refusal_of_the_token_endpoint_has_the_error_of_rfc_6749(
     assert problem(await ask(client, **form)) == (400, error)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("form", "message"),
     (
@@ -100,6 +103,7 @@ async def test_the_token_endpoint_names_each_missing_parameter(
     assert (await ask(client, **form)).json()["error_description"] == message
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("content", "content_type"),
     (

@@ -43,6 +43,8 @@ async def by_the_last_way_in(api: Api, method: str, path: str) -> httpx.Response
 
 async def by_one_too_many(api: Api, method: str, path: str) -> httpx.Response:
     client = await new(api)
+    if path not in {API, OPTIONS}:
+        return await client.request(method, path)
     options = None
     for number in range(20):
         options = (await client.post(OPTIONS)).json()

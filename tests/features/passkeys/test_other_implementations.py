@@ -59,6 +59,7 @@ async def ceremonies(api: Api, alice: httpx.AsyncClient, key: Key) -> tuple[dict
     )
 
 
+@on_sqlite
 @pytest.mark.parametrize("algorithm", KEYS)
 async def test_fido2_verifies_an_answer_with_the_stored_key(api: Api, alice: httpx.AsyncClient, algorithm: str) -> None:
     _, answer, stored = await ceremonies(api, alice, KEYS[algorithm]())

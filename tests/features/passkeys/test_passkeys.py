@@ -443,6 +443,7 @@ BAD_CREATIONS: dict[str, Callable[[Authenticator, dict[str, Any]], dict[str, Any
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("bend", BAD_CREATIONS.values(), ids=BAD_CREATIONS.keys())
 async def test_a_new_passkey_that_is_not_right_is_not_accepted(
     api: Api, alice: httpx.AsyncClient, bend: Callable[[Authenticator, dict[str, Any]], dict[str, Any]]

@@ -11,7 +11,7 @@ import structlog
 
 from jwtapi.mail.outbox import Outbox
 from jwtapi.storage.database import Database
-from tests.conftest import MakeSettings, RunApi
+from tests.conftest import MakeSettings, RunApi, on_sqlite
 from tests.storage.test_work_of_requests import running_without_jobs
 from tests.support.api import Api, error_of, register, sign_in
 from tests.support.clock import FakeClock
@@ -154,6 +154,7 @@ async def test_every_login_gets_the_same_answer_and_makes_the_same_statements_ha
     assert hashes.call_count == 0
 
 
+@on_sqlite
 @pytest.mark.parametrize("login", ("alice", EMAIL, "nobody", "nobody@example.com"))
 async def test_the_limit_counts_by_login_from_all_addresses_before_anybody_is_looked_up(
     run_api: RunApi, login: str
@@ -195,6 +196,7 @@ async def test_a_server_that_sends_no_mail_says_so_before_it_counts(run_api: Run
     assert error_of(response)[:2] == (501, "mail_unavailable")
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", ({}, {"login": ""}, {"login": 5}, {"login": None}, {"login": ["alice"]}))
 async def test_a_login_that_is_no_text_is_refused(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
     response = await client.post("/password/forgot", json=body)

@@ -11,7 +11,7 @@ import pytest
 from jwtapi.security.link_tokens import LinkPurpose
 from jwtapi.security.passwords import PasswordHasher
 from jwtapi.storage.database import Database
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.features.password.provoked import FORGED, token_of
 from tests.features.password.test_forgot import EMAIL, NEW, reset
 from tests.support.api import PASSWORD, Api, error_of, register, sign_in
@@ -161,6 +161,7 @@ async def test_a_deleted_user_cannot_reset_the_password(api: Api) -> None:
     assert error_of(await reset(api.client(), token)) == INVALID
 
 
+@on_sqlite
 @pytest.mark.parametrize("purpose", [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.RESET_PASSWORD])
 async def test_a_token_for_another_purpose_resets_nothing(api: Api, purpose: LinkPurpose) -> None:
     await register(api.client())

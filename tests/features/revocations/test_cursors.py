@@ -14,7 +14,7 @@ from jwtapi.sessions.events import SESSION_REVOKED
 from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event, events
 from jwtapi.storage.unit_of_work import UnitOfWork
-from tests.conftest import REFRESH_SECRET, RunApi
+from tests.conftest import REFRESH_SECRET, RunApi, on_sqlite
 from tests.support.api import Api
 from tests.support.gate import held
 from tests.support.postgresql import PostgreSQL
@@ -27,6 +27,7 @@ def cursor_of(content: str) -> str:
     return FeedCursors(REFRESH_SECRET).issue(content)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "cursor",
     (
@@ -92,6 +93,7 @@ async def test_a_cursor_goes_on_at_a_server_that_was_started_again(run_api: RunA
         assert billing.answers[-1]["reset"] is False
 
 
+@on_sqlite
 @pytest.mark.parametrize(("seconds", "is_reset"), ((1019, False), (1021, True), (-59, False), (-61, True)))
 async def test_a_cursor_of_another_time_gets_the_full_list(api: Api, seconds: float, is_reset: bool) -> None:  # noqa: FBT001
     billing = await follower(api)

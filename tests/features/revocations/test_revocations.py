@@ -20,7 +20,7 @@ from jwtapi.storage.database import Database
 from jwtapi.storage.events import Event
 from jwtapi.storage.sessions import sessions
 from jwtapi.storage.unit_of_work import UnitOfWork
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of, sign_in
 from tests.support.revocations import follower, service_client, sid_of, token_of
 
@@ -285,6 +285,7 @@ async def test_head_has_no_body_and_other_methods_are_refused(api: Api) -> None:
         assert refused.headers["allow"] == "GET"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "query",
     ("wait=31", "wait=-1", "wait=1.5", "wait=", "wait=x", "wait=1&wait=1", "after=a&after=b", "wait=00000000001"),

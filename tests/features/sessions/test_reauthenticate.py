@@ -21,7 +21,7 @@ from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.database import Database
 from jwtapi.storage.unit_of_work import UnitOfWork
 from jwtapi.storage.users import User
-from tests.conftest import JWT_SECRET, RunApi
+from tests.conftest import JWT_SECRET, RunApi, on_sqlite
 from tests.support.api import PASSWORD, Api, error_of
 from tests.support.gate import held
 from tests.support.statements import sent_by_requests, statements
@@ -142,6 +142,7 @@ async def test_a_wrong_password_changes_nothing_and_is_recorded(api: Api, alice:
     assert await status_of(api, token_of(alice)) == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", ({}, {"password": ""}, {"password": None}, {"password": 5}, {"password": ["x"]}))
 async def test_a_body_without_a_password_is_refused(alice: httpx.AsyncClient, body: dict[str, Any]) -> None:
     response = await alice.post("/api/reauthenticate", json=body)

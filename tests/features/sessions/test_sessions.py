@@ -6,11 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from jwtapi.authentication.dependencies import get_principal
 from jwtapi.devices import UNKNOWN_DEVICE
-from jwtapi.principal import Principal
 from jwtapi.web.schemas import EXAMPLE_ID
-from tests.conftest import RunApi
+from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api, error_of, sign_in
 from tests.support.sessions import add_sessions
 from tests.support.statements import sent_by_requests, statements
@@ -134,6 +132,7 @@ async def test_ids_of_others_and_of_ended_sessions_and_unknown_ones_take_the_sam
     assert (await api.event_types("bob")).count("session.revoked") == 0
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "malformed",
     (
@@ -217,25 +216,6 @@ async def test_on_another_worker_the_tokens_of_ended_sessions_are_refused_and_th
         assert (await alice.delete("/api/sessions")).status_code == 204
         while await alive(*guests) != [True, False, False, False]:
             await asyncio.sleep(0)
-
-
-async def test_a_principal_without_a_session_has_no_present_one_and_can_end_all(
-    api: Api, alice: httpx.AsyncClient
-) -> None:
-    user = await api.user()
-    by_key = Principal(user.id, user.username, (), session_id=None, amr=("pwd",), auth_time=0)
-    ended = await id_of(alice)
-    other = await sign_in(api.client())
-    api.app.dependency_overrides[get_principal] = lambda: by_key
-    keyed = api.client()
-    assert [session["current"] for session in await listed(keyed)] == [False, False]
-    response = await keyed.delete(f"/api/sessions/{ended}")
-    assert (response.status_code, response.headers.get("set-cookie")) == (204, None)
-    assert (await keyed.delete("/api/sessions")).status_code == 204
-    response = await keyed.post("/api/reauthenticate", json={"password": "correct horse battery staple"})
-    assert error_of(response) == DEAD
-    api.app.dependency_overrides.clear()
-    assert await alive(alice, other) == [False, False]
 
 
 @pytest.mark.parametrize(("method", "path"), (("DELETE", "/api/sessions"), ("DELETE", f"/api/sessions/{EXAMPLE_ID}")))

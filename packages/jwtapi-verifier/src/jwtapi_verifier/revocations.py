@@ -1,5 +1,6 @@
 """What the feed of revocations has stated: which tokens are refused although they have not expired."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -24,6 +25,8 @@ class UserState(NamedTuple):
     username: str | None
     roles: frozenset[str]
     until: float
+    claims: tuple[tuple[str, str], ...] = ()
+    """Names of claims, each with its value as canonical JSON."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +123,24 @@ class Revocations:
         if kid in entries.keys:
             return "key_revoked"
         user = entries.users.get(claims.sub)
-        if user is not None and (user.username is None or (user.username, user.roles) != _stated(claims)):
+        if user is not None and not _is_current(claims, user):
             return "user_changed"
         if claims.client_id == claims.sub and claims.sub in entries.clients:
             return "client_deleted"
         return None
 
 
-def _stated(claims: Claims) -> tuple[str | None, frozenset[str]]:
-    return claims.username, frozenset(claims.roles)
+def _is_current(claims: Claims, user: UserState) -> bool:
+    if user.username is None or (user.username, user.roles) != (claims.username, frozenset(claims.roles)):
+        return False
+    raw = claims.raw
+    # A token without the claim is from before jwtapi had any for it.
+    return all(name not in raw or _canonical(raw[name]) == value for name, value in user.claims)
+
+
+def _canonical(value: Any) -> str:
+    """Return JSON that is the same for the same value only. Python takes `1` and `true` for the same value."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def _later(untils: dict[str, float], now: float) -> dict[str, float]:
@@ -162,7 +174,12 @@ def _user(entry: dict[str, Any]) -> UserState:
         return UserState(None, frozenset(), _until(entry))
     if entry["active"] is not True or not isinstance(entry["roles"], list):
         raise ValueError
-    return UserState(_text(entry["username"]), frozenset(_text(role) for role in entry["roles"]), _until(entry))
+    roles = frozenset(_text(role) for role in entry["roles"])
+    claims = entry.get("claims", {})
+    if not isinstance(claims, dict):
+        raise ValueError  # noqa: TRY004 - it is a value of the document
+    values = tuple((name, _canonical(value)) for name, value in claims.items())
+    return UserState(_text(entry["username"]), roles, _until(entry), values)
 
 
 def _until(entry: dict[str, Any]) -> float:
