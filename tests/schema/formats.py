@@ -8,6 +8,7 @@ import os
 import secrets
 from base64 import b64encode
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from zlib import crc32
 
 import requests
@@ -18,6 +19,10 @@ from jwtapi.security.link_tokens import TEXT_LENGTH
 
 _OF_CLIENTS = ("/introspect", "/revocations")
 _OF_ADMINISTRATORS = "/api/admin/"
+_LONGEST_QUERY = 7 * 1024
+"""Bytes. If a line is longer than 8 KiB, the server refuses it (414) before it knows the operation."""
+_LONG = 64
+_LONGEST = 1024
 _LETTERS_DIGITS_PUNCTUATION_SYMBOLS = ("L", "N", "P", "S")
 
 schemathesis.openapi.format(
@@ -37,6 +42,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     It takes each text that the strategy above does not make for a wrong name, but many are names. It makes no
     invitation that this server has issued. And `options` is the id of no passkey, but has the methods of one.
     """
+    if len(urlencode(case.query or {}, doseq=True)) > _LONGEST_QUERY:
+        case.query = {name: _briefly(value) for name, value in case.query.items()}
     if case.path == "/api/passkeys/options" and case.method in {"PATCH", "DELETE", "OPTIONS"}:
         case.method = "PUT"  # the others, and `Allow`, are those of /api/passkeys/{id} too
     if isinstance(case.body, dict) and "username" in case.body and _has_wrong_format(case):
@@ -45,6 +52,11 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         invitation = case.body.get("invitation")
         if isinstance(invitation, str) and len(invitation) <= TEXT_LENGTH:
             case.body = {name: value for name, value in case.body.items() if name != "invitation"}
+
+
+def _briefly(value: Any) -> Any:
+    """Return a long text as another one that is as wrong, and takes one byte for a character in a URL."""
+    return "x" * min(len(value), _LONGEST) if isinstance(value, str) and len(value) > _LONG else value
 
 
 def _has_wrong_format(case: schemathesis.Case) -> bool:
