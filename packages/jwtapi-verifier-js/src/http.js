@@ -27,8 +27,9 @@ export async function send(url, options) {
   try {
     return await sendOnce(url, options);
   } catch (error) {
-    // The server closed a connection that was kept open, just when the request was sent.
-    if (error instanceof ClosedBeforehand) return sendOnce(url, options);
+    // The server closed a connection that was kept open, just when the request was sent. Perhaps it closed them all, so
+    // the request is sent again on a new one.
+    if (error instanceof ClosedBeforehand) return sendOnce(url, options, false);
     throw error;
   }
 }
@@ -38,12 +39,13 @@ class ClosedBeforehand extends Error {}
 /**
  * @param {string} url
  * @param {Options} options
+ * @param {false} [agent] for a connection of its own
  * @returns {Promise<Answer>}
  */
-function sendOnce(url, { method = "GET", headers, body, timeout, silence = timeout, maxBytes, signal }) {
+function sendOnce(url, { method = "GET", headers, body, timeout, silence = timeout, maxBytes, signal }, agent) {
   return new Promise((resolve, reject) => {
     const { request } = url.startsWith("https:") ? https : http;
-    const outgoing = request(url, { method, headers, signal, timeout: silence * 1000 });
+    const outgoing = request(url, { method, headers, signal, agent, timeout: silence * 1000 });
     const deadline = setTimeout(() => outgoing.destroy(new Error("no answer in time")), timeout * 1000).unref();
     outgoing.on("socket", (socket) => socket.unref());
     outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));

@@ -12,8 +12,10 @@ async function silent(t, onSilence) {
   const sid = randomUUID();
   issuer.revoke({ sessions: [{ sid, until: issuer.now + 960 }] });
   await verifier.verify(issuer.token());
+  const polled = issuer.count("/revocations");
   issuer.answers["/revocations"] = () => {};
   issuer.cut();
+  await until(() => issuer.count("/revocations") > polled); // from now on, the feed takes no other connection
   issuer.now += 6;
   assert.equal(verifier.feedIsLive, false);
   return { issuer, verifier, ended: issuer.token({ sid }) };
@@ -63,15 +65,21 @@ test("at silence, a verifier that asks and gets no answer of jwtapi cannot check
   assert.equal(issuer.count("/elsewhere"), 0);
 });
 
-test("a question is asked again if jwtapi closes the kept connection just then", async (t) => {
+test("a question is asked again on a new connection if jwtapi closes those that were kept", async (t) => {
   const { issuer, verifier } = await silent(t, "ask");
-  assert.equal(await outcome(verifier, issuer.token()), "accepted");
-  issuer.answers[VERIFY] = (request) => {
-    delete issuer.answers[VERIFY];
-    request.socket.destroy();
+  const held = [];
+  issuer.answers[VERIFY] = ({ socket }, response) => held.push({ socket, response });
+  const first = Promise.all([1, 2].map(() => outcome(verifier, issuer.token())));
+  await until(() => held.length === 2);
+  for (const { response } of held) response.writeHead(204).end();
+  assert.deepEqual(await first, ["accepted", "accepted"]);
+  const kept = held.map(({ socket }) => socket);
+  issuer.answers[VERIFY] = ({ socket }, response) => {
+    if (kept.includes(socket)) socket.destroy();
+    else response.writeHead(204).end();
   };
   assert.equal(await outcome(verifier, issuer.token()), "accepted");
-  assert.equal(issuer.count(VERIFY), 3);
+  assert.equal(issuer.count(VERIFY), 4);
 });
 
 test("the token of a service cannot be asked about, because jwtapi verifies only those of users there", async (t) => {
