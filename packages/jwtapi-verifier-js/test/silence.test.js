@@ -91,15 +91,14 @@ test("the token of a service cannot be asked about, because jwtapi verifies only
 
 test("at most 32 questions are asked at the same time", async (t) => {
   const { issuer, verifier } = await silent(t, "ask");
-  let [running, most] = [0, 0];
+  const held = [];
+  let most = 0;
   issuer.answers[VERIFY] = (_, response) => {
-    most = Math.max(most, ++running);
-    setTimeout(() => {
-      running -= 1;
-      response.writeHead(204).end();
-    }, 20);
+    most = Math.max(most, held.push(response));
+    if (held.length < 32 && issuer.count(VERIFY) < 100) return;
+    setTimeout(() => held.splice(0).forEach((each) => each.writeHead(204).end()), 20); // a 33rd would come meanwhile
   };
-  const outcomes = await Promise.all(Array.from({ length: 200 }, () => outcome(verifier, issuer.token())));
+  const outcomes = await Promise.all(Array.from({ length: 100 }, () => outcome(verifier, issuer.token())));
   assert.deepEqual([...new Set(outcomes)], ["accepted"]);
   assert.equal(most, 32);
 });
