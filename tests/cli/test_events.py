@@ -67,6 +67,7 @@ SEARCHES: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = (
     (("--type", "login.failed"), (2, 4)),
     (("--type", "login.failed", "--limit", "1"), (4,)),
     (("--address", "203.0.113.7"), (2,)),
+    (("--address", "::ffff:203.0.113.7"), (2,)),  # as events have it
     (("--since", "40h"), (2, 3, 4)),
     (("--until", "1d"), (0, 1, 2)),
     (("--since", f"{NOW - timedelta(hours=50):%Y-%m-%dT%H:%M:%S}", "--until", "20h"), (1, 2, 3)),

@@ -22,7 +22,7 @@ from jwtapi.features.admin.errors import UnknownUser
 from jwtapi.features.admin_activity.schemas import AuditEvent
 from jwtapi.services import Services
 from jwtapi.storage.database import Database
-from jwtapi.storage.event_search import EventFilter, FoundEvent
+from jwtapi.storage.event_search import EventFilter, FoundEvent, recorded_address
 
 _HEADINGS = [field.alias for field in AuditEvent.model_fields.values()]
 _LAST = 10
@@ -74,7 +74,7 @@ def events(  # noqa: PLR0913, PLR0917  each is an option
             user=await _id_of(services, user),
             actor=await _id_of(services, actor),
             type=type_,
-            address=address,
+            address=recorded_address(address) if address is not None else None,
             since=earliest,
             until=latest,
         )

@@ -6,6 +6,7 @@ Ids are in the order in which events were stored, so a page is what precedes an 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -54,6 +55,18 @@ class EventFilter:
     """Not earlier than this."""
     until: datetime | None = None
     """Earlier than this."""
+
+
+def recorded_address(text: str) -> str:
+    """Return a network address in the form in which events have it, and any other text as it is.
+
+    Events have one that is none: `unix`, for all clients on a socket file.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    return str((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address)
 
 
 class FoundEvent(NamedTuple):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from fastapi import Depends, Request
 
 from jwtapi.features.admin_activity.export import ExportFormat
 from jwtapi.security.usernames import UsernameInvalid, parse_username
-from jwtapi.storage.event_search import EventFilter
+from jwtapi.storage.event_search import EventFilter, recorded_address
 from jwtapi.web.pages import decode_cursor, read_limit
 from jwtapi.web.query import read_query, wrong_parameter
 
@@ -128,17 +127,12 @@ def _user(parameters: Mapping[str, str], name: str) -> UUID | str | None:
 
 
 def _address(parameters: Mapping[str, str]) -> str | None:
-    """Return the address in the form in which events have it."""
     text = parameters.get("address")
     if text is None:
         return None
     if len(text) > _MAX_ADDRESS or not text.isprintable():
         raise wrong_parameter("address", "Input should be an IP address")
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text  # such as `unix`, the name of all clients on a socket file
-    return str((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address)
+    return recorded_address(text)
 
 
 def _time(parameters: Mapping[str, str], name: str) -> datetime | None:
