@@ -1,18 +1,16 @@
 """The bodies of the endpoints of API keys, for users and for administrators."""
 
 import re
-from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from jwtapi.api_keys.service import MAX_NAME, CreatedKey, WantedKey
 from jwtapi.storage.api_keys import ApiKey
-from jwtapi.web.schemas import EXAMPLE_ID, Schema, Text
+from jwtapi.web.schemas import EXAMPLE_ID, EXAMPLE_TIME, Schema, Text, Time, TimeOrNull, or_null
 
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 _MAX_ROLES = 1024
 _MAX_ROLE = 1024
 _RFC_3339 = re.compile(
@@ -27,17 +25,15 @@ def _in_rfc_3339(value: Any) -> Any:
     return value
 
 
-_TIME_OR_NULL = WithJsonSchema({"type": ["string", "null"], "format": "date-time"})
-_ROLES_OR_NULL = WithJsonSchema({"type": ["array", "null"], "items": {"type": "string"}})
+_ROLES_OR_NULL = or_null("array", items={"type": "string"})
 _Roles = Annotated[
     list[str] | None,
     _ROLES_OR_NULL,
     Field(description="null: all that the user has at the time of a request.", examples=[["staff"]]),
 ]
 _ExpiresAt = Annotated[
-    datetime | None,
-    _TIME_OR_NULL,
-    Field(description="RFC 3339, in UTC. null: never.", examples=[_EXAMPLE_TIME]),
+    TimeOrNull,
+    Field(description="RFC 3339, in UTC. null: never.", examples=[EXAMPLE_TIME]),
 ]
 
 
@@ -56,7 +52,7 @@ class NewApiKeyRequest(Schema):
             examples=["2027-11-23T00:00:00Z"],
         ),
         BeforeValidator(_in_rfc_3339),
-        _TIME_OR_NULL,
+        or_null("string", format="date-time"),
     ] = None
     roles: Annotated[
         list[Annotated[Text, Field(max_length=_MAX_ROLE)]] | None,
@@ -78,12 +74,11 @@ class UserApiKey(Schema):
     id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
     name: Annotated[str, Field(examples=["Nightly backup"])]
     roles: _Roles
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    created_at: Time
     expires_at: _ExpiresAt
     last_used_at: Annotated[
-        datetime | None,
-        _TIME_OR_NULL,
-        Field(description="Within 5 minutes. null: never.", examples=[_EXAMPLE_TIME]),
+        TimeOrNull,
+        Field(description="Within 5 minutes. null: never.", examples=[EXAMPLE_TIME]),
     ]
 
     @classmethod
@@ -105,7 +100,7 @@ class CreatedApiKey(Schema):
     key: Annotated[str, Field(repr=False, description="Shown only now.", examples=["jwtapi_..."])]
     name: Annotated[str, Field(examples=["Nightly backup"])]
     roles: _Roles
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    created_at: Time
     expires_at: _ExpiresAt
 
     @classmethod

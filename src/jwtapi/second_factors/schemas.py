@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, WithJsonSchema, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from jwtapi.second_factors.methods import FactorMethod
 from jwtapi.second_factors.provers import FactorAnswer
 from jwtapi.web.errors import missing_field
-from jwtapi.web.schemas import Schema
+from jwtapi.web.schemas import Schema, TextOrNull, or_null
 
 EXAMPLE_TICKET = "kR3sV0q8mZtY1wLx7nPb5cJdGhF2aUeQ9oT4iKrXyNM"
 EXAMPLE_CODE = "755224"
@@ -17,13 +17,12 @@ EXAMPLE_RECOVERY_CODES = ["MFRG-GZDF-MZTW-Q2LK"]
 _Method = Annotated[FactorMethod, Field(strict=False)]
 _METHOD = Field(description="One of the `methods` of the error `mfa_required`.", examples=["totp"])
 Code = Annotated[
-    str | None,
-    WithJsonSchema({"type": ["string", "null"]}),
+    TextOrNull,
     Field(description="The code, unless the method is `passkey`. Spaces make no difference.", examples=[EXAMPLE_CODE]),
 ]
 Credential = Annotated[
     dict[str, Any] | None,
-    WithJsonSchema({"type": ["object", "null"], "additionalProperties": True}),
+    or_null("object", additionalProperties=True),
     Field(
         description="Of the method `passkey`: AuthenticationResponseJSON (WebAuthn §5.1).",
         examples=[{"id": "q0dXf3p1VYkqxw2zJmH0Tw", "type": "public-key"}],
@@ -47,12 +46,10 @@ class OptionalFactorAnswer(Schema):
 
     ticket: Annotated[
         SecretStr | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        or_null("string"),
         Field(description="Of the error `mfa_required`.", examples=[EXAMPLE_TICKET]),
     ] = None
-    method: Annotated[
-        _Method | None, WithJsonSchema({"type": ["string", "null"], "enum": [*FactorMethod, None]}), _METHOD
-    ] = None
+    method: Annotated[_Method | None, or_null("string", enum=[*FactorMethod, None]), _METHOD] = None
     code: Code = None
     credential: Credential = None
 

@@ -1,14 +1,16 @@
 """The form of bodies: camelCase names, and one form for every error."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from jwtapi.web.errors import catalogue
 
 EXAMPLE_ID = "0199e5f2-6c1d-7a30-8f2b-94e1c07d5a36"
+EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 
 
 class Schema(BaseModel):
@@ -25,6 +27,20 @@ class Schema(BaseModel):
 
 Text = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 """Text that is stored. It has no NUL character, because PostgreSQL stores none."""
+
+
+def or_null(type_: str, **more: Any) -> WithJsonSchema:
+    """Return the JSON schema of a member that may be null, in a form that every generator of clients understands."""
+    return WithJsonSchema({"type": [type_, "null"], **more})
+
+
+TextOrNull = Annotated[str | None, or_null("string")]
+Time = Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[EXAMPLE_TIME])]
+TimeOrNull = Annotated[
+    datetime | None,
+    or_null("string", format="date-time"),
+    Field(description="RFC 3339, in UTC.", examples=[EXAMPLE_TIME]),
+]
 
 
 class Message(Schema):

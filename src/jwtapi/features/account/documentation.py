@@ -16,16 +16,15 @@ from jwtapi.sign_in.errors import WrongPassword
 from jwtapi.users.errors import LastAdministrator, UsernameTaken
 from jwtapi.web.documentation import EXAMPLE_WAIT, error_responses, json_body, limited_by_account, success
 from jwtapi.web.origins import CrossOriginRefused
-from jwtapi.web.schemas import EXAMPLE_ID, FieldError
+from jwtapi.web.schemas import EXAMPLE_ID, EXAMPLE_TIME, FieldError
 
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 _EXAMPLE_EXPORT = {
-    "exportedAt": _EXAMPLE_TIME,
+    "exportedAt": EXAMPLE_TIME,
     "account": {"id": EXAMPLE_ID, "username": "carol", "verifiedEmail": None, "settings": {}},
-    "sessions": [{"id": EXAMPLE_ID, "createdAt": _EXAMPLE_TIME, "address": "203.0.113.7"}],
+    "sessions": [{"id": EXAMPLE_ID, "createdAt": EXAMPLE_TIME, "address": "203.0.113.7"}],
     "events": [
-        {"id": 1, "at": _EXAMPLE_TIME, "type": "user.registered", "address": "203.0.113.7"},
-        {"id": 2, "at": _EXAMPLE_TIME, "type": "login.succeeded", "address": "203.0.113.7"},
+        {"id": 1, "at": EXAMPLE_TIME, "type": "user.registered", "address": "203.0.113.7"},
+        {"id": 2, "at": EXAMPLE_TIME, "type": "login.succeeded", "address": "203.0.113.7"},
     ],
     "mails": [],
     "invitations": [],

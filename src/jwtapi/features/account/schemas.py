@@ -1,17 +1,13 @@
 """Bodies of the account endpoints."""
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
+from pydantic import ConfigDict, Field, RootModel, SecretStr
 
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
 from jwtapi.storage.users import User
-from jwtapi.web.schemas import EXAMPLE_ID, Schema
-
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
-_TEXT_OR_NULL = WithJsonSchema({"type": ["string", "null"]})
+from jwtapi.web.schemas import EXAMPLE_ID, Schema, TextOrNull, Time, TimeOrNull, or_null
 
 
 class Profile(Schema):
@@ -26,25 +22,19 @@ class Account(Schema):
     id: Annotated[UUID, Field(description="It stays the same, even if the user name changes.", examples=[EXAMPLE_ID])]
     username: Annotated[str, Field(examples=["alice"])]
     email: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="The verified address, or else the one that waits.", examples=["alice@example.com"]),
     ]
     email_verified: Annotated[
         bool, Field(description="Whether the owner of `email` has followed a link in a mail.", examples=[True])
     ]
     pending_email: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="The address that replaces `email` once it is verified.", examples=["alice@example.net"]),
     ]
     roles: Annotated[list[str], Field(examples=[["staff"]])]
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
-    last_login_at: Annotated[
-        datetime | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
-        Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME]),
-    ]
+    created_at: Time
+    last_login_at: TimeOrNull
 
     @classmethod
     def of(cls, user: User) -> Self:
@@ -79,7 +69,7 @@ class AccountPatch(Schema):
 class DeleteAccountRequest(Schema):
     password: Annotated[
         Annotated[SecretStr, Field(min_length=1)] | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1, "maxLength": 1024}),
+        or_null("string", format="password", minLength=1, maxLength=1024),
         Field(description="Required, unless the user has no password.", examples=[EXAMPLE_PASSWORD]),
     ] = None
 

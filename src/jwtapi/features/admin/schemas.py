@@ -4,19 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import ConfigDict, Field, SecretStr
 
 from jwtapi.sessions.cache import methods_of
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
 from jwtapi.storage.sessions import Session
 from jwtapi.storage.users import User
-from jwtapi.web.schemas import EXAMPLE_ID, Schema
+from jwtapi.web.schemas import EXAMPLE_ID, EXAMPLE_TIME, Schema, TextOrNull, Time, TimeOrNull, or_null
 
 EXAMPLE_CURSOR = "WyJ1c2VybmFtZSIsImNhcm9sIl0"
 EXAMPLE_LINK = "https://auth.example.com/account/reset#token=..."
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
-_TEXT_OR_NULL = WithJsonSchema({"type": ["string", "null"]})
-_TIME_OR_NULL = WithJsonSchema({"type": ["string", "null"], "format": "date-time"})
 _MAX_ROLES = 256
 
 Roles = Annotated[
@@ -43,12 +40,8 @@ class AdminUser(Schema):
 
     id: Annotated[UUID, Field(description="It never changes.", examples=[EXAMPLE_ID])]
     username: Annotated[str, Field(examples=["frank"])]
-    email: Annotated[
-        str | None, _TEXT_OR_NULL, Field(description="The verified address.", examples=["frank@example.com"])
-    ]
-    pending_email: Annotated[
-        str | None, _TEXT_OR_NULL, Field(description="An address that waits for verification.", examples=[None])
-    ]
+    email: Annotated[TextOrNull, Field(description="The verified address.", examples=["frank@example.com"])]
+    pending_email: Annotated[TextOrNull, Field(description="An address that waits for verification.", examples=[None])]
     roles: Annotated[list[str], Field(examples=[["staff"]])]
     state: Annotated[
         Literal["enabled", "disabled"], Field(description="Who is disabled cannot sign in.", examples=["enabled"])
@@ -62,14 +55,11 @@ class AdminUser(Schema):
     ]
     metadata: Annotated[dict[str, Any], Field(examples=[{"department": "sales"}])]
     external_id: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="The id in the system that the user was imported from.", examples=[None]),
     ]
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
-    last_login_at: Annotated[
-        datetime | None, _TIME_OR_NULL, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])
-    ]
+    created_at: Time
+    last_login_at: TimeOrNull
 
     @classmethod
     def of(cls, user: User, **more: Any) -> Self:
@@ -96,8 +86,7 @@ class AdminUserPage(Schema):
 
     users: list[AdminUser]
     next: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="Send it as `after` for the next page. null: this is the last one.", examples=[None]),
     ]
 
@@ -115,12 +104,12 @@ class NewUser(Schema):
     ]
     password: Annotated[
         SecretStr | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1, "maxLength": 1024}),
+        or_null("string", format="password", minLength=1, maxLength=1024),
         Field(description="Without it, the user sets one by a link.", examples=[EXAMPLE_PASSWORD]),
     ] = None
     email: Annotated[
         str | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "email"}),
+        or_null("string", format="email"),
         Field(
             description="With a password, it waits until a link verifies it. Without, the link for a password is sent "
             "to it, and only who gets it can sign in, so it counts as verified.",
@@ -138,8 +127,7 @@ class CreatedUser(AdminUser):
     """A user who was created."""
 
     reset_link: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(
             repr=False,
             description="If the user has no password, and no address that it was sent to: the link to set one, for 30 "
@@ -172,8 +160,7 @@ class Invitation(Schema):
     """An invitation, which registers one user within 7 days."""
 
     link: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(repr=False, description="null: it was sent by mail. Otherwise this server sends none.", examples=[None]),
     ]
 
@@ -188,22 +175,20 @@ class AdminSession(Schema):
     """Where and how a user has signed in."""
 
     id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    created_at: Time
     last_used_at: Annotated[
-        datetime, Field(description="When it was last refreshed: RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])
+        datetime, Field(description="When it was last refreshed: RFC 3339, in UTC.", examples=[EXAMPLE_TIME])
     ]
     expires_at: Annotated[
         datetime,
-        Field(description="When it ends unless it is refreshed before: RFC 3339, in UTC.", examples=[_EXAMPLE_TIME]),
+        Field(description="When it ends unless it is refreshed before: RFC 3339, in UTC.", examples=[EXAMPLE_TIME]),
     ]
     address: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="The network address that opened it; null if it is not known.", examples=["203.0.113.7"]),
     ]
     user_agent: Annotated[
-        str | None,
-        _TEXT_OR_NULL,
+        TextOrNull,
         Field(description="The header User-Agent of the request that opened it.", examples=["Mozilla/5.0 ..."]),
     ]
     amr: Annotated[

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from jwtapi.features.admin_activity.dashboard import HOURS, Numbers
 from jwtapi.features.admin_activity.storage import MAX_USERS
@@ -13,23 +13,15 @@ from jwtapi.storage.api_keys import OwnedKey
 from jwtapi.storage.clients import Client
 from jwtapi.storage.event_search import FoundEvent
 from jwtapi.storage.mails import QueuedMail
-from jwtapi.web.schemas import EXAMPLE_ID, Schema
+from jwtapi.web.schemas import EXAMPLE_ID, EXAMPLE_TIME, Schema, TextOrNull, Time, TimeOrNull, or_null
 
 EXAMPLE_CURSOR = "WzQ3MTFd"
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 
 _Id: TypeAlias = Annotated[UUID, Field(examples=[EXAMPLE_ID])]
-_IdOrNull: TypeAlias = Annotated[
-    UUID | None, WithJsonSchema({"type": ["string", "null"], "format": "uuid"}), Field(examples=[EXAMPLE_ID])
-]
-_Time: TypeAlias = Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
-_TimeOrNull: TypeAlias = Annotated[
-    datetime | None, WithJsonSchema({"type": ["string", "null"], "format": "date-time"}), Field(examples=[None])
-]
-_TextOrNull: TypeAlias = Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})]
-_NumberOrNull: TypeAlias = Annotated[int | None, WithJsonSchema({"type": ["integer", "null"]})]
+_IdOrNull: TypeAlias = Annotated[UUID | None, or_null("string", format="uuid"), Field(examples=[EXAMPLE_ID])]
+_NumberOrNull: TypeAlias = Annotated[int | None, or_null("integer")]
 _Next: TypeAlias = Annotated[
-    _TextOrNull,
+    TextOrNull,
     Field(description="`after` of the next page. null: there is none.", examples=[EXAMPLE_CURSOR]),
 ]
 
@@ -38,11 +30,11 @@ class AuditEvent(Schema):
     """Something that happened."""
 
     id: Annotated[int, Field(description="Later events have higher ids.", examples=[4711])]
-    at: _Time
+    at: Time
     type: Annotated[str, Field(examples=["login.succeeded"])]
     user_id: Annotated[_IdOrNull, Field(description="Whom it is about.")]
     username: Annotated[
-        _TextOrNull,
+        TextOrNull,
         Field(description="The present name of the user; null if there is none any more.", examples=["ada"]),
     ]
     session_id: _IdOrNull
@@ -50,16 +42,14 @@ class AuditEvent(Schema):
         _IdOrNull,
         Field(description="The administrator who acted; null for the user and for the command line.", examples=[None]),
     ]
-    actor_username: Annotated[_TextOrNull, Field(description="The present name of the actor.", examples=[None])]
+    actor_username: Annotated[TextOrNull, Field(description="The present name of the actor.", examples=[None])]
     address: Annotated[
-        _TextOrNull, Field(description="Where it came from; null for the command line.", examples=["198.51.100.7"])
+        TextOrNull, Field(description="Where it came from; null for the command line.", examples=["198.51.100.7"])
     ]
-    request_id: Annotated[
-        _TextOrNull, Field(description="Finds the request in the log.", examples=["5f0c1e9d7a3b48c6"])
-    ]
+    request_id: Annotated[TextOrNull, Field(description="Finds the request in the log.", examples=["5f0c1e9d7a3b48c6"])]
     details: Annotated[
         dict[str, Any] | None,
-        WithJsonSchema({"type": ["object", "null"], "additionalProperties": True}),
+        or_null("object", additionalProperties=True),
         Field(description="What else is known; it depends on the type.", examples=[None]),
     ]
 
@@ -97,12 +87,12 @@ class ListedApiKey(Schema):
     username: Annotated[str, Field(description="The owner.", examples=["ada"])]
     roles: Annotated[
         list[str] | None,
-        WithJsonSchema({"type": ["array", "null"], "items": {"type": "string"}}),
+        or_null("array", items={"type": "string"}),
         Field(description="Of these, it has those that its owner has. null: it has all of them.", examples=[["staff"]]),
     ]
-    created_at: _Time
-    expires_at: Annotated[_TimeOrNull, Field(description="null: it does not expire.")]
-    last_used_at: Annotated[_TimeOrNull, Field(description="Some minutes inexact. null: it was not used.")]
+    created_at: Time
+    expires_at: Annotated[TimeOrNull, Field(description="null: it does not expire.")]
+    last_used_at: Annotated[TimeOrNull, Field(description="Some minutes inexact. null: it was not used.")]
 
     @classmethod
     def of(cls, owned: OwnedKey) -> Self:
@@ -132,7 +122,7 @@ class ListedClient(Schema):
     id: _Id
     name: Annotated[str, Field(examples=["billing"])]
     scopes: Annotated[list[str], Field(examples=[["introspect"]])]
-    created_at: _Time
+    created_at: Time
 
     @classmethod
     def of(cls, client: Client) -> Self:
@@ -153,17 +143,17 @@ class ListedMail(Schema):
     state: Annotated[MailState, Field(description="`failed`: no further attempt follows.", examples=["waiting"])]
     user_id: Annotated[_IdOrNull, Field(description="Whom it is about.", examples=[None])]
     recipient: Annotated[
-        _TextOrNull,
+        TextOrNull,
         Field(
             description="The address, without most of its first part; null if it is looked up when the mail is sent.",
             examples=["a…@example.com"],
         ),
     ]
     language: Annotated[str, Field(examples=["en"])]
-    created_at: _Time
-    next_attempt_at: Annotated[_TimeOrNull, Field(description="null: none follows.", examples=[_EXAMPLE_TIME])]
+    created_at: Time
+    next_attempt_at: Annotated[TimeOrNull, Field(description="null: none follows.", examples=[EXAMPLE_TIME])]
     attempts: Annotated[int, Field(description="How many have begun.", examples=[0])]
-    last_error: Annotated[_TextOrNull, Field(description="Why the last attempt failed.", examples=[None])]
+    last_error: Annotated[TextOrNull, Field(description="Why the last attempt failed.", examples=[None])]
 
     @classmethod
     def of(cls, mail: QueuedMail, now: datetime) -> Self:
@@ -208,7 +198,7 @@ class DashboardNumbers(Schema):
         datetime,
         Field(
             description="When all but `hashQueue` and `limitsHit` was counted: at most a minute ago.",
-            examples=[_EXAMPLE_TIME],
+            examples=[EXAMPLE_TIME],
         ),
     ]
     sign_ins: Annotated[

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from jwtapi.features.login.errors import CredentialsRequired
 from jwtapi.security import email_addresses, link_tokens
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
-from jwtapi.web.schemas import EXAMPLE_ID, Message, Schema
+from jwtapi.web.schemas import EXAMPLE_ID, Message, Schema, or_null
 
 
 class Credentials(Schema):
@@ -66,7 +66,7 @@ class RegisterRequest(Credentials):
     ]
     email: Annotated[
         Optional,
-        WithJsonSchema({"type": ["string", "null"], "format": "email", "maxLength": email_addresses.MAX_LENGTH}),
+        or_null("string", format="email", maxLength=email_addresses.MAX_LENGTH),
         Field(
             description="An address of the user. It has no effect until the user opens the link that is sent to it.",
             examples=["alice@example.com"],
@@ -74,7 +74,7 @@ class RegisterRequest(Credentials):
     ] = None
     invitation: Annotated[
         Optional,
-        WithJsonSchema({"type": ["string", "null"], "maxLength": link_tokens.TEXT_LENGTH}),
+        or_null("string", maxLength=link_tokens.TEXT_LENGTH),
         Field(
             description="The token of an invitation: what follows `invitation=` in its link. The user gets the address "
             "and the roles of the invitation.",

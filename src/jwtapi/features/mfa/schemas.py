@@ -1,22 +1,13 @@
 """The bodies of the endpoints of second factors."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, SecretStr, WithJsonSchema
+from pydantic import Field, SecretStr
 
 from jwtapi.second_factors.methods import FactorMethod
 from jwtapi.second_factors.schemas import EXAMPLE_CODE
-from jwtapi.web.schemas import EXAMPLE_ID, Schema
-
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
-_Time = Annotated[datetime, Field(examples=[_EXAMPLE_TIME])]
-_MaybeTime = Annotated[
-    datetime | None,
-    WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
-    Field(examples=[_EXAMPLE_TIME]),
-]
+from jwtapi.web.schemas import EXAMPLE_ID, Schema, TextOrNull, Time, TimeOrNull
 
 
 class CodeRequest(Schema):
@@ -27,14 +18,14 @@ class MfaState(Schema):
     """Which second factors the user has."""
 
     enabled: Annotated[bool, Field(description="Whether a password alone does not suffice.", examples=[True])]
-    since: Annotated[_MaybeTime, Field(description="Since when.")]
-    totp_since: Annotated[_MaybeTime, Field(description="When an authenticator app was set up; null without one.")]
+    since: Annotated[TimeOrNull, Field(description="Since when.")]
+    totp_since: Annotated[TimeOrNull, Field(description="When an authenticator app was set up; null without one.")]
     recovery_codes: Annotated[int, Field(description="How many were not used yet.", examples=[10])]
     passkeys: Annotated[int, Field(description="How many passkeys there are.", examples=[0])]
     has_password: Annotated[bool, Field(examples=[True])]
     required: Annotated[bool, Field(description="Whether this user must have a second factor.", examples=[False])]
     required_from: Annotated[
-        _MaybeTime, Field(description="Until when the user can sign in without one, if one is required.")
+        TimeOrNull, Field(description="Until when the user can sign in without one, if one is required.")
     ]
     methods: Annotated[
         list[FactorMethod], Field(description="What this server offers.", examples=[["totp", "recovery_code"]])
@@ -48,12 +39,11 @@ class RememberedDevice(Schema):
     id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
     device: Annotated[str, Field(description="In words, as it calls itself.", examples=["Firefox on Windows"])]
     address: Annotated[
-        str | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        TextOrNull,
         Field(description="The network address from where it was remembered.", examples=["203.0.113.7"]),
     ]
-    created_at: _Time
-    expires_at: _Time
+    created_at: Time
+    expires_at: Time
 
 
 class RememberedDeviceList(Schema):

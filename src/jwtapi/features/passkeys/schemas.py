@@ -1,16 +1,14 @@
 """The bodies of the endpoints of passkeys. WebAuthn §5.1 defines the options and the credentials."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, RootModel, SecretStr, WithJsonSchema
+from pydantic import ConfigDict, Field, RootModel, SecretStr
 from pydantic.json_schema import SkipJsonSchema
 
 from jwtapi.second_factors.schemas import EXAMPLE_RECOVERY_CODES, EXAMPLE_TICKET, let_codes_be_left_out
-from jwtapi.web.schemas import EXAMPLE_ID, Schema, Text
+from jwtapi.web.schemas import EXAMPLE_ID, Schema, Text, TextOrNull, Time, TimeOrNull, or_null
 
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
 _EXAMPLE_CREDENTIAL_ID = "q0dXf3p1VYkqxw2zJmH0Tw"
 _EXAMPLE_CHALLENGE = "Vu8uDqnkwOjd83KLj6Scn2BgFNLFbGR7Kq_XJJwQnnA"
 
@@ -64,7 +62,7 @@ class Options(RootModel[dict[str, Any]]):
 class OptionsRequest(Schema):
     ticket: Annotated[
         SecretStr | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        or_null("string"),
         Field(
             description="Of the error `mfa_required`, if the passkey is a second factor. None for a passkey alone.",
             examples=[EXAMPLE_TICKET],
@@ -79,7 +77,7 @@ class CredentialRequest(Schema):
 class NewPasskeyRequest(CredentialRequest):
     name: Annotated[
         Name | None,
-        WithJsonSchema({"type": ["string", "null"], "minLength": 1, "maxLength": 64}),
+        or_null("string", minLength=1, maxLength=64),
         Field(description="Without it, the passkey is named after its authenticator.", examples=["My phone"]),
     ] = None
 
@@ -91,16 +89,11 @@ class RenameRequest(Schema):
 class UserPasskey(Schema):
     id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
     name: Annotated[str, Field(examples=["iCloud Keychain"])]
-    created_at: Annotated[datetime, Field(examples=[_EXAMPLE_TIME])]
-    last_used_at: Annotated[
-        datetime | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "date-time"}),
-        Field(examples=[_EXAMPLE_TIME]),
-    ]
+    created_at: Time
+    last_used_at: TimeOrNull
     backed_up: Annotated[bool, Field(description="Whether it is synchronised to other devices.", examples=[True])]
     authenticator: Annotated[
-        str | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        TextOrNull,
         Field(description="What people call the authenticator, if it is known.", examples=["iCloud Keychain"]),
     ]
     rp_id: Annotated[str, Field(description="The domain that it works for.", examples=["auth.example.com"])]
@@ -128,8 +121,7 @@ class PasskeyList(Schema):
     passkeys: Annotated[list[UserPasskey], Field(description="The oldest one first.")]
     rp_id: Annotated[str, Field(description="The domain of new passkeys.", examples=["auth.example.com"])]
     user_handle: Annotated[
-        str | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        TextOrNull,
         Field(description="What authenticators call the user, in base64url.", examples=[_EXAMPLE_CHALLENGE]),
     ]
     user_name: Annotated[str, Field(examples=["alice"])]

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr, WithJsonSchema
+from pydantic import Field, SecretStr
 
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
-from jwtapi.web.schemas import Schema
+from jwtapi.web.schemas import Schema, or_null
 
 EXAMPLE_TOKEN = "AZnl8mwdejCPK5ThwH1aNgAAaO9..."  # noqa: S105  an example
 
@@ -28,7 +28,7 @@ class ResetRequest(Schema):
 class ChangeRequest(Schema):
     current_password: Annotated[
         Annotated[SecretStr, Field(min_length=1)] | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1}),
+        or_null("string", format="password", minLength=1),
         Field(
             description="Required, unless the user has no password. Then the sign-in must be recent.",
             examples=[EXAMPLE_PASSWORD],

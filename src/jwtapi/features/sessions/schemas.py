@@ -4,14 +4,12 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, SecretStr, WithJsonSchema, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from jwtapi.second_factors.schemas import OptionalFactorAnswer
 from jwtapi.sign_in.documentation import EXAMPLE_PASSWORD
 from jwtapi.web.errors import ValidationFailed
-from jwtapi.web.schemas import EXAMPLE_ID, Schema
-
-_EXAMPLE_TIME = "2026-11-23T14:56:54.403661Z"
+from jwtapi.web.schemas import EXAMPLE_ID, EXAMPLE_TIME, Schema, TextOrNull, Time, or_null
 
 
 class ReauthenticateRequest(OptionalFactorAnswer):
@@ -19,7 +17,7 @@ class ReauthenticateRequest(OptionalFactorAnswer):
 
     password: Annotated[
         Annotated[SecretStr, Field(min_length=1)] | None,
-        WithJsonSchema({"type": ["string", "null"], "format": "password", "minLength": 1, "maxLength": 1024}),
+        or_null("string", format="password", minLength=1, maxLength=1024),
         Field(examples=[EXAMPLE_PASSWORD]),
     ] = None
 
@@ -38,13 +36,12 @@ class UserSession(Schema):
 
     id: Annotated[UUID, Field(examples=[EXAMPLE_ID])]
     current: Annotated[bool, Field(description="Whether this request belongs to it.", examples=[True])]
-    created_at: Annotated[datetime, Field(description="RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])]
+    created_at: Time
     last_used_at: Annotated[
-        datetime, Field(description="When it was last refreshed: RFC 3339, in UTC.", examples=[_EXAMPLE_TIME])
+        datetime, Field(description="When it was last refreshed: RFC 3339, in UTC.", examples=[EXAMPLE_TIME])
     ]
     address: Annotated[
-        str | None,
-        WithJsonSchema({"type": ["string", "null"]}),
+        TextOrNull,
         Field(description="The network address that opened it; null if it is not known.", examples=["203.0.113.7"]),
     ]
     device: Annotated[
