@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from jwtapi.composition import settings_class
+from jwtapi.storage.metadata import metadata
 from tests.conftest import MakeSettings, on_sqlite
 from tests.support.routes import routes_of
 
@@ -128,3 +129,10 @@ def test_the_page_on_operation_names_every_type_of_event_and_no_other() -> None:
     declared = [name for path in ROOT.glob("src/**/events.py") for name in DECLARED_EVENT.findall(path.read_text())]
     assert declared
     assert sorted(re.findall(r"`(\w+\.\w+)`", section.partition("Each row")[0])) == sorted(declared)
+
+
+def test_the_page_on_operation_names_every_table_and_no_other() -> None:
+    section = (
+        (ROOT / "docs/operation.md").read_text().partition("names are different. jwtapi uses")[2].partition("\n\n")[0]
+    )
+    assert sorted(re.findall(r"`(\w+)`", section)) == sorted({*metadata.tables, "jwtapi_schema_version"})
