@@ -205,7 +205,7 @@ export const words = {
         : "The password stops working, and all sessions end. Give the user a link afterwards.",
     forced: (mail) =>
       mail
-        ? "The password no longer works. A mail with a link is on its way to the verified address, if there is one."
+        ? "The password no longer works. A mail with a link is on its way to the verified address."
         : "The password no longer works. Make a link for the user.",
     link: "Make a reset link",
     linkText: "By the link, the user chooses a new password.",

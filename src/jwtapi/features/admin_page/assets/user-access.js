@@ -14,6 +14,7 @@ const ID = "access";
 export function accessCard(page, path, user) {
   if (user.isServiceAccount) return part(ID, text.access, paragraph(text.serviceText, "note"));
   const { client, again, show } = page;
+  const mailed = facts.sendsMail && Boolean(user.email);
   const link = async () => {
     const made = await client.request("POST", `${path}/reset-link`);
     show(
@@ -28,13 +29,13 @@ export function accessCard(page, path, user) {
   };
   const force = async () => {
     await client.request("POST", `${path}/force-password-reset`);
-    await again(text.forced(facts.sendsMail), ID);
+    await again(text.forced(mailed), ID);
   };
   const resetMfa = async () => {
     await client.request("POST", `${path}/reset-mfa`);
     await again(text.mfaReset, ID);
   };
-  const forceText = text.forceText(facts.sendsMail);
+  const forceText = text.forceText(mailed);
   return part(
     ID,
     text.access,
