@@ -69,6 +69,14 @@ def test_a_dry_run_makes_no_secrets_and_stores_nobody(run: Run, folder: Path) ->
     assert {path.name for path in folder.iterdir() if "-wal" not in path.name and "-shm" not in path.name} == before
 
 
+@pytest.mark.parametrize("system", ("keycloak", "firebase"))
+def test_a_file_that_is_no_json_is_not_a_file_without_users(run: Run, users: Path, system: str) -> None:
+    users.write_text("Error: not signed in\n")
+    run("migrate")
+    result = run("user", "import", "users.jsonl", "--from", system, "--dry-run")
+    assert (result.exit_code, result.stderr) == (1, "users.jsonl: This is no JSON document.\n")
+
+
 @pytest.mark.usefixtures("users")
 def test_a_report_has_a_line_for_each_user_and_only_its_owner_can_read_it(run: Run, folder: Path) -> None:
     run("user", "import", "users.jsonl", "--from", "jsonl", "--report", "report.jsonl")

@@ -23,7 +23,8 @@ def read_rows(path: Path, *, member: str | None = None, only_lines: bool = False
     """Yield what the file has of each user.
 
     An array is the whole document. An object is a user of JSON Lines, or, where there is a `member`, the document that
-    has the array as this member. Everything else is CSV. With `only_lines`, each line must be JSON.
+    has the array as this member. Everything else is CSV, or an error where there is a `member`. With `only_lines`, each
+    line must be JSON.
 
     Raises:
         FileInvalid: the file cannot be read as any of these.
@@ -38,6 +39,8 @@ def read_rows(path: Path, *, member: str | None = None, only_lines: bool = False
             yield from _objects(zip(count(1), elements(file, member if sign == b"{" else None), strict=False))
         elif sign == b"{":
             yield from _objects(zip(count(1), read_lines(file), strict=False))
+        elif sign and member is not None:
+            raise FileInvalid("This is no JSON document.")
         elif sign:
             yield from read_table(file)
 
