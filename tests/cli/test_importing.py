@@ -69,6 +69,15 @@ def test_a_dry_run_makes_no_secrets_and_stores_nobody(run: Run, folder: Path) ->
     assert {path.name for path in folder.iterdir() if "-wal" not in path.name and "-shm" not in path.name} == before
 
 
+def test_a_dry_run_does_not_say_that_a_hash_is_wrapped_now(run: Run, users: Path) -> None:
+    users.write_text(lines({"username": "carol", "passwordHash": "5f4dcc3b5aa765d61d8327deb882cf99", "scheme": "md5"}))
+    run("migrate")
+    rehearsed = run("user", "import", "users.jsonl", "--from", "jsonl", "--dry-run")
+    assert rehearsed.stderr.splitlines()[-1] == "Fast hashes that the import puts below a slow one: 1."
+    done = run("user", "import", "users.jsonl", "--from", "jsonl")
+    assert done.stderr.splitlines()[-1] == "Fast hashes that are now below a slow one: 1."
+
+
 @pytest.mark.parametrize("system", ("keycloak", "firebase"))
 def test_a_file_that_is_no_json_is_not_a_file_without_users(run: Run, users: Path, system: str) -> None:
     users.write_text("Error: not signed in\n")

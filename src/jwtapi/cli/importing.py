@@ -104,7 +104,7 @@ def import_users(  # noqa: PLR0913, PLR0917  options, by name
             exit_with_error(f"{file}: {error}")
         except OSError as error:
             exit_with_error(f"{error.filename or 'The report'}: {error.strerror}.")
-    for line in _of_summary(summary):
+    for line in _of_summary(summary, is_dry_run=dry_run):
         typer.echo(line, err=True)
     if summary.has_failed:
         raise typer.Exit(ExitCode.FAILED)
@@ -141,7 +141,7 @@ def export_users(
         except SecretUnreadable as error:
             exit_with_error(str(error))
     if left_out:
-        typer.echo(f"Left out: {left_out} service accounts, which have nothing to sign in with.", err=True)
+        typer.echo(f"Service accounts, which have nothing to sign in with, and are left out: {left_out}.", err=True)
 
 
 def _is_missing(path: Path) -> bool:
@@ -228,7 +228,7 @@ def _new_file(path: Path, *, keeps_begun: bool = False) -> Iterator[TextIO]:
         raise
 
 
-def _of_summary(summary: Summary) -> Iterator[str]:
+def _of_summary(summary: Summary, *, is_dry_run: bool) -> Iterator[str]:
     counts = {outcome: count for outcome in Outcome if (count := summary.outcomes[outcome])}
     yield ", ".join(f"{outcome.value}: {count}" for outcome, count in counts.items()) or "The file has no users."
     if summary.unverified:
@@ -237,4 +237,5 @@ def _of_summary(summary: Summary) -> Iterator[str]:
             "no mail. If the other system has verified the addresses, import with --trust-verified."
         )
     if summary.wrapped:
-        yield f"Fast hashes that are now below a slow one: {summary.wrapped}."
+        what = "that the import puts" if is_dry_run else "that are now"
+        yield f"Fast hashes {what} below a slow one: {summary.wrapped}."
