@@ -319,6 +319,8 @@ def test_the_doctor_counts_who_lacks_a_second_factor_that_is_required(
     assert run("doctor").stdout.startswith(
         "• MFA_REQUIRED: users without a second factor: 3: the password alone signs them in until 60 seconds ("
     )
+    monkeypatch.setenv("MFA_GRACE", "0")
+    assert ": 3: they must set one up to sign in (MFA_GRACE=0)\n" in run("doctor").stdout
     monkeypatch.setenv("MFA_REQUIRED", "admins")
     assert run("doctor").stdout.startswith("• MFA_REQUIRED: administrators without a second factor: 1: ")
     with sqlite3.connect(folder / "jwtapi.db") as database:

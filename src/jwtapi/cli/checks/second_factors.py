@@ -78,8 +78,12 @@ async def _notes_of_requirement(settings: Settings) -> list[str]:
     if not count:
         return []
     who = "administrators" if role is not None else "users"
-    until = f"{wanted.mfa_grace} seconds (MFA_GRACE) after the first sign-in that asks for one"
-    return [f"MFA_REQUIRED: {who} without a second factor: {count}: the password alone signs them in until {until}"]
+    if wanted.mfa_grace == 0:
+        then = "they must set one up to sign in (MFA_GRACE=0)"
+    else:
+        until = f"{wanted.mfa_grace} seconds (MFA_GRACE) after the first sign-in that asks for one"
+        then = f"the password alone signs them in until {until}"
+    return [f"MFA_REQUIRED: {who} without a second factor: {count}: {then}"]
 
 
 async def _read(settings: Settings, unit: Callable[[UnitOfWork], T]) -> T | None:
