@@ -59,6 +59,9 @@ OF_ARGON2 = OF_KEYCLOAK.replace('"hashIterations": %s', '"hashIterations": 1, "a
         (f"$scrypt$ln=14,r=8,p=0${A22}${A43}", None, Malformed),
         (f"$scrypt$ln=0,r=8,p=1${A22}${A43}", None, Malformed),
         (f"$scrypt$ln=16385,r=8,p=1${A22}${A43}", None, Malformed),
+        (f"$scrypt$ln=16,r=1,p=1${A22}${A43}", None, Malformed),  # no scrypt has it
+        (f"$scrypt$ln=16,r=2,p=1${A22}${A43}", None, None),
+        (f"$scrypt$ln=15,r=1,p=1${A22}${A43}", None, None),
         (f"$scrypt$ln=1,r=1,p=1000${A22}${A43}", None, CostTooHigh),
         (f"$scrypt$ln=10,r=1,p=500${A22}${A43}", None, None),
         (f"$scrypt$ln=31,r=999999999,p=1${A22}${A43}", None, CostTooHigh),

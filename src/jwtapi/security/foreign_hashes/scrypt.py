@@ -44,6 +44,8 @@ class Scrypt(Recipe):
         Recipe.__post_init__(self)
         if self.n < 2 or self.n & (self.n - 1) or self.r < 1 or self.p < 1:  # noqa: PLR2004
             raise Malformed("N must be a power of two, and r and p at least 1")
+        if self.n.bit_length() > 16 * self.r:  # RFC 7914: N is less than 2^(16 r), so OpenSSL computes no other
+            raise Malformed("N must be less than two to the power of 16 r")
         if 128 * self.n * self.r > MAX_MEMORY:
             raise CostTooHigh(f"scrypt needs more than {MAX_MEMORY // 2**20} MiB of memory")
         if self._work > MAX_WORK or 128 * self.r * self.p > _MAX_PARALLEL:
