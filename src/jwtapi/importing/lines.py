@@ -1,6 +1,6 @@
 """Reads the lines of a file, each of a bounded length, so that no file makes the process large."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from jwtapi.importing.records import FileInvalid
@@ -24,12 +24,17 @@ def skip_byte_order_mark(file: BinaryIO) -> None:
     file.seek(len(_BOM) if start == _BOM else 0)
 
 
-def read_lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Yield each line with its ending. None stands for a line that is longer than MAX_BYTES."""
+def read_lines(file: BinaryIO, skipped: Callable[[bytes], object] = len) -> Iterator[bytes | None]:
+    """Yield each line with its ending. None stands for a line that is longer than MAX_BYTES.
+
+    The pieces of such a line are given to `skipped`.
+    """
     while line := file.readline(MAX_BYTES + 1):
         if len(line) <= MAX_BYTES:
             yield line
             continue
+        skipped(line)
         while line and not line.endswith(b"\n"):
             line = file.readline(MAX_BYTES)
+            skipped(line)
         yield None

@@ -1,5 +1,6 @@
 """Opens a file of users, recognises its form, and yields the users one after the other."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -17,6 +18,7 @@ Row = tuple[int, Mapping[str, Any] | Unreadable]
 or the number of the user where the whole file is one JSON document."""
 
 _TOO_LONG = "longer than 1 MiB"
+_READ_TWICE = "This must be a file, not a pipe, because it is read twice."
 
 
 def read_rows(path: Path, *, member: str | None = None, only_lines: bool = False) -> Iterator[Row]:
@@ -30,9 +32,11 @@ def read_rows(path: Path, *, member: str | None = None, only_lines: bool = False
         FileInvalid: the file cannot be read as any of these.
         OSError
     """
+    if stat.S_ISFIFO(path.stat().st_mode):  # opening it would wait for somebody who writes
+        raise FileInvalid(_READ_TWICE)
     with path.open("rb") as file:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FileInvalid("This must be a file, not a pipe, because it is read twice.")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileInvalid(_READ_TWICE)
         skip_byte_order_mark(file)
         sign = b"{" if only_lines else _first_sign(file)
         if sign == b"[" or (sign == b"{" and member is not None):
