@@ -72,6 +72,22 @@ def test_what_is_not_there_is_no_failure_if_the_command_is_told_so(run: Run) -> 
 
 
 @pytest.mark.usefixtures("two_users")
+def test_json_has_no_line_of_text_for_a_user_who_is_not_there(run: Run) -> None:
+    result = run("user", "roles", "nobody", "alice", "--if-exists", "--json")
+    assert (result.exit_code, result.stderr) == (0, "There is no user nobody.\n")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [{"username": "alice", "roles": []}]
+
+
+@pytest.mark.usefixtures("two_users")
+@pytest.mark.parametrize(
+    "command", (("user", "list", "--query"), ("user", "list", "--role"), ("events", "--type"), ("events", "--address"))
+)
+def test_an_argument_that_is_not_utf_8_is_refused(run: Run, command: tuple[str, ...]) -> None:
+    result = run(*command, "b\udcff")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "An argument is not UTF-8.\n")
+
+
+@pytest.mark.usefixtures("two_users")
 def test_a_user_who_exists_stays_as_is_if_the_command_is_told_so(run: Run) -> None:
     before = run("user", "show", "alice", "--json").stdout
     result = run("user", "create", "Alice", "--role", "admin", "--if-not-exists", stdin="short")

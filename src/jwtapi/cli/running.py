@@ -80,6 +80,8 @@ def failure_of(error: Exception) -> Failure | None:  # noqa: PLR0911  one for ea
             return Failure(f"{error}.", code=_code_of(error))
         case RolesInvalid():
             return Failure(str(error))
+        case UnicodeEncodeError(encoding="utf-8"):  # of what a command gets, only its arguments can be so
+            return Failure("An argument is not UTF-8.")
         case JwtapiError():
             return Failure(error.message, code=_code_of(error))
         case _:

@@ -15,7 +15,11 @@ IfExists = Annotated[bool, typer.Option("--if-exists", help="A name that is not 
 
 
 def run_for_each(
-    names: Sequence[str], act: Callable[[Services, str], Awaitable[Iterable[str]]], *, if_exists: bool = False
+    names: Sequence[str],
+    act: Callable[[Services, str], Awaitable[Iterable[str]]],
+    *,
+    if_exists: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Call `act` for each name, also after it has failed for another, and print the lines that it returns, as they are.
 
@@ -35,6 +39,9 @@ def run_for_each(
                 if (failure := failure_of(error)) is None:
                     raise
                 if if_exists and failure.code is ExitCode.NOT_THERE:
+                    if as_json:  # it is no object
+                        report_failure(failure)
+                        continue
                     lines = [visible(failure.sentence)]
                 else:
                     if len(distinct) > 1 and name not in failure.sentence:

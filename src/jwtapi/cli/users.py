@@ -141,7 +141,7 @@ def roles(
             return [json_line({"username": name, "roles": has})]
         return [visible(f"{name} has {', '.join(has) or 'no role'}.")]
 
-    run_for_each(names, act, if_exists=if_exists)
+    run_for_each(names, act, if_exists=if_exists, as_json=as_json)
 
 
 @app.command()
