@@ -106,6 +106,22 @@ async def test_names_are_made_from_addresses_and_are_the_same_in_each_run(api: A
     assert again.outcomes == [(name, "exists") for name in names]
 
 
+@pytest.mark.parametrize("is_verified", (True, False))
+async def test_a_name_that_is_an_address_comes_once_without_an_id_too(
+    api: Api, import_users: Import, *, is_verified: bool
+) -> None:
+    people = ("alice@example.com", "bob@localhost", "@x")
+    file = lines(*({"username": name, "emailVerified": is_verified} for name in people))
+    imported = await import_users(file, trusts_verified=True)
+    names = [result.username or "" for result in imported.results]
+    assert [name.partition("-")[0] for name in names] == ["alice", "bob", "user"]
+    # Nobody has verified what is only a name.
+    assert (await api.user("alice")).pending_email == "alice@example.com"
+    again = await import_users(file, trusts_verified=True)
+    assert again.outcomes == [(name, "exists") for name in names]
+    assert await api.sql("SELECT count(*) FROM users") == [(3,)]
+
+
 async def test_the_same_address_twice_makes_no_two_users(import_users: Import) -> None:
     imported = await import_users(lines({"email": "a@example.com"}, {"email": "A@EXAMPLE.com"}))
     assert [outcome for _, outcome in imported.outcomes] == ["failed", "failed"]

@@ -85,7 +85,7 @@ class Checking:
         return Candidate(
             naming=naming,
             email=email,
-            is_verified=email is not None and record.email_verified and self._options.trusts_verified,
+            is_verified=email is not None and self._is_verified(record),
             password_hash=record.password_hash,
             external_id=external_id,
             user_id=_uuid(record.id),
@@ -105,10 +105,9 @@ class Checking:
         """
         is_address_needed = record.username is None or "@" in record.username
         address = self._email(record, []) if is_address_needed else None
-        is_verified = record.email is not None and record.email_verified and self._options.trusts_verified
         return Identity(
             naming=naming_of(record, address, self._usernames),
-            verified_email=_canonical_email(record.email or "") if is_verified else None,
+            verified_email=_canonical_email(record.email or "") if self._is_verified(record) else None,
             external_id=self._external_id(record),
         )
 
@@ -139,12 +138,15 @@ class Checking:
         """Return the address. Where the source has only a name that is one, it is this one, and nobody verified it."""
         if record.email is not None:
             return self._dropping(Part.EMAIL, lambda: _email(record.email or ""), None, notes)
-        if record.username is not None and "@" in record.username and not record.email_verified:
+        if record.username is not None and "@" in record.username:
             try:
                 return parse_email(record.username)
             except EmailInvalid:
                 return None
         return None
+
+    def _is_verified(self, record: Record) -> bool:
+        return record.email is not None and record.email_verified and self._options.trusts_verified
 
     def _external_id(self, record: Record) -> str | None:
         if record.id is None:

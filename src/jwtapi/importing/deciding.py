@@ -124,7 +124,8 @@ class Deciding:
             return False
         if self._imported.get(rival.id, {}).get("source") != self._options.source.value:
             return False
-        if candidate.naming.is_made and not _has_email(candidate, rival):
+        suffixed = candidate.naming.suffixed
+        if suffixed is not None and suffixed.canonical != rival.canonical_username and not _has_email(candidate, rival):
             return False
         return candidate.created_at is None or candidate.created_at == rival.created_at
 

@@ -103,6 +103,8 @@ class _Survey:
 
     def names_of(self, candidate: Candidate) -> Sequence[Username]:
         plain, surest = candidate.naming.plain, candidate.naming.surest
+        if candidate.email is None and candidate.external_id is None:
+            return [surest]  # the next run has nothing else to recognise the user by
         if plain is None or self.plain_names.count(plain.canonical) > 1 or self.names.count(plain.canonical):
             return [surest]
         return [plain, surest]
