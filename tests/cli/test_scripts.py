@@ -2,8 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +14,7 @@ import pytest
 import typer
 
 from jwtapi.cli.main import app
-from jwtapi.cli.output import columns, visible
+from jwtapi.cli.output import columns, visible, write
 from jwtapi.cli.running import EXIT_CODES
 from jwtapi.storage.sessions import Session
 from jwtapi.storage.unit_of_work import UnitOfWork
@@ -85,6 +88,23 @@ def test_json_has_no_line_of_text_for_a_user_who_is_not_there(run: Run) -> None:
 def test_an_argument_that_is_not_utf_8_is_refused(run: Run, command: tuple[str, ...]) -> None:
     result = run(*command, "b\udcff")
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "An argument is not UTF-8.\n")
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "stderr"),
+    (("> /dev/full", 1, b"Standard output: No space left on device.\n"), (">&-", 0, b"")),
+)
+def test_output_that_nobody_can_take_ends_without_a_traceback(ending: str, code: int, stderr: bytes) -> None:
+    program = str(Path(sys.executable).with_name("jwtapi"))
+    done = subprocess.run(["/bin/sh", "-c", f'"$0" --version {ending}', program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (code, stderr)
+
+
+def test_a_terminal_without_utf_8_gets_what_it_lacks_as_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = BytesIO()
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(written, encoding="latin-1"))
+    write(["zoë", "łukasz"])
+    assert written.getvalue() == b"zo\xeb\n\\u0142ukasz\n"
 
 
 @pytest.mark.usefixtures("two_users")

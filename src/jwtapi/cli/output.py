@@ -35,13 +35,25 @@ def write(lines: Iterable[str]) -> None:
 
 
 def write_text(text: str) -> None:
-    """As `write`, for whole lines that have their ends."""
+    """As `write`, for whole lines that have their ends. Exits if they cannot be written, such as on a full disk."""
+    if sys.stdout is None:  # the shell has closed it
+        raise OutputClosed
     try:
-        sys.stdout.write(text)
+        sys.stdout.write(_encodable(text))
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         raise OutputClosed from None
+    except OSError as error:
+        _discard_output()
+        typer.echo(f"Standard output: {error.strerror}.", err=True)
+        raise typer.Exit(1) from None
+
+
+def _encodable(text: str) -> str:
+    """Return the text with what a terminal that has no UTF-8 lacks as `\\u0142`."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def say(line: str) -> None:

@@ -254,14 +254,14 @@ def _administer(
 
 
 def _is_interactive() -> bool:
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _password() -> str:
     """Get the password. It is never an argument, because the process list shows arguments."""
     if _is_interactive():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    line = sys.stdin.buffer.readline()
+    line = sys.stdin.buffer.readline() if sys.stdin is not None else b""  # a shell may have closed it
     try:
         # Remove the line ending, and the byte order mark that PowerShell writes.
         return line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
