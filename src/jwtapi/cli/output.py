@@ -51,7 +51,7 @@ def write_text(text: str) -> None:
 
 
 def _encodable(text: str) -> str:
-    """Return the text with what a terminal that has no UTF-8 lacks as `\\u0142`."""
+    r"""Return the text with what a terminal that has no UTF-8 lacks as `\u0142`."""
     encoding = sys.stdout.encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 

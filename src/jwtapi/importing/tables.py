@@ -26,7 +26,9 @@ class _Lines:
         self._is_in_quotes = False
 
     def skip_row(self, first: int) -> None:
-        """Go to the end of a row that is too long, and begins in line `first`. What looks like a row inside its cells was entered by a stranger.
+        """Go to the end of a row that is too long, and begins in line `first`.
+
+        What looks like a row inside its cells was entered by a stranger.
 
         Raises:
             FileInvalid: it has no end.
