@@ -178,6 +178,14 @@ async def test_an_address_that_kratos_has_verified_is_verified_however_it_was_en
     assert (await api.user()).canonical_email == "alice@example.com"
 
 
+@on_sqlite
+async def test_a_user_of_wordpress_without_a_time_of_registration_is_made_now(api: Api, import_users: Import) -> None:
+    users = [{"ID": "1", "user_login": "alice", "user_pass": "", "user_registered": "0000-00-00 00:00:00"}]
+    imported = await import_users(json.dumps(users), "wordpress")
+    assert imported.outcomes == [("alice", "imported")]
+    assert (await api.user()).created_at.date() == api.clock().date()
+
+
 async def test_an_id_that_is_a_uuid_stays_the_id_of_the_user(api: Api, import_users: Import) -> None:
     await import_users(export_of("kratos"), "kratos")
     alice = await api.user()

@@ -9,6 +9,8 @@ from jwtapi.importing.sources.source import Source, SourceOptions
 from jwtapi.users.administrators import ADMIN
 
 _ADMINISTRATOR = "administrator"
+_NO_TIME = "0000-00-00 00:00:00"
+"""What MySQL stores of users whom another program than WordPress has made."""
 
 
 def _read(row: Mapping[str, Any], _: SourceOptions) -> Record:
@@ -19,7 +21,7 @@ def _read(row: Mapping[str, Any], _: SourceOptions) -> Record:
         password_hash=PasswordHash(stored, "wordpress") if stored is not None else None,
         id=text(row, "ID"),
         roles=tuple(ADMIN if role == _ADMINISTRATOR else role for role in words(row, "roles")),
-        created_at=moment(row, "user_registered"),
+        created_at=None if row.get("user_registered") == _NO_TIME else moment(row, "user_registered"),
         metadata=without_nothing(displayName=text(row, "display_name"), url=text(row, "user_url")),
     )
 
