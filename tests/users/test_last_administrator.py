@@ -12,7 +12,9 @@ from jwtapi.storage.users import UserRepository
 from jwtapi.users.errors import LastAdministrator
 from jwtapi.users.service import UserService
 from tests.conftest import RunApi
+from tests.support.administration import administrator, path_of
 from tests.support.api import PASSWORD, Api, error_of, sign_in
+from tests.support.authenticator import Authenticator
 from tests.support.gate import Gate
 
 ADMINS = """
@@ -73,6 +75,39 @@ async def test_the_last_administrator_can_be_neither_demoted_nor_disabled_nor_de
     for username in (service.username, "bob"):
         await delete(api, username)
     assert await api.sql(ADMINS) == [("dave",)]
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_an_administrator_without_a_way_in_does_not_count(api: Api, act: Act) -> None:
+    root = await administrator(api)
+    for username in ("alice", "bob"):
+        await add_admin(api, username)
+    assert (await root.post(f"{await path_of(api, 'bob')}/force-password-reset")).status_code == 204
+    await demote(api, "root")
+    with pytest.raises(LastAdministrator):
+        await act(api, "alice")
+    await api.admin.set_password("bob", PASSWORD)
+    await act(api, "alice")
+    assert await api.sql(ADMINS) == [("bob",)]
+
+
+async def test_an_administrator_whose_only_way_in_is_a_passkey_or_a_verified_address_counts(api: Api) -> None:
+    await add_admin(api, "alice")
+    await add_admin(api, "bob")
+    bob = await sign_in(api.client(), "bob")  # the roles have made the token before an old one
+    options = (await bob.post("/api/passkeys/options")).json()
+    added = await bob.post("/api/passkeys", json={"credential": Authenticator().create(options)})
+    assert added.status_code == 201
+    await add_admin(api, "carol")
+    await api.sql("UPDATE users SET password_hash = NULL WHERE username IN ('bob', 'carol')")
+    await api.sql("UPDATE users SET email = 'c@x.org', canonical_email = 'c@x.org' WHERE username = 'carol'")
+    await demote(api, "alice")
+    await demote(api, "bob")
+    with pytest.raises(LastAdministrator):
+        await demote(api, "carol")
+    await api.admin.change_roles("bob", add=["admin"], remove=())
+    await demote(api, "carol")
+    assert await api.sql(ADMINS) == [("bob",)]
 
 
 async def test_other_roles_of_the_last_administrator_can_change(api: Api) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    column,
     delete,
     false,
     func,
@@ -30,6 +31,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    table,
     text,
     update,
 )
@@ -218,6 +220,10 @@ class DuplicateEmail(Exception):
     """Another user has verified the address. Let this exception leave the unit, as DuplicateUsername."""
 
 
+_passkeys = table("passkeys", column("user_id", Uuid))
+"""Their module imports this one."""
+
+
 class UserRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -372,7 +378,10 @@ class UserRepository:
         replace_roles(self._connection, user_id, roles)
 
     def has_another(self, user_id: UUID, *, role: str) -> bool:
-        """Return whether an enabled user other than this one has the role and can sign in."""
+        """Return whether an enabled user other than this one has the role and can sign in.
+
+        That takes a password, a passkey, or a verified address, to which a link for a password can go.
+        """
         query = (
             select(users.c.id)
             .join_from(user_roles, users)
@@ -381,6 +390,11 @@ class UserRepository:
                 user_roles.c.user_id != user_id,
                 users.c.disabled_at.is_(None),
                 users.c.is_service_account.is_(False),
+                or_(
+                    users.c.password_hash.is_not(None),
+                    users.c.canonical_email.is_not(None),
+                    select(_passkeys.c.user_id).where(_passkeys.c.user_id == users.c.id).exists(),
+                ),
                 # Somebody may have changed the roles by SQL, and forgotten the rows that repeat them.
                 _has_role(users.c.roles, role),
             )
