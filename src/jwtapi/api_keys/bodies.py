@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from jwtapi.api_keys.service import MAX_NAME, CreatedKey, WantedKey
@@ -39,6 +39,9 @@ _ExpiresAt = Annotated[
 
 class NewApiKeyRequest(Schema):
     """What the new key is for."""
+
+    # A misspelt `expiresAt` or `roles` would otherwise make a key that never expires and has every role.
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[
         Text,

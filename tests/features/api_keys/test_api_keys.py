@@ -143,6 +143,15 @@ async def test_roles_in_another_form_are_refused(alice: httpx.AsyncClient) -> No
         assert error_of(response)[:2] == (400, "validation_failed"), roles
 
 
+@on_sqlite
+async def test_a_misspelt_member_makes_no_key_without_a_bound(alice: httpx.AsyncClient) -> None:
+    for member, value in (("expires", "2099-01-01T00:00:00Z"), ("ExpiresAt", "2099-01-01T00:00:00Z"), ("role", [])):
+        response = await alice.post("/api/keys", json={"name": "x", member: value})
+        assert error_of(response)[:2] == (400, "validation_failed"), member
+        assert response.json()["errors"][0]["field"] == member
+    assert (await alice.get("/api/keys")).json() == {"keys": []}
+
+
 async def test_making_a_key_needs_a_recent_sign_in(api: Api, alice: httpx.AsyncClient) -> None:
     api.clock.advance(601)
     response = await alice.post("/api/keys", json={"name": "x"})
