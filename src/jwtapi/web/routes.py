@@ -11,11 +11,12 @@ This file leans on FastAPI's `APIRoute`: `get_route_handler` is documented, but 
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtapi import strict_json
@@ -130,3 +131,7 @@ def parse_id(text: str) -> UUID:
     if str(parsed) != text.lower():  # Python also accepts other spellings
         raise NotFound
     return parsed
+
+
+PathId = Annotated[UUID, BeforeValidator(parse_id)]
+"""An id in a path. A malformed one gets the same answer as that of nobody. FastAPI would answer another error."""

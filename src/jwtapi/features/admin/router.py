@@ -1,10 +1,8 @@
 """The endpoints under /api/admin/users, and POST /api/admin/invitations."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
-from pydantic import BeforeValidator
+from fastapi import APIRouter, Depends
 
 from jwtapi.administration.dependencies import GIVES, AdministratorDep, get_administrator
 from jwtapi.api_keys.bodies import CreatedApiKey, NewApiKeyRequest, UserApiKey, UserApiKeyList
@@ -27,7 +25,7 @@ from jwtapi.features.admin.schemas import (
 )
 from jwtapi.security.email_addresses import parse_email
 from jwtapi.web.dependencies import provided
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute
 
 # The role is required here, once for all routes, so that no route can be added without it.
 router = APIRouter(
@@ -37,10 +35,6 @@ router = APIRouter(
 DirectoryDep = Annotated[UserDirectory, provided(UserDirectory)]
 ChangesDep = Annotated[UserChanges, provided(UserChanges)]
 NewUsersDep = Annotated[NewUsers, provided(NewUsers)]
-
-
-# Malformed ids get the same answer as those of nobody. FastAPI would answer another error.
-Id = Annotated[UUID, Path(json_schema_extra={"format": "uuid"}), BeforeValidator(parse_id)]
 
 
 @router.get("/users", summary="Search users", responses=documentation.SEARCH, openapi_extra=QUERY_DOCUMENTATION)
@@ -80,13 +74,15 @@ async def invite(body: InvitationRequest, administrator: AdministratorDep, new_u
 
 
 @router.get("/users/{user_id}", summary="Read a user", responses=documentation.READ)
-async def read_user(user_id: Id, directory: DirectoryDep) -> AdminUser:
+async def read_user(user_id: PathId, directory: DirectoryDep) -> AdminUser:
     """Return a user. A deleted user is not there."""
     return AdminUser.of(await directory.get(user_id))
 
 
 @router.patch("/users/{user_id}", summary="Change a user", responses=documentation.CHANGE)
-async def change_user(user_id: Id, body: UserChange, administrator: AdministratorDep, changes: ChangesDep) -> AdminUser:
+async def change_user(
+    user_id: PathId, body: UserChange, administrator: AdministratorDep, changes: ChangesDep
+) -> AdminUser:
     """Change roles, state and metadata together, or nothing. Access tokens of before are refused immediately.
 
     `roles` and `metadata` replace what is there. A disabled user is signed out everywhere. Adding a role, enabling and
@@ -102,7 +98,7 @@ async def change_user(user_id: Id, body: UserChange, administrator: Administrato
 
 
 @router.delete("/users/{user_id}", status_code=204, summary="Delete a user", responses=documentation.DELETE)
-async def delete_user(user_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> None:
+async def delete_user(user_id: PathId, administrator: AdministratorDep, changes: ChangesDep) -> None:
     """Delete a user with everything that belongs to the user. Nothing can be undone. The name is free immediately."""
     await changes.delete(administrator, user_id)
 
@@ -114,7 +110,7 @@ async def delete_user(user_id: Id, administrator: AdministratorDep, changes: Cha
     responses=documentation.FORCE_PASSWORD_RESET,
     dependencies=GIVES,
 )
-async def force_password_reset(user_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> None:
+async def force_password_reset(user_id: PathId, administrator: AdministratorDep, changes: ChangesDep) -> None:
     """Remove the password and end all sessions. A link for a new one is sent to the verified address, if there is one.
 
     Passkeys still sign the user in.
@@ -128,7 +124,7 @@ async def force_password_reset(user_id: Id, administrator: AdministratorDep, cha
     responses=documentation.RESET_LINK,
     dependencies=GIVES,
 )
-async def make_reset_link(user_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> ResetLink:
+async def make_reset_link(user_id: PathId, administrator: AdministratorDep, changes: ChangesDep) -> ResetLink:
     """Return a link by which the user can set a password. Give it to nobody else. It is void after any change."""
     return ResetLink(link=await changes.reset_link(administrator, user_id))
 
@@ -140,7 +136,7 @@ async def make_reset_link(user_id: Id, administrator: AdministratorDep, changes:
     responses=documentation.RESET_MFA,
     dependencies=GIVES,
 )
-async def reset_second_factors(user_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> None:
+async def reset_second_factors(user_id: PathId, administrator: AdministratorDep, changes: ChangesDep) -> None:
     """Remove all second factors of somebody who has lost them, and end all sessions.
 
     Passkeys stay if the user could not sign in without them.
@@ -149,7 +145,7 @@ async def reset_second_factors(user_id: Id, administrator: AdministratorDep, cha
 
 
 @router.get("/users/{user_id}/sessions", summary="List the sessions of a user", responses=documentation.SESSIONS)
-async def list_sessions_of_user(user_id: Id, directory: DirectoryDep) -> AdminSessionList:
+async def list_sessions_of_user(user_id: PathId, directory: DirectoryDep) -> AdminSessionList:
     """Return where the user is signed in."""
     return AdminSessionList(sessions=[AdminSession.of(session) for session in await directory.sessions(user_id)])
 
@@ -160,7 +156,7 @@ async def list_sessions_of_user(user_id: Id, directory: DirectoryDep) -> AdminSe
     summary="End all sessions of a user",
     responses=documentation.END_SESSIONS,
 )
-async def end_sessions_of_user(user_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> None:
+async def end_sessions_of_user(user_id: PathId, administrator: AdministratorDep, changes: ChangesDep) -> None:
     """Sign the user out everywhere, immediately."""
     await changes.end_sessions(administrator, user_id)
 
@@ -172,14 +168,14 @@ async def end_sessions_of_user(user_id: Id, administrator: AdministratorDep, cha
     responses=documentation.END_SESSION,
 )
 async def end_session_of_user(
-    user_id: Id, session_id: Id, administrator: AdministratorDep, changes: ChangesDep
+    user_id: PathId, session_id: PathId, administrator: AdministratorDep, changes: ChangesDep
 ) -> None:
     """End a session of the user, immediately. A session of somebody else is not there."""
     await changes.end_session(administrator, user_id, session_id)
 
 
 @router.get("/users/{user_id}/keys", summary="List the API keys of a user", responses=documentation.KEYS)
-async def list_api_keys_of_user(user_id: Id, directory: DirectoryDep) -> UserApiKeyList:
+async def list_api_keys_of_user(user_id: PathId, directory: DirectoryDep) -> UserApiKeyList:
     """Return the keys of a user. Nobody can show a key again."""
     return UserApiKeyList(keys=[UserApiKey.of(key) for key in await directory.keys(user_id)])
 
@@ -192,7 +188,7 @@ async def list_api_keys_of_user(user_id: Id, directory: DirectoryDep) -> UserApi
     dependencies=GIVES,
 )
 async def create_api_key_of_user(
-    user_id: Id, body: NewApiKeyRequest, administrator: AdministratorDep, changes: ChangesDep
+    user_id: PathId, body: NewApiKeyRequest, administrator: AdministratorDep, changes: ChangesDep
 ) -> CreatedApiKey:
     """Make a key by which a program acts as a service account. People make their own keys."""
     return CreatedApiKey.of(await changes.create_key(administrator, user_id, body.wanted()))
@@ -204,6 +200,8 @@ async def create_api_key_of_user(
     summary="Revoke an API key of a user",
     responses=documentation.REVOKE_KEY,
 )
-async def revoke_api_key_of_user(user_id: Id, key_id: Id, administrator: AdministratorDep, changes: ChangesDep) -> None:
+async def revoke_api_key_of_user(
+    user_id: PathId, key_id: PathId, administrator: AdministratorDep, changes: ChangesDep
+) -> None:
     """Refuse a key from now on, permanently. A key of somebody else is not there."""
     await changes.revoke_key(administrator, user_id, key_id)

@@ -31,7 +31,7 @@ from jwtapi.features.admin_activity.schemas import (
 from jwtapi.features.admin_activity.service import ActivityService
 from jwtapi.web.dependencies import ClockDep, provided
 from jwtapi.web.pages import encode_cursor
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute
 
 router = APIRouter(
     prefix="/api/admin",
@@ -109,13 +109,12 @@ async def list_clients(clients: ClientsDep) -> ListedClients:
 
 @router.delete("/clients/{id}", status_code=204, summary="Delete a client", responses=documentation.DELETE_CLIENT)
 async def delete_client(
-    # Not a UUID for FastAPI, which would answer a malformed one with another error than an unknown one.
-    client_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    client_id: Annotated[PathId, Path(alias="id")],
     activity: ActivityDep,
     administrator: AdministratorDep,
 ) -> None:
     """Delete a client. Its secret and its tokens are refused from the next request on."""
-    await activity.delete_client(parse_id(client_id), administrator)
+    await activity.delete_client(client_id, administrator)
 
 
 @router.get("/mails", summary="List the mails", responses=documentation.MAILS, openapi_extra=documentation.PAGE_QUERY)
@@ -131,22 +130,22 @@ async def list_mails(query: MailQueryDep, activity: ActivityDep, clock: ClockDep
 
 @router.post("/mails/{id}/retry", status_code=204, summary="Send a mail now", responses=documentation.RETRY_MAIL)
 async def retry_mail(
-    mail_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    mail_id: Annotated[PathId, Path(alias="id")],
     activity: ActivityDep,
     administrator: AdministratorDep,
 ) -> None:
     """Let a mail be sent now if it was given up, or if its last attempt failed."""
-    await activity.retry_mail(parse_id(mail_id), administrator)
+    await activity.retry_mail(mail_id, administrator)
 
 
 @router.delete("/mails/{id}", status_code=204, summary="Delete a mail", responses=documentation.DELETE_MAIL)
 async def delete_mail(
-    mail_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    mail_id: Annotated[PathId, Path(alias="id")],
     activity: ActivityDep,
     administrator: AdministratorDep,
 ) -> None:
     """Delete a mail from the outbox. One that is being sent may arrive nevertheless."""
-    await activity.delete_mail(parse_id(mail_id), administrator)
+    await activity.delete_mail(mail_id, administrator)
 
 
 @router.get("/dashboard", summary="Read the dashboard", responses=documentation.DASHBOARD)

@@ -11,7 +11,7 @@ from jwtapi.authentication.step_up import RecentSignIn
 from jwtapi.features.api_keys import documentation
 from jwtapi.features.api_keys.service import OwnApiKeys
 from jwtapi.web.dependencies import CallerDep, provided
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute
 
 router = APIRouter(
     prefix="/api/keys", route_class=StrictRoute, tags=["keys"], dependencies=[Depends(get_session_principal)]
@@ -44,11 +44,10 @@ async def list_api_keys(principal: PrincipalDep, keys: ApiKeyServiceDep) -> User
 
 @router.delete("/{id}", status_code=204, summary="Revoke an API key", responses=documentation.REVOKE)
 async def revoke_api_key(
-    # Not a UUID for FastAPI, which would answer a malformed one with another error than an unknown one.
-    key_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    key_id: Annotated[PathId, Path(alias="id")],
     principal: PrincipalDep,
     keys: ApiKeyServiceDep,
     caller: CallerDep,
 ) -> None:
     """Refuse a key from now on, permanently."""
-    await keys.revoke(parse_id(key_id), principal.user_id, caller)
+    await keys.revoke(key_id, principal.user_id, caller)

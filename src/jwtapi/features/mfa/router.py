@@ -12,7 +12,7 @@ from jwtapi.features.mfa.schemas import CodeRequest, MfaState, RememberedDevice,
 from jwtapi.features.mfa.service import MfaService
 from jwtapi.second_factors.schemas import RecoveryCodesAnswer, TotpSetUpAnswer
 from jwtapi.web.dependencies import CallerDep, provided
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute
 
 router = APIRouter(
     prefix="/api/mfa", route_class=StrictRoute, tags=["mfa"], dependencies=[Depends(get_session_principal)]
@@ -110,10 +110,9 @@ async def forget_remembered_devices(principal: PrincipalDep, mfa: MfaServiceDep)
 
 @router.delete("/devices/{id}", status_code=204, summary="Forget a remembered device", responses=documentation.FORGET)
 async def forget_remembered_device(
-    # Not a UUID for FastAPI, which would answer a malformed one with another error than an unknown one.
-    device_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    device_id: Annotated[PathId, Path(alias="id")],
     principal: PrincipalDep,
     mfa: MfaServiceDep,
 ) -> None:
     """Ask for the second factor on this device again."""
-    await mfa.forget_device(parse_id(device_id), principal.user_id)
+    await mfa.forget_device(device_id, principal.user_id)

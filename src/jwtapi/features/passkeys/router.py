@@ -31,7 +31,7 @@ from jwtapi.sign_in.service import SignIn
 from jwtapi.storage.passkeys import Passkey
 from jwtapi.web.dependencies import CallerDep, provided, services_of
 from jwtapi.web.rate_limits import rate_limited
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute, parse_id
 
 router = APIRouter(route_class=StrictRoute, tags=["passkeys"])
 api = APIRouter(
@@ -125,6 +125,7 @@ async def add_passkey(
 
 @api.patch("/{id}", summary="Rename a passkey", responses=documentation.RENAME)
 async def rename_passkey(
+    # Not a PathId: FastAPI checks a path before the body, and an invalid body is answered whatever the id is.
     passkey_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
     body: RenameRequest,
     principal: PrincipalDep,
@@ -142,7 +143,7 @@ async def rename_passkey(
     dependencies=[RecentSignIn],
 )
 async def remove_passkey(
-    passkey_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    passkey_id: Annotated[PathId, Path(alias="id")],
     principal: PrincipalDep,
     passkeys: PasskeysDep,
     caller: CallerDep,
@@ -151,7 +152,7 @@ async def remove_passkey(
 
     This one goes on after a refresh, unless only a passkey had opened it.
     """
-    await passkeys.remove(parse_id(passkey_id), principal, caller)
+    await passkeys.remove(passkey_id, principal, caller)
 
 
 @router.get(

@@ -11,7 +11,7 @@ from jwtapi.features.sessions.service import UserSessions
 from jwtapi.sign_in.dependencies import CookiesDep
 from jwtapi.sign_in.schemas import LoginAnswer
 from jwtapi.web.dependencies import CallerDep, provided
-from jwtapi.web.routes import StrictRoute, parse_id
+from jwtapi.web.routes import PathId, StrictRoute
 
 router = APIRouter(
     prefix="/api", route_class=StrictRoute, tags=["sessions"], dependencies=[Depends(get_session_principal)]
@@ -48,8 +48,7 @@ async def end_other_sessions(principal: PrincipalDep, sessions: UserSessionsDep,
 
 @router.delete("/sessions/{id}", status_code=204, summary="End a session", responses=documentation.END)
 async def end_session(  # noqa: PLR0913, PLR0917  each is a dependency
-    # Not a UUID for FastAPI, which would answer a malformed one with another error than an unknown one.
-    session_id: Annotated[str, Path(alias="id", json_schema_extra={"format": "uuid"})],
+    session_id: Annotated[PathId, Path(alias="id")],
     principal: PrincipalDep,
     response: Response,
     sessions: UserSessionsDep,
@@ -57,9 +56,8 @@ async def end_session(  # noqa: PLR0913, PLR0917  each is a dependency
     caller: CallerDep,
 ) -> None:
     """End a session of the user, immediately. To end that of this request is to sign out: the cookie is removed."""
-    ended = parse_id(session_id)
-    await sessions.end(ended, principal.user_id, caller)
-    if ended == principal.session_id:
+    await sessions.end(session_id, principal.user_id, caller)
+    if session_id == principal.session_id:
         cookies.clear_refresh_token(response)
 
 
