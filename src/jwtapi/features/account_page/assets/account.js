@@ -83,10 +83,10 @@ function nameCard({ client, account, again }) {
   );
 }
 
-function dataCard({ client, again }) {
+function dataCard({ client, say }) {
   const save = async () => {
     await download(client, "/api/account/export", text.file);
-    await again(text.downloaded);
+    say(text.downloaded);
   };
   return card(text.data, paragraph(text.dataText), actionButton(text.download, text.downloading, save));
 }
