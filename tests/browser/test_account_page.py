@@ -237,26 +237,37 @@ def is_account(response: Response) -> bool:
     return response.url.endswith("/api/account") and response.ok
 
 
-def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
-    first = signed_in(visitor)
-    second = visitor.open()
-    expect(second.get_by_role("heading", name="alice", level=1)).to_be_visible()
-    visitor.requests()
+def open_account(tab: Page) -> None:
+    tab.evaluate("document.querySelector('nav a').click()")
 
-    with second.expect_request("**/api/account") as request:
-        second.get_by_role("link", name="Account").click()
-    old = request.value.headers["authorization"]
+
+def refuse_tokens_of(visitor: Visitor, tabs: tuple[Page, ...]) -> None:
+    """Let the server refuse the access tokens that the tabs have, as if they had expired."""
+    refused: set[str] = set()
+    for tab in tabs:
+        with tab.expect_response(is_account) as response:
+            open_account(tab)
+        refused.add(response.value.request.headers["authorization"])
 
     def expire(route: Route) -> None:
         headers = route.request.headers
         route.continue_(
-            headers=headers | ({"authorization": "Bearer no.such"} if headers["authorization"] == old else {})
+            headers=headers | ({"authorization": "Bearer no.such"} if headers["authorization"] in refused else {})
         )
 
     visitor.context.route("**/api/account", expire)
+
+
+def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
+    first = signed_in(visitor)
+    second = visitor.open()
+    expect(second.get_by_role("heading", name="alice", level=1)).to_be_visible()
+    refuse_tokens_of(visitor, (first, second))
+    visitor.requests()
+
     with first.expect_response(is_account), second.expect_response(is_account):
         for tab in (first, second):
-            tab.evaluate("document.querySelector('nav a').click()")
+            open_account(tab)
     for tab in (first, second):
         expect(tab.get_by_role("heading", name="alice", level=1)).to_be_focused()
     assert visitor.requests() == ["POST /refresh"]
@@ -266,6 +277,26 @@ def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
     expect(second.get_by_role("status")).to_contain_text("in another tab or on another device")
     sign_in(second)
     expect(first.get_by_role("heading", name="alice", level=1)).to_be_visible()
+
+
+def test_a_tab_whose_news_travel_slowly_spares_the_others_a_refresh(visitor: Visitor) -> None:
+    slow = signed_in(visitor)
+    other = visitor.open()
+    refuse_tokens_of(visitor, (slow, other))
+    slow.evaluate(
+        """() => {
+          const send = BroadcastChannel.prototype.postMessage;
+          BroadcastChannel.prototype.postMessage = function (message) {
+            setTimeout(() => send.call(this, message), 700);
+          };
+        }"""
+    )
+    visitor.requests()
+    with slow.expect_response(is_account), other.expect_response(is_account):
+        with slow.expect_request("**/refresh"):
+            open_account(slow)
+        open_account(other)
+    assert visitor.requests() == ["POST /refresh"]
 
 
 SIGNED_OUT = ("", "register", "forgot", *LINKS, "verify", "sessions")
@@ -416,6 +447,7 @@ def test_the_data_is_downloaded_and_the_account_deleted(visitor: Visitor) -> Non
         page.get_by_role("button", name="Download my data").click()
     assert download.value.suggested_filename == "my-account.json"
     assert "frank" in json.dumps(json.loads(download.value.path().read_text()))
+    expect(page.get_by_role("status")).to_contain_text("The file has been downloaded.")
 
     page.get_by_text("Go on to delete it").click()
     page.get_by_label("Password", exact=True).fill("wrong")

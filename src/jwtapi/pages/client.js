@@ -13,6 +13,8 @@
  */
 
 const TIMEOUT = 30_000;
+/** How long a message may take from one tab to another, in milliseconds: a busy computer can be slow. */
+const DELIVERY = 5_000;
 /** How many seconds of Retry-After the client waits for by itself. Longer waits are the app's decision. */
 const PATIENCE = 5;
 const TRIES = 3;
@@ -591,13 +593,17 @@ export class Client extends EventTarget {
     if (!navigator.locks) return task();
     return navigator.locks.request(this.#name, async () => {
       await this.#caughtUp();
-      return task();
+      try {
+        return await task();
+      } finally {
+        await this.#caughtUp(); // what the task said is with the other tabs before one of them gets the lock
+      }
     });
   }
 
   /**
-   * Wait for what other tabs said before this one got the lock: messages arrive in their order, so all of them are here
-   * when a message of our own is back.
+   * Wait until all that was said before has arrived: messages keep their order, and now one of our own is back. Locks
+   * and messages have no common order, so a tab does this both when it has got the lock and before it releases it.
    */
   #caughtUp() {
     if (!this.#tabs) return;
@@ -613,7 +619,7 @@ export class Client extends EventTarget {
       };
       tabs.addEventListener("message", listen);
       voice.postMessage({ caughtUp: own });
-      setTimeout(done, 500); // a refresh too many is better than none
+      setTimeout(done, DELIVERY); // a refresh too many is better than none
     });
   }
 
