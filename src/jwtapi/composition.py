@@ -62,6 +62,7 @@ from jwtapi.signing.service import SigningKeys
 from jwtapi.storage.arrivals import Arrivals
 from jwtapi.storage.change_feed import POLL_SECONDS, SILENCE_SECONDS, ChangeFeed
 from jwtapi.storage.database import Database
+from jwtapi.storage.engine import WAIT_SECONDS
 from jwtapi.storage.personal_data import PERSONAL_DATA, PersonalData
 from jwtapi.storage.readiness import REUSE_SECONDS, Readiness
 from jwtapi.users.deletion import prune_deleted_users
@@ -123,6 +124,7 @@ def _empty_settings() -> Settings:
 class Tuning:
     """Times and sizes that no setting changes. Tests change them."""
 
+    database_seconds: float = WAIT_SECONDS
     feed_poll_seconds: float = POLL_SECONDS
     feed_silence_seconds: float = SILENCE_SECONDS
     cached_sessions: int = MAX_SESSIONS
@@ -176,7 +178,7 @@ def _add_storage(services: Services, tuning: Tuning) -> None:
     settings, clock = services.settings, services.clock
     metrics = Metrics()
     on_unit = (lambda unit: metrics.observe_unit(**unit._asdict())) if settings.counts_requests else None
-    database = Database.of(settings, on_unit=on_unit)
+    database = Database.of(settings, wait_seconds=tuning.database_seconds, on_unit=on_unit)
     services.on_close(database.close)
     feed = ChangeFeed(
         database,

@@ -118,12 +118,19 @@ class Database:
             raise StorageUnavailable from error
 
     @classmethod
-    def of(cls, settings: Settings, *, on_unit: Callable[[Observation], None] | None = None) -> "Database":
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        on_unit: Callable[[Observation], None] | None = None,
+    ) -> "Database":
         """Open the database that the settings name."""
         return cls(
             settings.database_url.get_secret_value(),
             pool_size=settings.database_pool_size,
             statement_cache=settings.database_statement_cache,
+            wait_seconds=wait_seconds,
             on_unit=on_unit,
         )
 
