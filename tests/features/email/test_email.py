@@ -28,7 +28,7 @@ from tests.support.emails import (
     verify_email,
 )
 from tests.support.smtp import Mailbox
-from tests.support.statements import changes_rows, sent_by_requests, statements
+from tests.support.statements import changes_rows, sent_by_requests, sent_by_the_handler, statements
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 NEW = "alice@new.example"
@@ -396,7 +396,7 @@ async def test_entering_a_taken_address_takes_the_same_statements_and_rows_as_a_
         await alice.get("/profile")
         found: list[tuple[int, Any, list[str], list[Any]]] = []
         for email in ("free@example.com", BOB):
-            with statements(api, sent_by_requests) as sent:
+            with statements(api, sent_by_the_handler) as sent:
                 response = await enter_email(alice, email)
             rows = await api.sql(
                 f"SELECT kind, details, language FROM mails WHERE recipient = '{email}' AND user_id IS NOT NULL"  # noqa: S608
