@@ -14,7 +14,7 @@ from tests.features.password.test_forgot import EMAIL, NEW, retry, until_attempt
 from tests.support.api import PASSWORD, Api, register, sign_in
 from tests.support.emails import set_email, set_pending_email, verify_email
 from tests.support.smtp import Mailbox, ReceivedMail
-from tests.support.statements import sent_by_the_handler, statements
+from tests.support.statements import sent_by_requests, statements
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 FORGOT = "https://auth.example.com/account/forgot"
@@ -159,7 +159,7 @@ async def test_a_failed_login_causes_no_notice(run_api: RunApi, mailbox: Mailbox
 
 
 async def statements_of_a_login(api: Api, client: httpx.AsyncClient) -> list[str]:
-    with statements(api, sent_by_the_handler) as sent:
+    with statements(api, sent_by_requests) as sent:
         await sign_in(client)
     return [statement.sql for statement in sent]
 

@@ -10,7 +10,7 @@ from jwtapi.clients.scopes import Scope
 from tests.conftest import RunApi, on_sqlite
 from tests.support.api import Api
 from tests.support.clients import TestClient, delete_client, new_client, service_token
-from tests.support.statements import changes_rows, sent_by_requests, sent_by_the_handler, statements
+from tests.support.statements import changes_rows, sent_by_requests, statements
 
 ENDPOINTS: dict[str, dict[str, str]] = {
     "/token": {"grant_type": "client_credentials"},
@@ -68,7 +68,7 @@ async def test_an_unknown_client_and_a_wrong_secret_get_the_same_answer_for_the_
         ("billing", billing.secret),
         ("", billing.secret),
     ):
-        with statements(api, sent_by_the_handler) as seen:
+        with statements(api, sent_by_requests) as seen:
             response = await api.client().post(path, data=ENDPOINTS[path], auth=auth)
         assert problem(response) == (401, "invalid_client")
         assert response.headers["www-authenticate"] == 'Basic realm="jwtapi", charset="UTF-8"'

@@ -22,7 +22,7 @@ from tests.features.passkeys.provoked import API, LOGIN, NOTHING, OF_LOGIN, OPTI
 from tests.support.api import PASSWORD, Api, error_of
 from tests.support.authenticator import AT, BE, BS, ED, UP, UV, Authenticator, cose_of, decoded, encoded, new_ec_key
 from tests.support.mfa import ticket_of, with_totp
-from tests.support.statements import sent_by_the_handler, statements
+from tests.support.statements import sent_by_requests, statements
 
 REFUSED = (401, "passkey_invalid", "The passkey is not valid")
 NOT_ACCEPTED = (400, "passkey_not_accepted", "The passkey could not be added")
@@ -313,7 +313,7 @@ async def test_an_unknown_passkey_takes_the_statements_of_a_known_one(api: Api, 
     async def statements_of(authenticator: Authenticator) -> list[str]:
         credential = authenticator.get(await challenge(alice))
         credential["response"]["signature"] = encoded(b"0" * 70)
-        with statements(api, sent_by_the_handler) as sent:
+        with statements(api, sent_by_requests) as sent:
             assert error_of(await api.client().post(LOGIN, json={"credential": credential})) == REFUSED
         return [statement.sql for statement in sent]
 

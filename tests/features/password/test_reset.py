@@ -16,7 +16,7 @@ from tests.features.password.provoked import FORGED, token_of
 from tests.features.password.test_forgot import EMAIL, NEW, reset
 from tests.support.api import PASSWORD, Api, error_of, register, sign_in
 from tests.support.emails import set_email
-from tests.support.statements import sent_by_the_handler, statements
+from tests.support.statements import sent_by_requests, statements
 
 INVALID = (400, "link_invalid", "This link is no longer valid")
 
@@ -207,7 +207,7 @@ async def test_an_unknown_subject_and_a_wrong_token_get_the_same_answer_by_the_s
     found = []
     for token in (unknown, known):
         client = api.client(**{"X-Request-ID": "the-same"})
-        with statements(api, sent_by_the_handler) as sent:
+        with statements(api, sent_by_requests) as sent:
             response = await reset(client, token)
         found.append((response.status_code, response.content, response.headers.raw, [each.sql for each in sent]))
     assert found[0] == found[1]
@@ -220,7 +220,7 @@ async def test_a_token_that_no_server_issued_costs_no_hash_and_no_statement(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PasswordHasher, "hash", Mock(side_effect=AssertionError))
-    with statements(api, sent_by_the_handler) as sent:
+    with statements(api, sent_by_requests) as sent:
         assert error_of(await reset(api.client(), "x" * 60_000)) == INVALID
         assert error_of(await reset(api.client(), FORGED, "short"))[1] == "password_too_short"
     assert sent == []
