@@ -241,7 +241,7 @@ def open_account(tab: Page) -> None:
     tab.evaluate("document.querySelector('nav a').click()")
 
 
-def refuse_tokens_of(visitor: Visitor, tabs: tuple[Page, ...]) -> None:
+def refuse_tokens_of(visitor: Visitor, *tabs: Page) -> None:
     """Let the server refuse the access tokens that the tabs have, as if they had expired."""
     refused: set[str] = set()
     for tab in tabs:
@@ -262,7 +262,7 @@ def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
     first = signed_in(visitor)
     second = visitor.open()
     expect(second.get_by_role("heading", name="alice", level=1)).to_be_visible()
-    refuse_tokens_of(visitor, (first, second))
+    refuse_tokens_of(visitor, first, second)
     visitor.requests()
 
     with first.expect_response(is_account), second.expect_response(is_account):
@@ -282,7 +282,7 @@ def test_two_tabs_refresh_once_and_hear_each_other(visitor: Visitor) -> None:
 def test_a_tab_whose_news_travel_slowly_spares_the_others_a_refresh(visitor: Visitor) -> None:
     slow = signed_in(visitor)
     other = visitor.open()
-    refuse_tokens_of(visitor, (slow, other))
+    refuse_tokens_of(visitor, slow, other)
     slow.evaluate(
         """() => {
           const send = BroadcastChannel.prototype.postMessage;

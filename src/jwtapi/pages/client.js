@@ -596,7 +596,7 @@ export class Client extends EventTarget {
       try {
         return await task();
       } finally {
-        await this.#caughtUp(); // what the task said is with the other tabs before one of them gets the lock
+        await this.#caughtUp(); // so that the lock does not reach another tab before the news of the task
       }
     });
   }
